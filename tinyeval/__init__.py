@@ -1,0 +1,49 @@
+"""tinyeval: score a language model on a whole benchmark from its answers on a few items.
+
+    bank = tinyeval.build(tinyeval.read_results("results.parquet"), items=100)
+    prediction = bank.predict({"item-17": 1, "item-3": 0, ...})
+
+Names are imported on first use, so ``import tinyeval`` is cheap and prediction needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tinyeval.backtest import backtest as backtest
+    from tinyeval.bank import ItemBank as ItemBank
+    from tinyeval.build import build as build
+    from tinyeval.config import Settings as Settings
+    from tinyeval.config import load_settings as load_settings
+    from tinyeval.errors import TinyEvalError as TinyEvalError
+    from tinyeval.importers import read_results as read_results
+    from tinyeval.importers import write_results as write_results
+    from tinyeval.prediction import Prediction as Prediction
+    from tinyeval.responses import ResponseMatrix as ResponseMatrix
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ItemBank": "bank",
+    "Prediction": "prediction",
+    "ResponseMatrix": "responses",
+    "Settings": "config",
+    "TinyEvalError": "errors",
+    "backtest": "backtest",
+    "build": "build",
+    "load_settings": "config",
+    "read_results": "importers",
+    "write_results": "importers",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tinyeval' has no attribute {name!r}")
+    value = getattr(import_module(f"tinyeval.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,281 @@
+"""The item bank: anchors, parameters and calibration, ready to predict and to be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from tinyeval import __version__
+from tinyeval.bank_card import card
+from tinyeval.bank_files import BankFiles
+from tinyeval.bank_format import bank_digest, read_bank, write_bank
+from tinyeval.errors import BankError, DataError, TinyEvalError, examples
+from tinyeval.estimators import load_estimator
+from tinyeval.intervals import Calibration
+from tinyeval.irt.model import IRTModel
+from tinyeval.learned import Learned
+from tinyeval.prediction import Prediction, Predictor
+from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.selection.base import Anchors
+
+Answers = Mapping[str, float]
+Content = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class ItemBank:
+    """A tiny benchmark: which items to run, and how to read the answers.
+
+    Attributes:
+        name: of the bank.
+        items: every item of the benchmark, with ``mean_score`` and what else is known.
+        irt: parameters of every item, in the order of ``items``.
+        predictor: anchors, estimator and calibration.
+        settings: those in force when it was built.
+        source: where it comes from: models, duplicates dropped, origin.
+        created: UTC time of building, ``YYYY-MM-DDThh:mm:ssZ``.
+        content: item -> prompt, choices, gold answer ..., where it may be shipped.
+    """
+
+    name: str
+    items: Table
+    irt: IRTModel
+    predictor: Predictor
+    settings: Mapping[str, Any]
+    source: Mapping[str, Any]
+    created: str = ""
+    content: Content | None = None
+
+    def __post_init__(self) -> None:
+        if self.irt.items != self.items.ids:
+            raise BankError("the bank's items and its IRT parameters name different items")
+        self.items.index(self.anchors.items, "anchor")
+        if not self.created:
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            object.__setattr__(self, "created", now)
+
+    @property
+    def anchors(self) -> Anchors:
+        """The items to run, best first."""
+        return self.predictor.anchors
+
+    @property
+    def level(self) -> float:
+        """Level of the intervals unless another is asked for."""
+        return float(self.settings["interval"]["level"])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything but the time of building: the bank's identity."""
+        return bank_digest(self._files())
+
+    @property
+    def expected_error(self) -> dict[int, float]:
+        """Mean absolute error of the overall score, by number of answered anchors."""
+        calibration = self.predictor.calibration
+        return {
+            int(n): float(error[0])
+            for n, error in zip(calibration.sizes, calibration.expected_error, strict=True)
+            if n <= len(self.anchors)
+        }
+
+    @overload
+    def predict(self, answers: Answers, *, level: float | None = None) -> Prediction: ...
+    @overload
+    def predict(
+        self, answers: ResponseMatrix | Mapping[str, Answers], *, level: float | None = None
+    ) -> list[Prediction]: ...
+    def predict(
+        self,
+        answers: Answers | ResponseMatrix | Mapping[str, Answers],
+        *,
+        level: float | None = None,
+    ) -> Prediction | list[Prediction]:
+        """Predict full-benchmark scores from answers on the anchors.
+
+        Args:
+            answers: ``{item: score}`` of one model, or ``{model: {item: score}}``, or a
+                :class:`ResponseMatrix`.  Items that are no anchors are ignored; unanswered
+                anchors may be left out.
+            level: of the intervals; the bank's own by default.
+
+        Returns:
+            One prediction for one model, else a list in the order given.
+
+        Raises:
+            DataError: scores outside [0, 1], or a model that answered none of the anchors.
+        """
+        level = self.level if level is None else level
+        if isinstance(answers, ResponseMatrix):
+            return self._predict_matrix(answers, level)
+        if answers and all(isinstance(one, Mapping) for one in answers.values()):
+            named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
+            return self._predict_matrix(_as_matrix(named), level)
+        single = {item: score for item, score in answers.items() if not isinstance(score, Mapping)}
+        return self._predict_matrix(_as_matrix({"model": single}), level)[0]
+
+    def _predict_matrix(self, answers: ResponseMatrix, level: float) -> list[Prediction]:
+        self._check_shared(answers)
+        aligned = answers.align(self.anchors.items)
+        return self.predictor.predict(aligned, answers.models.ids, level)
+
+    def _check_shared(self, answers: ResponseMatrix) -> None:
+        """Raise unless the answers hold an anchor, and say what both sides look like."""
+        if not set(answers.items.ids) & set(self.anchors.items):
+            raise DataError(
+                f"the answers share no item with the bank's {len(self.anchors)} anchors: the "
+                f"answers name {examples(answers.items.ids)}, the bank "
+                f"{examples(self.anchors.items)}; check that both use the same item ids"
+            )
+        mine = dict(zip(self.items.ids, self.items.column("hash", ""), strict=True))
+        theirs = zip(answers.items.ids, answers.items.column("hash", ""), strict=True)
+        other = [item for item, one in theirs if one and mine.get(item) and one != mine[item]]
+        if other:
+            raise DataError(
+                f"{len(other)} answered items have another content than the bank's items of the "
+                f"same id: {examples(other)}; the data set's revision differs, or an unsorted "
+                "list of items mislabelled the answers"
+            )
+
+    def head(self, n: int) -> ItemBank:
+        """Return the bank of the first ``n`` anchors; its intervals are calibrated for them."""
+        return replace(self, predictor=replace(self.predictor, anchors=self.anchors.head(n)))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> str:
+        """Write the bank to a folder, all or nothing, and return its digest.
+
+        Raises:
+            BankError: the folder exists and ``overwrite`` is False, or is no bank.
+        """
+        return write_bank(Path(path), self._files(), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> ItemBank:
+        """Read a bank from a folder; everything in it is verified before use.
+
+        Raises:
+            BankError: not a bank, damaged, or of another format version.
+        """
+        files = read_bank(Path(path))
+        try:
+            return _from_files(files)
+        except (KeyError, TypeError, ValueError, TinyEvalError) as error:
+            reason = str(error) if isinstance(error, TinyEvalError) else f"unusable {error}"
+            raise BankError(f"{path}: {reason}; download or build the bank again") from None
+
+    def _files(self) -> BankFiles:
+        rank = np.full(len(self.items), np.nan)
+        weight, reserve = rank.copy(), np.zeros(len(self.items))
+        index = self.items.index(self.anchors.items)
+        rank[index], weight[index] = np.arange(len(index)), self.anchors.weights
+        assert self.anchors.reserve is not None
+        reserve[index] = self.anchors.reserve
+        columns = {"anchor_rank": rank, "anchor_weight": weight, "reserve": reserve}
+        manifest = {
+            "name": self.name,
+            "created": self.created,
+            "tinyeval_version": __version__,
+            "targets": list(self.predictor.targets),
+            "settings": dict(self.settings),
+            "source": dict(self.source),
+            "estimator": {
+                "method": self.predictor.method,
+                "items": list(self.predictor.irt.items),
+            },
+            "expected_error": {str(n): round(error, 6) for n, error in self.expected_error.items()},
+        }
+        groups = {
+            "irt": _irt_arrays(self.irt),
+            "estimator": self.predictor.estimator.state(),
+            "calibration": self.predictor.calibration.state(),
+        }
+        arrays = {
+            f"{g}/{name}": value for g, group in groups.items() for name, value in group.items()
+        }
+        table = self.items.with_columns(**columns)
+        return BankFiles(manifest, table, arrays, self.content, card(self))
+
+
+def _irt_arrays(irt: IRTModel) -> dict[str, Any]:
+    return {name: value for name, value in vars(irt).items() if name != "items"}
+
+
+def _from_files(files: BankFiles) -> ItemBank:
+    """Rebuild a bank from what its folder holds."""
+    groups: dict[str, dict[str, Any]] = {"irt": {}, "estimator": {}, "calibration": {}}
+    for name, array in files.arrays.items():
+        group, _, key = name.partition("/")
+        if group in groups:
+            groups[group][key] = array
+    rank = files.items.columns["anchor_rank"]
+    chosen = np.flatnonzero(np.isfinite(rank))
+    chosen = chosen[np.argsort(rank[chosen])]
+    anchors = Anchors(
+        tuple(files.items.ids[k] for k in chosen),
+        files.items.columns["anchor_weight"][chosen],
+        files.items.column("reserve", 0.0)[chosen] > 0,
+    )
+    dropped = ("anchor_rank", "anchor_weight", "reserve")
+    columns = {name: one for name, one in files.items.columns.items() if name not in dropped}
+    items = Table(files.items.ids, columns)
+    irt = IRTModel(items=items.ids, **groups["irt"])
+    manifest = files.manifest
+    method, own = manifest["estimator"]["method"], manifest["estimator"]["items"]
+    predictor = Predictor(
+        anchors,
+        tuple(manifest["targets"]),
+        irt.take(items.index(own, "anchor")),
+        method,
+        load_estimator(method, groups["estimator"]),
+        Calibration.from_state(groups["calibration"]),
+    )
+    bank = ItemBank(
+        manifest["name"],
+        items,
+        irt,
+        predictor,
+        manifest["settings"],
+        manifest["source"],
+        manifest["created"],
+        files.content,
+    )
+    bank.predictor.check(bank.level)
+    return bank
+
+
+def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
+    """Put ``{model: {item: score}}`` into a matrix, NaN where a model lacks an item."""
+    items = tuple(dict.fromkeys(item for one in answers.values() for item in one))
+    if not items:
+        raise DataError("no answers were given; expected {item: score}")
+    scores = [[float(one.get(item, np.nan)) for item in items] for one in answers.values()]
+    return ResponseMatrix.from_arrays(np.array(scores), answers, items)
+
+
+def bank_items(learned: Learned, responses: ResponseMatrix) -> Table:
+    """The items' table of a bank: what is known of each item, and its mean score."""
+    history = learned.history
+    items = history.responses.items
+    return items.with_columns(
+        mean_score=history.filled.mean(0).astype(np.float64),
+        weight=items.column("weight", 1.0),
+    )
+
+
+def provenance(kept: ResponseMatrix, duplicates: tuple[str, ...], source: str) -> dict[str, Any]:
+    """What the manifest says of the source models: numbers, never answers."""
+    score = np.nanmean(kept.scores, axis=1)
+    return {
+        "origin": source,
+        "models": kept.n_models,
+        "duplicates_dropped": len(duplicates),
+        "answers": int(kept.observed.sum()),
+        "missing": round(float(1 - kept.observed.mean()), 6),
+        "lowest_score": round(float(score.min()), 6),
+        "highest_score": round(float(score.max()), 6),
+    }

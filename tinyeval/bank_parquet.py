@@ -1,0 +1,173 @@
+"""Plain columns as parquet bytes, and back from bytes that may come from anybody.
+
+Same columns, same bytes: no time stamp, no compression, every writer option fixed.  Decoding
+bounds what it holds before and while it reads, because a run of a billion nulls or one long text
+repeated takes only a few bytes (https://parquet.apache.org/docs/file-format/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import BankError
+
+MAX_ROWS = 10_000_000
+MAX_CELLS = 200_000_000
+MAX_TEXT = 2**30
+"""Rows, rows times columns, and characters of different texts in one table."""
+
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        type: ``string``, ``double``, ``int32`` or ``bool``.
+        cells: one value for each row; None, or NaN in an array, is null.
+    """
+
+    type: str
+    cells: Sequence | NDArray
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message as one short line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+@contextmanager
+def reading(file: str) -> Iterator[None]:
+    """Turn whatever a parser raises into :class:`BankError`, naming the file."""
+    try:
+        yield
+    except BankError:
+        raise
+    except Exception as error:  # parsers fail in many ways; each means that the file is damaged
+        raise BankError(f"{file}: cannot be read ({one_line(error)})") from None
+
+
+def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
+    """Return columns of equal length as parquet.
+
+    Raises:
+        BankError: text that is not valid Unicode, or a table larger than is read back.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pa.table({name: _to_arrow(column) for name, column in columns.items()})
+        sink = pa.BufferOutputStream()
+        pq.write_table(
+            table,
+            sink,
+            version="2.6",
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+            store_schema=False,
+        )
+    except UnicodeEncodeError as error:
+        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from None
+    data = bytes(sink.getvalue())
+    if table.num_rows * len(columns) > MAX_CELLS or len(data) > MAX_TEXT:
+        raise BankError(
+            f"{file}: {table.num_rows} rows of {len(columns)} columns, {len(data)} bytes, are more "
+            f"than the {MAX_CELLS} cells and {MAX_TEXT} bytes allowed; leave columns out"
+        )
+    return data
+
+
+def decode_table(
+    data: bytes, file: str, types: Mapping[str, str], others: Sequence[str]
+) -> dict[str, Column]:
+    """Return the columns of a parquet file as lists; null is None, equal texts are one object.
+
+    Args:
+        data: the file's bytes.
+        file: its name, for error messages.
+        types: the type that a column of this name must have.
+        others: the types that a column of any other name may have.
+
+    Raises:
+        BankError: not parquet, damaged, too large, another type, or two columns of one name.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(file):
+        parquet = pq.ParquetFile(pa.BufferReader(data))
+        kinds = [(field.name, str(field.type)) for field in parquet.schema_arrow]
+        _check_size(parquet.metadata, len(kinds), file)
+        _check_types(kinds, file, types, others)
+        cells: list[list[Any]] = [[] for _ in kinds]
+        texts = _Texts(file)
+        for batch in parquet.iter_batches(_BATCH):
+            batch.validate(full=True)
+            for (_, kind), known, column in zip(kinds, cells, batch.columns, strict=True):
+                values = column.to_pylist()
+                known += map(texts.shared, values) if kind == "string" else values
+    return {name: Column(kind, known) for (name, kind), known in zip(kinds, cells, strict=True)}
+
+
+def _check_size(metadata: Any, columns: int, file: str) -> None:
+    # nothing else of the metadata: asked for a damaged column, pyarrow ends the whole process
+    rows = sum(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
+    if rows != metadata.num_rows or rows > MAX_ROWS or rows * columns > MAX_CELLS:
+        raise BankError(
+            f"{file}: claims {metadata.num_rows} rows of {columns} columns; at most {MAX_ROWS} "
+            f"rows and {MAX_CELLS} cells are read"
+        )
+
+
+def _check_types(
+    kinds: Sequence[tuple[str, str]], file: str, types: Mapping[str, str], others: Sequence[str]
+) -> None:
+    if len({name for name, _ in kinds}) != len(kinds):
+        raise BankError(f"{file}: column names must be unique")
+    for name, kind in kinds:
+        expected = [types[name]] if name in types else others
+        if kind not in expected:
+            raise BankError(
+                f"{file}: column {name[:80]!r} has type {kind[:80]!r}, "
+                f"expected {' or '.join(expected)}"
+            )
+
+
+class _Texts:
+    """Keeps one object for each different text, and counts them."""
+
+    def __init__(self, file: str) -> None:
+        self.file, self.size = file, 0
+        self.known: dict[str | None, str | None] = {None: None}
+
+    def shared(self, text: str | None) -> str | None:
+        if text not in self.known:
+            self.known[text] = text
+            self.size += len(text or "")
+            if self.size > MAX_TEXT:
+                raise BankError(f"{self.file}: has over {MAX_TEXT} characters; none are read")
+        return self.known[text]
+
+
+def _to_arrow(column: Column) -> Any:
+    import pyarrow as pa
+
+    if column.type == "string":
+        return pa.array(list(column.cells), pa.string())
+    values = np.asarray(column.cells, dtype=np.float64)
+    missing = np.isnan(values)
+    if column.type == "double":
+        return pa.array(values, pa.float64(), mask=missing)
+    whole = np.where(missing, 0, values)
+    if column.type == "bool":
+        return pa.array(whole != 0, pa.bool_(), mask=missing)
+    return pa.array(whole.astype(np.int32), pa.int32(), mask=missing)

@@ -1,0 +1,151 @@
+"""From a response matrix to an item bank.
+
+ResponseMatrix --irt--> IRTFit --selection--> Anchors --estimator--> FittedEstimator
+    --the same again without some models--> Calibration --> ItemBank
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinyeval.bank import ItemBank, bank_items, provenance
+from tinyeval.config import Settings, checked_options
+from tinyeval.errors import DataError
+from tinyeval.estimators import get_estimator
+from tinyeval.history import History
+from tinyeval.intervals import calibrate
+from tinyeval.irt.model import IRTFit
+from tinyeval.learned import Learned
+from tinyeval.prediction import Predictor
+from tinyeval.responses import ResponseMatrix
+from tinyeval.selection import get_selector
+from tinyeval.targets import make_targets
+
+MIN_MODELS = 5
+
+Progress = Callable[[int, int, str], None]
+HistoryOf = Callable[[ResponseMatrix, Settings, Progress | None], History]
+
+
+def build(
+    responses: ResponseMatrix,
+    *,
+    items: int | None = None,
+    settings: Settings | None = None,
+    name: str = "bank",
+    source: str = "",
+    progress: Progress | None = None,
+    history_of: HistoryOf | None = None,
+) -> ItemBank:
+    """Build a bank of anchors from the responses of many models.
+
+    Args:
+        responses: at least five models; exact duplicates of a model are dropped.
+        items: number of anchors; overrides ``settings.items``.
+        settings: everything else; defaults are ``configs/default.yaml``.
+        name: of the bank.
+        source: where the responses come from, for the bank's card.
+        progress: called with (done, total, what).
+        history_of: makes the history of some models; a caller that builds many banks from the
+            same models passes one that remembers.
+
+    Raises:
+        DataError: fewer than five models, items without answers, a missing target column.
+        ConfigError: more anchors than items, unknown methods or options.
+    """
+    settings = (settings or Settings()).replace(items=items)
+    kept, duplicates = usable(responses)
+    history_of = history_of or make_history
+    learned = learn(kept, settings, progress, history_of)
+    fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
+    calibration = calibrate(
+        kept,
+        learned,
+        partial(learn, settings=fixed, history_of=history_of),
+        folds=settings.interval.folds,
+        seed=settings.seed,
+        progress=progress,
+    )
+    predictor = Predictor(
+        learned.anchors,
+        learned.history.targets.names,
+        learned.anchor_model(),
+        settings.estimator.method,
+        learned.estimator,
+        calibration,
+    )
+    return ItemBank(
+        name,
+        bank_items(learned, responses),
+        learned.irt,
+        predictor,
+        settings.model_dump(),
+        provenance(kept, duplicates, source),
+    )
+
+
+def make_history(
+    responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
+) -> History:
+    """Fit the IRT model and make the targets on these models alone."""
+    targets = make_targets(responses, settings.target.column, settings.target.benchmark_weights)
+    return History(responses, targets, fit_model(responses, settings, progress))
+
+
+def learn(
+    responses: ResponseMatrix,
+    settings: Settings,
+    progress: Progress | None = None,
+    history_of: HistoryOf = make_history,
+) -> Learned:
+    """Fit, select and fit the estimator on these models alone."""
+    rng = np.random.default_rng(settings.seed)
+    history = history_of(responses, settings, progress)
+    select = get_selector(settings.selection.method)
+    options = checked_options(select, settings.selection.options, "selection")
+    anchors = select(history, settings.items, rng=rng, **options)
+    fit = get_estimator(settings.estimator.method)
+    options = checked_options(fit, settings.estimator.options, "estimator")
+    return Learned(history, anchors, fit(history, anchors, rng=rng, **options))
+
+
+def fit_model(responses: ResponseMatrix, settings: Settings, progress: Progress | None) -> IRTFit:
+    """Fit the IRT model that the settings ask for; torch is imported here and not before."""
+    common: dict[str, Any] = {
+        "guessing": settings.irt.guessing,
+        "seed": settings.seed,
+        "device": settings.device,
+        "progress": progress,
+    }
+    if settings.irt.method == "pyro":
+        from tinyeval.irt.posterior import fit_posterior
+
+        return fit_posterior(responses, dimensions=min(settings.irt.dimensions), **common)
+    from tinyeval.irt.fit import fit_irt
+
+    return fit_irt(
+        responses,
+        dimensions=settings.irt.dimensions,
+        block_size=settings.irt.block_size,
+        **common,
+    )
+
+
+def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
+    """Drop models without answers and exact duplicates; raise if fewer than five are left."""
+    answered = responses.observed
+    asked = answered.any(axis=0)
+    if not asked.all():
+        responses = responses.take(None, asked)
+    responses = responses.take(answered.any(axis=1))
+    kept, duplicates = responses.drop_duplicates()
+    if kept.n_models < MIN_MODELS:
+        raise DataError(
+            f"a bank needs the answers of at least {MIN_MODELS} different models, found "
+            f"{kept.n_models}; add models to the results"
+        )
+    return kept, duplicates

@@ -1,0 +1,130 @@
+"""Settings of a build: what a recipe in ``configs/`` may say, with defaults and ranges.
+
+A recipe is YAML; every key is optional and unknown keys are errors.  The settings in force are
+stored in the bank's manifest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tinyeval.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TargetSettings(_Section):
+    """What is reconstructed: see :mod:`tinyeval.targets`."""
+
+    column: str | None = None
+    benchmark_weights: Literal["items", "equal"] = "items"
+
+
+class IRTSettings(_Section):
+    """The IRT fit: ``map`` (fast) or ``pyro`` (posterior spreads, for few models)."""
+
+    method: Literal["map", "pyro"] = "map"
+    dimensions: list[int] = Field(default=[1, 2, 4, 8, 16], min_length=1)
+    guessing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    block_size: int = Field(default=4096, ge=1)
+
+
+class SelectionSettings(_Section):
+    """Which selector chooses the anchors, and its options."""
+
+    method: str = "optimal_design"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class EstimatorSettings(_Section):
+    """Which estimator turns answers into targets, and its options."""
+
+    method: str = "kriging"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class IntervalSettings(_Section):
+    """Level and folds of the calibration: see :mod:`tinyeval.intervals`."""
+
+    level: float = Field(default=0.9, gt=0.0, lt=1.0)
+    folds: int = Field(default=5, ge=2)
+
+
+class Settings(_Section):
+    """Everything a build depends on besides the responses."""
+
+    items: int = Field(default=100, ge=1)
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    target: TargetSettings = TargetSettings()
+    irt: IRTSettings = IRTSettings()
+    selection: SelectionSettings = SelectionSettings()
+    estimator: EstimatorSettings = EstimatorSettings()
+    interval: IntervalSettings = IntervalSettings()
+
+    def replace(self, **changes: Any) -> Settings:
+        """Return these settings with changes; ``section={"key": value}`` changes one key."""
+        merged = self.model_dump()
+        for key, value in changes.items():
+            if value is None:
+                continue
+            nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+            merged[key] = {**merged[key], **value} if nested else value
+        return parse_settings(merged, "the settings")
+
+
+def parse_settings(values: object, where: str) -> Settings:
+    """Validate a mapping; errors name the key, what was found and what was expected."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: expected a mapping of settings, found {type(values).__name__}")
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        hint = first["msg"]
+        if first["type"] == "extra_forbidden":
+            hint = "there is no such setting; see configs/default.yaml for the known ones"
+        raise ConfigError(f"{where}: {key}: {hint}") from None
+
+
+def load_settings(path: str | Path) -> Settings:
+    """Read a recipe; raises :class:`ConfigError` naming file, key and remedy."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a recipe: {error}") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        at = "" if line is None else f":{line + 1}"
+        raise ConfigError(
+            f"{path}{at}: not valid YAML: {getattr(error, 'problem', error)}"
+        ) from None
+    return parse_settings({} if values is None else values, str(path))
+
+
+def checked_options(
+    function: Callable[..., Any], options: dict[str, Any], what: str
+) -> dict[str, Any]:
+    """Return ``options`` if ``function`` takes them all as keywords, else raise."""
+    known = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name != "rng"
+    ]
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"{what}.options: unknown option {name!r}; known are: {', '.join(known) or 'none'}"
+            )
+    return options

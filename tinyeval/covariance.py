@@ -1,0 +1,233 @@
+"""How a new model's answers are expected to vary together: a factored item covariance.
+
+    C = F' F + diag(noise),        C(s) = C + s^2 (G' G + diag(rest)) + diag(floor), s > 0
+
+``F`` holds two views of the source models, blended: their centred answers (the sample covariance,
+shrunk towards its diagonal: Ledoit and Wolf 2004) and their centred IRT probabilities, whose
+diagonal is the mean Bernoulli variance.  No single view wins everywhere: the sample knows local
+structure, the IRT model generalises from few models.
+
+``C(s)`` is the covariance under *drift* of size s: a new model may differ from every source model
+by a smooth shift of the items' mean scores, a Gaussian process over what the fit knows of the items
+(difficulty and loadings; kernel 1 + exp(-|x - x'|^2 / 2)).  Items that no source model solved have
+no variance in C, and it is drift that lets a design spend anchors on them.  ``G`` is the kernel's
+pivoted Cholesky factor (Harbrecht, Peters and Schneider 2012), ``rest`` its truncated diagonal.
+
+Nothing here is ever items x items: 100,000 items cost (rank x items) numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.history import History
+
+Array = NDArray[np.float64]
+
+MAX_RANK = 384
+"""Components kept of each view; beyond them a component carries less than its sampling noise."""
+
+DRIFT_RANK = 64
+"""Components kept of the drift field; enough for features within a few length scales."""
+
+DRIFT_NOISE = 0.12
+"""Least variance, under drift, of an answer to an item that source models disagree on.
+
+Below it a handful of source models would make a near-constant item look certain.
+"""
+
+
+@dataclass(frozen=True)
+class ItemCovariance:
+    """Moments of a source-like model's answers and targets, in factors.
+
+    Attributes:
+        items: ids, sorted; the order of every array below.
+        mean: expected scores, shape (items,).
+        target_mean: expected targets, shape (targets,).
+        factors: F, shape (rank, items).
+        noise: shape (items,), each item's own variance, independent of all others.
+        target_factors: the targets in the same factors, shape (rank, targets).
+        target_noise: variance of the targets that no item explains, shape (targets,).
+        weights: of the items' own noise in the targets, shape (targets, items).
+        drift: G, shape (drift rank, items).
+        drift_rest: shape (items,).
+        target_drift: shape (drift rank, targets).
+        floor: variance added to each item under drift, shape (items,).
+    """
+
+    items: tuple[str, ...]
+    mean: Array
+    target_mean: Array
+    factors: Array
+    noise: Array
+    target_factors: Array
+    target_noise: Array
+    weights: Array
+    drift: Array
+    drift_rest: Array
+    target_drift: Array
+    floor: Array
+
+    def own_variance(self, s: float) -> Array:
+        """Variance of each item that it shares with no other item, under drift ``s``."""
+        extra = s**2 * self.drift_rest + self.floor if s > 0 else 0.0
+        return np.asarray(self.noise + extra)
+
+    def variance(self, s: float) -> Array:
+        """Variance of every item under drift ``s``, shape (items,)."""
+        shared = (self.factors**2).sum(0) + s**2 * (self.drift**2).sum(0)
+        return np.asarray(shared + self.own_variance(s))
+
+    def row(self, k: int, s: float) -> Array:
+        """Covariance of item ``k`` with every item under drift ``s``, shape (items,)."""
+        row = self.factors[:, k] @ self.factors + s**2 * (self.drift[:, k] @ self.drift)
+        row[k] += self.own_variance(s)[k]
+        return row
+
+    def with_targets(self, s: float) -> Array:
+        """Covariance of every item with every target under drift ``s``, shape (items, targets)."""
+        shared = self.factors.T @ self.target_factors
+        shared += s**2 * (self.drift.T @ self.target_drift)
+        return shared + (self.weights * self.own_variance(s)).T
+
+    def target_variance(self, s: float) -> Array:
+        """Variance of every target under drift ``s``, shape (targets,)."""
+        shared = (self.target_factors**2).sum(0) + s**2 * (self.target_drift**2).sum(0)
+        return np.asarray(shared + self.weights**2 @ self.own_variance(s) + self.target_noise)
+
+
+def item_covariance(
+    history: History,
+    *,
+    irt_share: float = 0.5,
+    shrinkage: float = 0.3,
+    length: float = 1.0,
+) -> ItemCovariance:
+    """Build the covariance of a history.
+
+    Args:
+        history: source models only.
+        irt_share: weight of the IRT view, in [0, 1]; the rest is the shrunk sample's.
+        shrinkage: share of the sample variance moved to the diagonal, in [0, 1].
+        length: length scale of the drift field, in standard deviations of difficulty.
+    """
+    order = np.argsort(np.array(history.responses.items.ids, dtype=object), kind="stable")
+    rows = np.argsort(np.array(history.responses.models.ids, dtype=object), kind="stable")
+    scores = history.filled[np.ix_(rows, order)].astype(np.float64)
+    fitted = history.fitted[np.ix_(rows, order)].astype(np.float64)
+    values = history.target_values[rows]
+    weights = history.targets.weights[:, order].copy()
+    explained, unexplained = _explained(values, history, rows, weights, fitted)
+    scale = np.sqrt(max(len(rows) - 1, 1))
+    mean = scores.mean(0)
+    sample = (scores - mean) / scale
+    implied = (fitted - fitted.mean(0)) / scale
+    targets = (values - values.mean(0)) / scale
+    variance = (sample**2).sum(0)
+    bernoulli = _noise_of_irt(scores, fitted)
+    views = [
+        _compress(sample, targets, (1 - irt_share) * (1 - shrinkage)),
+        _compress(implied, explained / scale, irt_share),
+    ]
+    noise = (1 - irt_share) * shrinkage * variance + irt_share * bernoulli
+    noise += sum(view[2] for view in views)
+    drift, rest = _drift_field(history, order, fitted.mean(0), length)
+    factors = np.vstack([view[0] for view in views])
+    total = (factors**2).sum(0) + noise
+    floor = DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(np.maximum(total, variance)))
+    item_noise = weights if history.targets.column is None else _only_rows(weights)
+    return ItemCovariance(
+        tuple(history.responses.items.ids[k] for k in order),
+        mean,
+        values.mean(0),
+        factors,
+        noise,
+        np.vstack([view[1] for view in views]),
+        unexplained,
+        item_noise,
+        drift,
+        rest,
+        drift @ weights.T,
+        np.maximum(floor - total, 0.0),
+    )
+
+
+def _only_rows(weights: Array) -> Array:
+    """Weights of the items' own noise where the overall target comes from elsewhere: none."""
+    own = weights.copy()
+    own[0] = 0.0
+    return own
+
+
+def _explained(
+    values: Array, history: History, rows: NDArray[np.intp], weights: Array, fitted: Array
+) -> tuple[Array, Array]:
+    """Centred targets as the IRT model explains them, and the variance it leaves unexplained."""
+    explained = fitted @ weights.T
+    unexplained = np.zeros(values.shape[1])
+    if history.targets.column is not None:
+        ability = history.fit.ability[rows]
+        design = np.column_stack([np.ones(len(rows)), ability, explained[:, 0]])
+        gram = design.T @ design + 1e-3 * len(rows) * np.diag(
+            [0.0] + [1.0] * ability.shape[1] + [0]
+        )
+        explained[:, 0] = design @ np.linalg.solve(
+            gram + 1e-9 * np.eye(len(gram)), design.T @ values[:, 0]
+        )
+        unexplained[0] = float(((values[:, 0] - explained[:, 0]) ** 2).mean())
+    return explained - explained.mean(0), unexplained
+
+
+def _noise_of_irt(scores: Array, fitted: Array) -> Array:
+    """Mean Bernoulli variance of each item, scaled down where graded answers scatter less."""
+    bernoulli = (fitted * (1 - fitted)).mean(0)
+    dispersion = ((scores - fitted) ** 2).sum() / max(bernoulli.sum() * len(scores), 1e-12)
+    return np.asarray(bernoulli * min(1.0, dispersion) if dispersion < 0.5 else bernoulli)
+
+
+def _compress(view: Array, targets: Array, share: float) -> tuple[Array, Array, Array]:
+    """Rotate (models, items) into its leading components.
+
+    Returns:
+        sqrt(share) times the components, the targets rotated alike, and the variance that the
+        dropped components leave on the diagonal.
+    """
+    n = view.shape[0]
+    gram = view @ view.T
+    values, vectors = np.linalg.eigh(gram)
+    keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-min(MAX_RANK, n) :]
+    basis = (
+        vectors[:, keep] * np.where(vectors[np.abs(vectors).argmax(0), range(n)] < 0, -1, 1)[keep]
+    )
+    factors = basis.T @ view
+    dropped = np.maximum((view**2).sum(0) - (factors**2).sum(0), 0.0)
+    root = np.sqrt(share)
+    return root * factors, root * (basis.T @ targets), share * dropped
+
+
+def _drift_field(
+    history: History, order: NDArray[np.intp], mean: Array, length: float
+) -> tuple[Array, Array]:
+    """Pivoted Cholesky factor of the drift kernel, (rank, items), and its truncated diagonal."""
+    clipped = np.clip(mean, 0.002, 0.998)
+    difficulty = np.log(clipped / (1 - clipped))
+    difficulty = (difficulty - difficulty.mean()) / max(float(difficulty.std()), 1e-6)
+    loadings = history.fit.model.discrimination[order]
+    loadings = loadings / np.sqrt(max(float((loadings**2).sum(1).mean()), 1e-12))
+    features = np.column_stack([difficulty, loadings]) / length
+    n = len(features)
+    residual = np.full(n, 2.0)
+    factor = np.zeros((min(DRIFT_RANK, n), n))
+    for k in range(len(factor)):
+        pivot = int(np.argmax(residual))
+        if residual[pivot] < 1e-6:
+            return factor[:k], np.maximum(residual, 0.0)
+        kernel = 1.0 + np.exp(-0.5 * ((features - features[pivot]) ** 2).sum(1))
+        column = (kernel - factor[:k].T @ factor[:k, pivot]) / np.sqrt(residual[pivot])
+        factor[k] = column
+        residual = residual - column**2
+    return factor, np.maximum(residual, 0.0)

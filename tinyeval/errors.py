@@ -1,0 +1,40 @@
+"""The one exception family of tinyeval.
+
+Every message says what was expected, what was found, where, and what to do.  The commands
+print it as one line and leave with exit code 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class TinyEvalError(Exception):
+    """Base class of every error that tinyeval raises on purpose."""
+
+
+class DataError(TinyEvalError):
+    """Results or answers that cannot be read, or cannot mean what they say."""
+
+
+class ConfigError(TinyEvalError):
+    """A setting that is unknown, of the wrong type, or out of its range."""
+
+
+class BankError(TinyEvalError):
+    """An item bank on disk that is missing, damaged, or of another format version."""
+
+
+class FitError(TinyEvalError):
+    """A fit that cannot be done on these responses, or did not converge to finite numbers."""
+
+
+class DependencyError(TinyEvalError):
+    """An optional library that this operation needs and that is not installed."""
+
+
+def examples(values: Iterable[object], limit: int = 3) -> str:
+    """Return the first ``limit`` values, quoted and comma-separated, for an error message."""
+    listed = [repr(str(value)) for value in values]
+    tail = f", ... ({len(listed)} in all)" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + tail

@@ -1,0 +1,228 @@
+"""p-IRT and gp-IRT: answers where there are any, IRT expectations elsewhere.
+
+With the ability theta estimated from all answered anchors (a MAP estimate, where the authors
+maximise the likelihood alone), target weights W and P_i(theta) of the item response model,
+
+    p-IRT    P = sum_{i answered} W_i y_i + sum_{i unanswered} W_i P_i(theta)
+    gp-IRT   lambda * Z + (1 - lambda) * P,    lambda = b^2 / (v + b^2)
+
+(Maia Polo et al. 2024, "tinyBenchmarks").  Z is the weighted mean of the anchors, v its error
+variance, b the error of the IRT prediction on source models held out of its fit.  The spread of P
+joins the uncertainty of theta and the Bernoulli noise of the unanswered items,
+
+    spread^2 = g' Cov(theta) g + sum_{i unanswered} W_i^2 P_i (1 - P_i),    g = dP / dtheta,
+
+and the errors of Z and P, which share that noise, are taken as fully correlated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.estimators.base import Estimate, State
+from tinyeval.estimators.means import (
+    SMALLEST_SPREAD,
+    WeightedMean,
+    fit_weighted_anchors,
+)
+from tinyeval.history import History
+from tinyeval.irt.ability import CELLS_AT_ONCE, estimate_ability
+from tinyeval.irt.model import Array, IRTModel
+from tinyeval.selection.base import Anchors
+from tinyeval.selection.random import by_id
+
+PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
+
+HELD_OUT = 5
+"""One source model in so many is held out to measure b, as in the authors' code."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Affine map from the mean over items to the target; the identity but for a column.
+
+    Attributes:
+        offset, slope, variance: of the regression over source models, each of shape (targets,).
+    """
+
+    offset: Array
+    slope: Array
+    variance: Array
+
+
+@dataclass(frozen=True)
+class IRTEstimator:
+    """p-IRT (``blend`` 0) or gp-IRT.
+
+    Attributes:
+        model: the IRT parameters of every item of the benchmark.
+        columns: positions of the anchors among the items, shape (anchors,).
+        weights: of the targets, shape (targets, items).
+        blend: lambda, shape (targets,).
+        means: the weighted mean Z of the anchors.
+        link: from the mean over items to the target.
+    """
+
+    model: IRTModel
+    columns: NDArray[np.intp]
+    weights: Array
+    blend: Array
+    means: WeightedMean
+    link: Link
+
+    def predict(self, answers: NDArray) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+        size = max(1, CELLS_AT_ONCE // len(self.model.items))
+        blocks = [self._p_irt(answers[k : k + size]) for k in range(0, len(answers), size)]
+        mean = np.concatenate([block[0] for block in blocks])
+        spread = np.concatenate([block[1] for block in blocks])
+        z = self.means.predict(answers)
+        mean = self.blend * z.mean + (1.0 - self.blend) * mean
+        spread = self.blend * z.spread + (1.0 - self.blend) * spread
+        mean = self.link.offset + self.link.slope * mean
+        spread = np.sqrt((self.link.slope * spread) ** 2 + self.link.variance)
+        novelty = np.zeros(len(answers))
+        return Estimate(np.clip(mean, 0.0, 1.0), np.maximum(spread, SMALLEST_SPREAD), novelty)
+
+    def _p_irt(self, answers: NDArray) -> tuple[Array, Array]:
+        """Mean and spread of p-IRT, both of shape (models, targets)."""
+        anchors = self.model.take(self.columns)
+        weights = self.weights[:, self.columns]
+        ability = estimate_ability(anchors, answers)
+        seen = ~np.isnan(answers)
+        everything = _expect(self.model, self.weights, ability.mean)
+        answered = _expect(anchors, weights, ability.mean, seen)
+        gradient = everything.gradient - answered.gradient
+        mean = np.where(seen, answers, 0.0) @ weights.T + everything.mean - answered.mean
+        variance = np.einsum("mtd,mde,mte->mt", gradient, ability.cov, gradient)
+        variance += np.maximum(everything.noise - answered.noise, 0.0)
+        return mean, np.sqrt(variance)
+
+    def state(self) -> State:
+        """Return plain arrays from which ``from_state`` rebuilds this estimator."""
+        return {
+            **{name: np.asarray(getattr(self.model, name)) for name in PARAMETERS},
+            **{name: getattr(self, name) for name in ("columns", "weights", "blend")},
+            **{f"means.{name}": value for name, value in self.means.state().items()},
+            **{f"link.{name}": value for name, value in asdict(self.link).items()},
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> IRTEstimator:
+        """Rebuild a fitted estimator from ``state()``."""
+        items = tuple(str(k) for k in range(len(state["intercept"])))
+        return cls(
+            IRTModel(items, *(state[name] for name in PARAMETERS)),
+            state["columns"],
+            state["weights"],
+            state["blend"],
+            WeightedMean.from_state(_part(state, "means.")),
+            Link(**_part(state, "link.")),
+        )
+
+
+def fit_p_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -> IRTEstimator:
+    """Fit p-IRT: the answered items as they are, the others as the IRT model expects them."""
+    means = fit_weighted_anchors(history, anchors, rng=rng)
+    return IRTEstimator(
+        history.fit.model,
+        history.columns(anchors.items),
+        history.targets.weights,
+        np.zeros(len(history.targets.names)),
+        # The link carries the distance to an external column; Z estimates the mean over items.
+        replace(means, gap=np.zeros_like(means.gap)),
+        _fit_link(history),
+    )
+
+
+def fit_gp_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -> IRTEstimator:
+    """Fit gp-IRT: p-IRT blended with the weighted mean of the anchors.
+
+    The authors set v to the variance of a model's answers over n for random items, over 4 n for
+    anchor points; here v is measured on the source models, and 4 n bounds what it may become.
+    """
+    fitted = fit_p_irt(history, anchors, rng=rng)
+    scores = history.filled.astype(np.float64)
+    z = fitted.means.predict(scores[:, fitted.columns]).mean
+    v = ((z - scores @ history.targets.weights.T) ** 2).mean(axis=0)
+    v = np.maximum(v, fitted.means.variance / (4.0 * len(anchors)))
+    b2 = validation_error(history, rng=rng) ** 2
+    return replace(fitted, blend=np.divide(b2, v + b2, out=np.zeros_like(v), where=v + b2 > 0))
+
+
+def validation_error(history: History, *, rng: np.random.Generator) -> Array:
+    """Mean absolute error of IRT predictions on source models held out of the fit.
+
+    The held-out models' abilities come from every other item; the error is that of the mean
+    over the remaining items.
+
+    Returns:
+        Array of shape (targets,).
+    """
+    from tinyeval.irt.fit import fit_irt
+
+    responses, full = history.responses, history.fit.model
+    models = rng.permutation(by_id(responses.models.ids))
+    held_out, source = np.split(models, [max(1, len(models) // HELD_OUT)])
+    items = by_id(responses.items.ids)
+    items = items[responses.observed[source].any(axis=0)[items]]
+    model = fit_irt(
+        responses.take(source, items), dimensions=full.dimensions, guessing=full.guessing[items]
+    ).model
+    scores = responses.scores[np.ix_(held_out, items)]
+    even, odd = np.arange(0, len(items), 2), np.arange(1, len(items), 2)
+    ability = estimate_ability(model.take(even), scores[:, even])
+    miss = model.take(odd).probability(ability.mean) - scores[:, odd]
+    weights = history.targets.weights[:, items[odd]]
+    weights = np.where(weights.any(axis=1, keepdims=True), weights, weights[:1])
+    seen = ~np.isnan(miss)
+    total = seen @ weights.T
+    error = np.abs(np.where(seen, miss, 0.0) @ weights.T)
+    rate = np.divide(error, total, out=np.zeros_like(error), where=total > 0)
+    return np.asarray(rate.sum(axis=0) / np.maximum((total > 0).sum(axis=0), 1))
+
+
+class _Expectation(NamedTuple):
+    mean: Array  # (models, targets)
+    gradient: Array  # (models, targets, dimensions)
+    noise: Array  # (models, targets)
+
+
+def _expect(
+    model: IRTModel, weights: Array, ability: Array, mask: NDArray[np.bool_] | None = None
+) -> _Expectation:
+    """Weighted sums of P, dP / dtheta and, with squared weights, P (1 - P) over (masked) items."""
+    p = model.probability(ability)
+    slope = (p - model.guessing) * (1.0 - p) / (1.0 - model.guessing)
+    noise = p * (1.0 - p)
+    if mask is not None:
+        p, slope, noise = p * mask, slope * mask, noise * mask
+    targets, items = weights.shape
+    loadings = (weights.T[:, :, None] * model.discrimination[:, None, :]).reshape(items, -1)
+    gradient = (slope @ loadings).reshape(len(p), targets, -1)
+    return _Expectation(p @ weights.T, gradient, noise @ (weights**2).T)
+
+
+def _fit_link(history: History) -> Link:
+    """Least squares of an external target column on the mean over items, over source models."""
+    targets = len(history.targets.names)
+    offset, slope, variance = np.zeros(targets), np.ones(targets), np.zeros(targets)
+    if history.targets.column is not None:
+        x = history.filled.astype(np.float64) @ history.targets.weights[0]
+        y = history.target_values[:, 0]
+        spread = x.var()
+        slope[0] = ((x - x.mean()) * y).mean() / spread if spread > 0 else 0.0
+        offset[0] = y.mean() - slope[0] * x.mean()
+        variance[0] = ((y - offset[0] - slope[0] * x) ** 2).mean()
+    return Link(offset, slope, variance)
+
+
+def _part(state: Mapping[str, NDArray], prefix: str) -> dict[str, NDArray]:
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }

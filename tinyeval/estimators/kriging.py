@@ -1,0 +1,143 @@
+"""Kriging with evidence averaging: the default estimator.
+
+Under drift hypothesis s (see ``tinyeval.covariance``) answers and targets are jointly Gaussian, so
+the best linear predictor of a target from the answers y on the anchors A is
+
+    t | y = mean_t + C_tA C_AA^-1 (y - mean_A),     var = C_tt - C_tA C_AA^-1 C_At
+
+(Krige 1951; Goldberger 1962).  How far a new model has drifted is not known, but its own answers
+tell: each hypothesis predicts them with a Gaussian marginal likelihood, and the predictions are
+averaged with weights prior(s) * likelihood(s)^(1 / temper).  Models like the source ones keep
+s near 0; a model unlike them moves to larger s by itself, where history counts for less and its own
+answers for more.  Tempering allows for answers being no Gaussians.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.covariance import item_covariance
+from tinyeval.estimators.base import Estimate, State
+from tinyeval.history import History
+from tinyeval.selection.base import Anchors
+
+Array = NDArray[np.float64]
+
+DRIFT_GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
+"""Drift sizes averaged over, in score units; half the prior is on 0."""
+
+NOVEL_DRIFT = 0.1
+"""Drift from which a model counts as unlike the source models."""
+
+
+@dataclass(frozen=True)
+class Kriging:
+    """Moments of anchors and targets under every drift hypothesis.
+
+    Attributes:
+        mean: expected answers, shape (anchors,).
+        target_mean: expected targets, shape (targets,).
+        cov: of the answers, shape (hypotheses, anchors, anchors).
+        cross: of answers and targets, shape (hypotheses, anchors, targets).
+        target_variance: shape (hypotheses, targets).
+        log_prior: shape (hypotheses,).
+        drift: sizes of the hypotheses, shape (hypotheses,).
+        temper: exponent 1 / temper of the likelihood, shape ().
+    """
+
+    mean: Array
+    target_mean: Array
+    cov: Array
+    cross: Array
+    target_variance: Array
+    log_prior: Array
+    drift: Array
+    temper: Array
+
+    def predict(self, answers: NDArray) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+        answers = np.asarray(answers, dtype=np.float64)
+        n, targets = len(answers), len(self.target_mean)
+        mean, spread, novelty = np.empty((n, targets)), np.empty((n, targets)), np.empty(n)
+        patterns, which = np.unique(~np.isnan(answers), axis=0, return_inverse=True)
+        for k, seen in enumerate(patterns):
+            rows = np.flatnonzero(which.ravel() == k)
+            mean[rows], spread[rows], novelty[rows] = self._average(
+                answers[np.ix_(rows, seen)], seen
+            )
+        return Estimate(mean, spread, novelty)
+
+    def _average(self, answers: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+        """Average the hypotheses for models that answered the same anchors."""
+        deviations = (answers - self.mean[seen]).T  # (seen, models)
+        means, variances, evidence = [], [], []
+        for h in range(len(self.drift)):
+            factor = np.linalg.cholesky(self.cov[h][np.ix_(seen, seen)])
+            white = np.linalg.solve(factor, np.hstack([deviations, self.cross[h][seen]]))
+            data, cross = white[:, : deviations.shape[1]], white[:, deviations.shape[1] :]
+            means.append(self.target_mean + data.T @ cross)
+            variances.append(self.target_variance[h] - (cross**2).sum(0))
+            fit = -0.5 * (data**2).sum(0) - np.log(np.diag(factor)).sum()
+            evidence.append(fit / self.temper + self.log_prior[h])
+        weight = np.exp(np.array(evidence) - np.max(evidence, axis=0))
+        weight /= weight.sum(0)  # (hypotheses, models)
+        mean = np.einsum("hm,hmt->mt", weight, np.array(means))
+        within = np.einsum("hm,ht->mt", weight, np.maximum(variances, 0.0))
+        between = np.einsum("hm,hmt->mt", weight, (np.array(means) - mean) ** 2)
+        spread = np.sqrt(np.maximum(within + between, 1e-10))
+        return np.clip(mean, 0.0, 1.0), spread, weight[self.drift >= NOVEL_DRIFT].sum(0)
+
+    def state(self) -> State:
+        """Return plain arrays from which ``from_state`` rebuilds this estimator."""
+        return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> Kriging:
+        """Rebuild a fitted estimator from ``state()``."""
+        return cls(**{name: np.asarray(value, dtype=np.float64) for name, value in state.items()})
+
+
+def fit_kriging(
+    history: History,
+    anchors: Anchors,
+    *,
+    rng: np.random.Generator,
+    drift: Sequence[float] = DRIFT_GRID,
+    temper: float = 2.0,
+    irt_share: float = 0.5,
+    shrinkage: float = 0.3,
+    length: float = 1.0,
+) -> Kriging:
+    """Fit on source models; ``rng`` is not used.
+
+    Args:
+        history: source models only.
+        anchors: whose answers will be given.
+        rng: for the :class:`Estimator` protocol.
+        drift: sizes averaged over, the first 0; it takes half the prior mass, the rest share.
+        temper: the marginal likelihood enters with exponent 1 / temper.
+        irt_share, shrinkage, length: of :func:`item_covariance`.
+    """
+    covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
+    position = {one: k for k, one in enumerate(covariance.items)}
+    index = np.array([position[one] for one in anchors.items])
+    factors, field = covariance.factors[:, index], covariance.drift[:, index]
+    base, shift = factors.T @ factors, field.T @ field
+    jitter = 1e-6
+    cov = [base + s**2 * shift + np.diag(covariance.own_variance(s)[index] + jitter) for s in drift]
+    rest = max(len(drift) - 1, 1)
+    prior = [np.log(0.5 if s == 0 else 0.5 / rest) for s in drift]
+    return Kriging(
+        covariance.mean[index],
+        covariance.target_mean,
+        np.array(cov),
+        np.array([covariance.with_targets(s)[index] for s in drift]),
+        np.array([covariance.target_variance(s) for s in drift]),
+        np.array(prior),
+        np.array(drift, dtype=np.float64),
+        np.array(float(temper)),
+    )

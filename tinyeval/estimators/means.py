@@ -1,0 +1,125 @@
+"""Weighted means of the answers: the estimators that learn nothing from the source models.
+
+With weights v_ti on the anchors, renormalised over the k answered ones,
+
+    score_t = sum_i v_ti y_i,    spread_t^2 = s^2 * sum_i v_ti^2 * (1 - k / N_t)
+
+where s^2 is the variance of the model's answers and N_t the number of items of target t: the
+standard error of a sample from a finite population (Cochran 1977, section 2.6).  ``mean`` takes
+the target's own weights, ``weighted_anchors`` those of the selector.  Without training there is
+nothing that a model unlike the source models could mislead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.estimators.base import Estimate, State
+from tinyeval.history import History
+from tinyeval.selection.base import Anchors
+
+Array = NDArray[np.float64]
+
+SMALLEST_SPREAD = 1e-6
+"""Spread of a score that is known exactly, because every item was answered."""
+
+
+@dataclass(frozen=True)
+class WeightedMean:
+    """A weighted mean of the answers per target.
+
+    A benchmark none of whose anchors was answered is estimated by the overall score.
+
+    Attributes:
+        weights: shape (targets, anchors), rows sum to 1 or, without anchors of theirs, to 0.
+        size: number of items of each target, shape (targets,).
+        variance: of the answers of a typical source model, shape (targets,).
+        gap: mean square over source models of target - mean over the items it is estimated
+            from, shape (targets,); 0 but for a target from an external column.
+        overall_gap: mean square of target - overall mean over items, shape (targets,).
+    """
+
+    weights: Array
+    size: Array
+    variance: Array
+    gap: Array
+    overall_gap: Array
+
+    def predict(self, answers: NDArray) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+        seen = ~np.isnan(answers)
+        y = np.where(seen, answers, 0.0).astype(np.float64)
+        columns = [self._target(t, y, seen) for t in range(len(self.weights))]
+        mean = np.stack([column[0] for column in columns], axis=1)
+        spread = np.stack([column[1] for column in columns], axis=1)
+        mean = np.clip(mean, 0.0, 1.0)  # rounding
+        return Estimate(mean, np.maximum(spread, SMALLEST_SPREAD), np.zeros(len(y)))
+
+    def _target(self, t: int, y: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Mean and spread of one target, both of shape (models,)."""
+        own = seen & (self.weights[t] > 0)
+        has_own = own.any(axis=1)
+        source = np.where(has_own, t, 0)  # the target whose weights, size and variance hold
+        weights = np.where(has_own[:, None], own * self.weights[t], seen * self.weights[0])
+        weights = np.where(weights.any(axis=1, keepdims=True), weights, seen)
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        mean = (weights * y).sum(axis=1)
+        count = (weights > 0).sum(axis=1)
+        squares = (weights * (y - mean[:, None]) ** 2).sum(axis=1)
+        # One more answer of typical variance: a few equal answers do not prove a spread of 0.
+        variance = (count * squares + self.variance[source]) / count
+        unseen = np.maximum(1.0 - count / self.size[source], 0.0)
+        gap = np.where(has_own, self.gap[t], self.overall_gap[t])
+        return mean, np.sqrt(variance * (weights**2).sum(axis=1) * unseen + gap)
+
+    def state(self) -> State:
+        """Return plain arrays from which ``from_state`` rebuilds this estimator."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> WeightedMean:
+        """Rebuild a fitted estimator from ``state()``."""
+        return cls(**state)
+
+
+def fit_mean(history: History, anchors: Anchors, *, rng: np.random.Generator) -> WeightedMean:
+    """Estimate each target by the mean of the answers, items weighing as in the target."""
+    return _fit(history, history.targets.weights[:, history.columns(anchors.items)])
+
+
+def fit_weighted_anchors(
+    history: History, anchors: Anchors, *, rng: np.random.Generator
+) -> WeightedMean:
+    """Estimate each target by the mean of its own anchors, weighing as the selector says."""
+    return _fit(history, anchor_weights(history, anchors))
+
+
+def anchor_weights(history: History, anchors: Anchors) -> Array:
+    """Weights of the selector on each target's own anchors, shape (targets, anchors)."""
+    own = history.targets.weights[:, history.columns(anchors.items)] > 0
+    own[0] = True
+    return np.where(own, anchors.weights, 0.0)
+
+
+def normalised(weights: Array) -> Array:
+    """Scale rows to sum 1; rows of zeros stay as they are."""
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
+
+
+def _fit(history: History, weights: Array) -> WeightedMean:
+    scores = history.filled.astype(np.float64)
+    means = scores @ history.targets.weights.T
+    variance = (scores**2) @ history.targets.weights.T - means**2
+    truth = history.target_values
+    return WeightedMean(
+        weights=normalised(weights),
+        size=(history.targets.weights > 0).sum(axis=1).astype(np.float64),
+        variance=np.maximum(variance, 0.0).mean(axis=0),
+        gap=((truth - means) ** 2).mean(axis=0),
+        overall_gap=((truth - means[:, :1]) ** 2).mean(axis=0),
+    )

@@ -1,0 +1,236 @@
+"""Regression of the targets on the anchors' scores: ridge, and kernel ridge of degree 2.
+
+Over source models with anchor scores X, centred where linear, and centred targets y,
+
+    ridge          f(x) = x' b,             b = (X'X + alpha I)^-1 X'y
+    kernel ridge   f(x) = k(x, X) u,        u = (K + alpha I)^-1 y,   k(x, z) = (x'z / n + 1)^2
+
+(Hoerl and Kennard 1970; Saunders, Gammerman and Vovk 1998).  The penalty alpha of each target
+minimises the exact leave-one-out error, for a smoother y_hat = H y the mean square of
+
+    e_i = (y_i - y_hat_i) / (1 - H_ii)
+
+(Allen 1974).  The same residuals give the spread, which for ridge grows with the leverage of the
+answers, and for both with what unanswered anchors leave open, g' Cov(unanswered | answered) g
+with g = df / dx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import FitError
+from tinyeval.estimators.base import Estimate, State, fill_unanswered
+from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.history import History
+from tinyeval.selection.base import Anchors
+from tinyeval.selection.random import by_id
+
+Array = NDArray[np.float64]
+
+PENALTIES = np.logspace(-3, 3, 13)
+"""Penalties tried; the published grids span a part of it."""
+
+
+@dataclass(frozen=True)
+class LinearEstimator:
+    """Ridge regression of every target on the anchors.
+
+    Attributes:
+        mean, cov: of the anchors over source models, shapes (anchors,) and (anchors, anchors).
+        intercept: mean targets of the source models, shape (targets,).
+        slopes: shape (anchors, targets).
+        axes, sizes: eigenvectors of X'X in columns, and its eigenvalues.
+        penalty: alpha of each target, shape (targets,).
+        variance: of the residuals, shape (targets,); a prediction's is variance * (1 + leverage).
+        models: number of source models, a scalar array.
+    """
+
+    mean: Array
+    cov: Array
+    intercept: Array
+    slopes: Array
+    axes: Array
+    sizes: Array
+    penalty: Array
+    variance: Array
+    models: Array
+
+    def predict(self, answers: NDArray) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+        x = fill_unanswered(answers, self.mean, self.cov) - self.mean
+        gradient = np.broadcast_to(self.slopes, (len(x), *self.slopes.shape))
+        variance = self.variance * (1.0 + self._leverage(x))
+        variance += unanswered_variance(np.isnan(answers), self.cov, gradient)
+        return _estimate(self.intercept + x @ self.slopes, variance)
+
+    def _leverage(self, x: Array) -> Array:
+        """1 / models + x' (X'X + alpha I)^-1 x, shape (models, targets)."""
+        return 1.0 / self.models + (x @ self.axes) ** 2 @ (
+            1.0 / (self.sizes[:, None] + self.penalty)
+        )
+
+    def state(self) -> State:
+        """Return plain arrays from which ``from_state`` rebuilds this estimator."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> LinearEstimator:
+        """Rebuild a fitted estimator from ``state()``."""
+        return cls(**state)
+
+
+@dataclass(frozen=True)
+class KernelEstimator:
+    """Kernel ridge regression of every target on the anchors.
+
+    Attributes:
+        mean, cov: of the anchors over source models, shapes (anchors,) and (anchors, anchors).
+        intercept: mean targets of the source models, shape (targets,).
+        source: anchor scores of the source models, shape (source models, anchors).
+        dual: coefficients u, shape (source models, targets).
+        variance: mean square of the leave-one-out residuals, shape (targets,).
+    """
+
+    mean: Array
+    cov: Array
+    intercept: Array
+    source: Array
+    dual: Array
+    variance: Array
+
+    def predict(self, answers: NDArray) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+        x = fill_unanswered(answers, self.mean, self.cov)
+        mean = self.intercept + kernel(x, self.source) @ self.dual
+        missing = np.isnan(answers)
+        variance = np.tile(self.variance, (len(x), 1))
+        if missing.any():
+            variance += unanswered_variance(missing, self.cov, self._gradient(x))
+        return _estimate(mean, variance)
+
+    def _gradient(self, x: Array) -> Array:
+        """Derivative of the targets by the answers, shape (models, anchors, targets)."""
+        n = x.shape[1]
+        base = 2.0 / n * (x @ self.source.T / n + 1.0)
+        return np.stack([(base * u) @ self.source for u in self.dual.T], axis=2)
+
+    def state(self) -> State:
+        """Return plain arrays from which ``from_state`` rebuilds this estimator."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> KernelEstimator:
+        """Rebuild a fitted estimator from ``state()``."""
+        return cls(**state)
+
+
+def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -> LinearEstimator:
+    """Fit a ridge regression of every target, penalties chosen by leave-one-out error."""
+    source, y, mean, cov = _source(history, anchors)
+    x = source - mean
+    intercept = y.mean(axis=0)
+    sizes, axes = np.linalg.eigh(x.T @ x)
+    sizes = np.maximum(sizes, 0.0)
+    scores = x @ axes  # (models, anchors), orthogonal columns
+    moments = scores.T @ (y - intercept)
+
+    def leave_one_out(alpha: float) -> tuple[Array, Array]:
+        fitted = intercept + scores @ (moments / (sizes + alpha)[:, None])
+        free = 1.0 - 1.0 / len(x) - scores**2 @ (1.0 / (sizes + alpha))
+        return (y - fitted) / free[:, None], free
+
+    penalty, residuals, free = _best_penalty(leave_one_out)
+    slopes = axes @ (moments / (sizes[:, None] + penalty))
+    # A left-out model's residual has variance * (1 + its leverage) = variance / free.
+    variance = (residuals**2 * free).mean(axis=0)
+    models = np.array(float(len(x)))
+    return LinearEstimator(mean, cov, intercept, slopes, axes, sizes, penalty, variance, models)
+
+
+def fit_kernel_ridge(
+    history: History, anchors: Anchors, *, rng: np.random.Generator
+) -> KernelEstimator:
+    """Fit a kernel ridge regression of degree 2, penalties chosen by leave-one-out error."""
+    source, y, mean, cov = _source(history, anchors)
+    intercept = y.mean(axis=0)
+    sizes, axes = np.linalg.eigh(kernel(source, source))
+    sizes = np.maximum(sizes, 0.0)
+    moments = axes.T @ (y - intercept)
+
+    def dual(alpha: float) -> Array:
+        return np.asarray(axes @ (moments / (sizes + alpha)[:, None]))
+
+    def leave_one_out(alpha: float) -> tuple[Array, Array]:
+        free = axes**2 @ (1.0 / (sizes + alpha))  # (1 - H_ii) / alpha, as (y - y_hat) / alpha = u
+        return dual(alpha) / free[:, None], free
+
+    penalty, residuals, _ = _best_penalty(leave_one_out)
+    u = np.column_stack([dual(alpha)[:, t] for t, alpha in enumerate(penalty)])
+    return KernelEstimator(mean, cov, intercept, source, u, (residuals**2).mean(axis=0))
+
+
+def kernel(x: NDArray, z: NDArray) -> Array:
+    """(x'z / n + 1)^2 of anchor scores of shapes (p, anchors) and (q, anchors), shape (p, q)."""
+    return np.asarray((x @ z.T / x.shape[1] + 1.0) ** 2)
+
+
+def unanswered_variance(missing: NDArray[np.bool_], cov: Array, gradient: Array) -> Array:
+    """Variance of a prediction left open by unanswered anchors, to first order.
+
+    Args:
+        missing: True where unanswered, shape (models, anchors).
+        cov: of the anchors over source models, positive definite, shape (anchors, anchors).
+        gradient: of the targets by the anchors, shape (models, anchors, targets).
+
+    Returns:
+        Array of shape (models, targets).
+    """
+    variance = np.zeros((len(missing), gradient.shape[2]))
+    patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    for k, open_ in enumerate(patterns):
+        if not open_.any():
+            continue
+        rows = np.flatnonzero(which.ravel() == k)
+        cross = cov[np.ix_(~open_, open_)]
+        left = cov[np.ix_(open_, open_)] - cross.T @ np.linalg.solve(cov[~open_][:, ~open_], cross)
+        g = gradient[rows][:, open_]
+        variance[rows] = np.einsum("mat,ab,mbt->mt", g, left, g, optimize=True)
+    return np.maximum(variance, 0.0)
+
+
+def _source(history: History, anchors: Anchors) -> tuple[Array, Array, Array, Array]:
+    """Anchor scores and targets of the source models; the anchors' mean and shrunk covariance.
+
+    Models come sorted by id, so that not even rounding depends on the order of the input.
+    """
+    models = by_id(history.responses.models.ids)
+    if len(models) < 2:
+        raise FitError("a regression needs at least 2 source models, found 1")
+    source = history.filled[np.ix_(models, history.columns(anchors.items))].astype(np.float64)
+    mean = source.mean(axis=0)
+    cov = np.atleast_2d(np.cov(source, rowvar=False, bias=True))
+    # 1e-4 keeps items that every source model answered alike from making it singular.
+    cov = 0.7 * cov + np.diag(0.3 * np.diag(cov) + 1e-4)
+    return source, history.target_values[models], mean, cov
+
+
+def _best_penalty(
+    leave_one_out: Callable[[float], tuple[Array, Array]],
+) -> tuple[Array, Array, Array]:
+    """Return each target's best penalty with its residuals and 1 - H_ii, (models, targets) each."""
+    tried = [leave_one_out(float(alpha)) for alpha in PENALTIES]
+    residuals = np.stack([one[0] for one in tried])  # (penalties, models, targets)
+    free = np.stack([one[1] for one in tried])
+    best = (residuals**2).mean(axis=1).argmin(axis=0)
+    targets = np.arange(len(best))
+    return PENALTIES[best], residuals[best, :, targets].T, free[best].T
+
+
+def _estimate(mean: Array, variance: Array) -> Estimate:
+    spread = np.maximum(np.sqrt(variance), SMALLEST_SPREAD)
+    return Estimate(np.clip(mean, 0.0, 1.0), spread, np.zeros(len(mean)))

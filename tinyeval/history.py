@@ -1,0 +1,52 @@
+"""The history: source responses with their IRT fit and targets, as selectors and estimators see it.
+
+Held-out and test models are never in a history: what is learned is learned from this alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.irt.model import IRTFit
+from tinyeval.responses import ResponseMatrix
+from tinyeval.targets import Targets
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything known of the source models.
+
+    Attributes:
+        responses: scores of the source models on all items of the benchmark.
+        targets: what is to be reconstructed.
+        fit: the IRT fit on ``responses``.
+    """
+
+    responses: ResponseMatrix
+    targets: Targets
+    fit: IRTFit
+
+    @cached_property
+    def fitted(self) -> NDArray[np.float32]:
+        """Fitted probabilities of the source models, shape (models, items)."""
+        return self.fit.model.probability(self.fit.ability).astype(np.float32)
+
+    @cached_property
+    def filled(self) -> NDArray[np.float32]:
+        """Scores with missing cells replaced by fitted probabilities, shape (models, items)."""
+        scores = self.responses.scores
+        missing = np.isnan(scores)
+        return np.where(missing, self.fitted, scores) if missing.any() else scores
+
+    @cached_property
+    def target_values(self) -> NDArray[np.float64]:
+        """Targets of the source models, shape (models, targets)."""
+        return self.targets.values(self.responses, self.filled)
+
+    def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:
+        """Positions of the named items in ``responses``."""
+        return self.responses.items.index(items, "item")

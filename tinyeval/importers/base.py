@@ -1,0 +1,49 @@
+"""What an importer is: paths of one format -> one response matrix.
+
+An importer recognises its own files (``sniff``) and reads any number of them (``read``).  It
+usually turns every file into a :class:`~tinyeval.importers.merge.Block` and hands the blocks to
+:func:`~tinyeval.importers.merge.merge`, which joins them by id and refuses contradictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tinyeval.responses import ResponseMatrix
+
+Progress = Callable[[int, int, str], None]
+"""Called with (files done, files in all, name of the file)."""
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices that only the reader of a result can make.
+
+    Attributes:
+        metric: which of several scores per item to read; its syntax is the importer's.
+        filter: which of several answer extractions to read.
+        progress: called before each file is read, and once at the end.
+    """
+
+    metric: str | None = None
+    filter: str | None = None
+    progress: Progress = silent
+
+
+class Importer(Protocol):
+    """Reads the results of one format; constructed without arguments."""
+
+    def sniff(self, path: Path) -> bool:
+        """Say, from names and at most a first line, whether ``path`` is of this format."""
+        ...
+
+    def read(self, paths: Sequence[Path], options: Options) -> ResponseMatrix:
+        """Read ``paths`` into one matrix, or raise :class:`~tinyeval.errors.DataError`."""
+        ...

@@ -1,0 +1,197 @@
+"""Folders of lm-evaluation-harness, written with ``--log_samples`` (Gao et al. 2024).
+
+A samples file has one JSON object per document and filter: ``doc_id``, ``doc_hash``, ``filter``
+and one key per metric.  An item is ``task/doc_id``, its benchmark and subject the task.  As
+``doc_id`` is only a position, the hash of the document is kept and compared between models.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyeval.errors import DataError, examples
+from tinyeval.importers.base import Options
+from tinyeval.importers.choices import Choice
+from tinyeval.importers.lm_eval_files import RESULTS, SamplesFile, find_samples
+from tinyeval.importers.merge import Block, merge
+from tinyeval.importers.rawtable import parse_score
+from tinyeval.importers.textfiles import json_lines
+from tinyeval.responses import ResponseMatrix
+
+NO_METRICS = frozenset(
+    {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
+    | {"doc_hash", "prompt_hash", "target_hash"}
+)
+
+
+class Row(NamedTuple):
+    """What is kept of a line."""
+
+    line: int
+    doc_id: str
+    doc_hash: str
+    values: dict[str, object]
+
+
+class LmEvalImporter:
+    """Reads samples files, folders of one model, and folders of such folders."""
+
+    def sniff(self, path: Path) -> bool:
+        """Accept a folder with samples or results files, or one such file."""
+        if path.is_dir():
+            names = (one.name for one in path.rglob("*_*.json*"))
+            return any(_is_samples(name) or _is_results(name) for name in names)
+        if _is_samples(path.name) or _is_results(path.name):
+            return True
+        return path.suffix == ".jsonl" and _has_samples(path)
+
+    def read(self, paths: Sequence[Path], options: Options) -> ResponseMatrix:
+        """Read one metric and filter per task; the models' column ``partial`` names cut tasks."""
+        files = [file for path in paths for file in find_samples(path)]
+        _warn_of_differences(files)
+        partial: dict[str, list[str]] = {}
+        responses = merge(_blocks(files, options, partial))
+        if not partial:
+            return responses
+        noted = np.array(["; ".join(partial.get(one, [])) for one in responses.models.ids], object)
+        return replace(responses, models=responses.models.with_columns(partial=noted))
+
+
+def _is_samples(name: str) -> bool:
+    return name.startswith("samples_") and name.endswith(".jsonl")
+
+
+def _is_results(name: str) -> bool:
+    return name.startswith("results_") and RESULTS.match(name) is not None
+
+
+def _has_samples(path: Path) -> bool:
+    try:
+        _, row = next(json_lines(path), (0, {}))
+    except DataError:
+        return False
+    return {"doc_id", "resps"} <= row.keys()
+
+
+def _blocks(
+    files: Sequence[SamplesFile], options: Options, partial: dict[str, list[str]]
+) -> Iterator[Block]:
+    """Yield one block per file, with one metric and filter per task for all models."""
+    metrics = Choice.parse("metric", options.metric)
+    filters = Choice.parse("filter", options.filter)
+    settled: dict[str, tuple[str, str, Path]] = {}
+    for done, file in enumerate(files):
+        options.progress(done, len(files), file.path.name)
+        rows = _read_rows(file)
+        filter_ = filters.pick(file.task, list(rows), str(file.path))
+        metric = _pick_metric(file, rows[filter_], metrics)
+        before = settled.setdefault(file.task, (metric, filter_, file.path))
+        if before[:2] != (metric, filter_):
+            raise DataError(
+                f"{file.path}: task {file.task!r} has metric {metric!r} and filter {filter_!r} "
+                f"here, but {before[0]!r} and {before[1]!r} in {before[2]}; choose a metric and a "
+                "filter that all models have"
+            )
+        size = file.run.sizes.get(file.task, 0)
+        block = _block(file, rows[filter_], metric)
+        if len(block.items) < size:
+            cut = f"{file.task} ({len(block.items)} of {size})"
+            partial.setdefault(file.model, []).append(cut)
+        yield block
+    metrics.check_used({metric for metric, _, _ in settled.values()})
+    filters.check_used({filter_ for _, filter_, _ in settled.values()})
+    options.progress(len(files), len(files), "")
+
+
+def _read_rows(file: SamplesFile) -> dict[str, list[Row]]:
+    """Return the rows of each filter, without documents, prompts and answers."""
+    rows: dict[str, list[Row]] = {}
+    for line, row in json_lines(file.path):
+        doc_id = row.get("doc_id")
+        if isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
+            raise DataError(f"{file.path}:{line}: expected an integer doc_id, found {doc_id!r}")
+        kept = Row(line, str(doc_id), str(row.get("doc_hash") or ""), _metrics_of(row))
+        rows.setdefault(str(row.get("filter") or "none"), []).append(kept)
+    if not rows:
+        raise DataError(f"{file.path}: the file is empty; run the task again, or leave it out")
+    return rows
+
+
+def _metrics_of(row: dict[str, object]) -> dict[str, object]:
+    named = row.get("metrics")  # older versions do not write it
+    names = named if isinstance(named, list) else row.keys() - NO_METRICS
+    return {name: row[name] for name in row if name in names}
+
+
+def _pick_metric(file: SamplesFile, rows: Sequence[Row], metrics: Choice) -> str:
+    names = dict.fromkeys(name for row in rows for name in row.values)
+    kinds = {name: {type(row.values.get(name)) for row in rows} for name in names}
+    single = [name for name, found in kinds.items() if found <= {bool, int, float, type(None)}]
+    several = [name for name, found in kinds.items() if found & {list, dict}]
+    note = ""
+    if several:
+        note = f" (not to be read, as they hold several numbers per item: {examples(several, 20)})"
+    return metrics.pick(file.task, single, str(file.path), note)
+
+
+def _block(file: SamplesFile, rows: Sequence[Row], metric: str) -> Block:
+    line_of: dict[str, int] = {}
+    scores = np.empty((1, len(rows)), dtype=np.float32)
+    for k, row in enumerate(rows):
+        where = f"{file.path}:{row.line}"
+        if line_of.setdefault(row.doc_id, row.line) != row.line:
+            raise DataError(
+                f"{where}: task {file.task!r} has doc_id {row.doc_id} already, on line "
+                f"{line_of[row.doc_id]}; either two runs were joined in one file, or the --samples "
+                "list held an index twice or was not sorted: sort it, and run again"
+            )
+        scores[0, k] = _score(row, metric, where)
+    items = [f"{file.task}/{row.doc_id}" for row in rows]
+    notes: dict[str, dict[str, object]] = {
+        "benchmark": dict.fromkeys(items, file.task),
+        "subject": dict.fromkeys(items, file.task),
+        "hash": {one: row.doc_hash for one, row in zip(items, rows, strict=True)},
+    }
+    return Block(file.path, [file.model], items, scores, notes)
+
+
+def _score(row: Row, metric: str, where: str) -> float:
+    if metric not in row.values:
+        raise DataError(f"{where}: expected a metric {metric!r}, found {examples(row.values, 8)}")
+    try:
+        score = parse_score(row.values[metric])
+    except ValueError as error:
+        raise DataError(f"{where}: metric {metric!r} is not a number but {error}") from error
+    if math.isnan(score) or 0 <= score <= 1:
+        return score
+    raise DataError(
+        f"{where}: metric {metric!r} is {score}, outside [0, 1]; choose a metric that marks "
+        "answers between 0 and 1"
+    )
+
+
+def _warn_of_differences(files: Sequence[SamplesFile]) -> None:
+    """Warn where models were not run in the same way."""
+    seen: dict[tuple[str, str], dict[str, str]] = {}
+    for file in files:
+        for (task, setting), value in file.run.settings.items():
+            if task == file.task:
+                seen.setdefault((task, setting), {}).setdefault(value, file.model)
+    differing = [
+        f"{setting} of {task}: " + ", ".join(f"{value} ({model})" for value, model in found.items())
+        for (task, setting), found in seen.items()
+        if len(found) > 1
+    ]
+    if differing:
+        warnings.warn(
+            f"models were not run in the same way: {examples(differing)}; their scores may not be "
+            "comparable",
+            stacklevel=2,
+        )

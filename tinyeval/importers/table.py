@@ -1,0 +1,119 @@
+"""Plain tables in csv, jsonl, json, parquet or npz, wide or long.
+
+Beside a table, ``<stem>.items.csv`` and ``<stem>.models.csv`` (or, beside ``responses.*``,
+``items.csv`` and ``models.csv``; or parquet) tell more about items and models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import ConfigError, DataError, examples
+from tinyeval.importers.base import Options
+from tinyeval.importers.layouts import to_block
+from tinyeval.importers.merge import Block, merge
+from tinyeval.importers.notes import read_notes
+from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.readers import READERS, read_raw
+from tinyeval.responses import ResponseMatrix
+
+SUFFIXES = (*READERS, ".npz")
+
+
+class TableImporter:
+    """Reads csv, jsonl, json, parquet and npz tables."""
+
+    def sniff(self, path: Path) -> bool:
+        """Accept a file with a table's suffix, or a folder with one file ``responses.*``."""
+        return bool(_tables_in(path)) if path.is_dir() else path.suffix.lower() in SUFFIXES
+
+    def read(self, paths: Sequence[Path], options: Options) -> ResponseMatrix:
+        """Read tables and join them; ``options.metric`` names the score column of long tables."""
+        if options.filter is not None:
+            raise ConfigError(f"tables have no filters, but filter={options.filter!r} was given")
+        return merge(self._blocks([_table_at(path) for path in paths], options))
+
+    def _blocks(self, files: Sequence[Path], options: Options) -> Iterator[Block]:
+        for done, file in enumerate(files):
+            options.progress(done, len(files), file.name)
+            if file.suffix.lower() == ".npz":
+                block = read_npz(file)
+            else:
+                block = to_block(read_raw(file), options.metric)
+            yield block
+            yield from _notes_beside(block)
+        options.progress(len(files), len(files), "")
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    files = (one for one in folder.glob("responses.*") if one.stem == "responses")
+    return sorted(one for one in files if one.suffix.lower() in SUFFIXES)
+
+
+def _table_at(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = _tables_in(path)
+    if len(found) != 1:
+        raise DataError(
+            f"{path}: expected one table called responses.* in this folder, found {len(found)}; "
+            "name the file itself"
+        )
+    return found[0]
+
+
+def _notes_beside(block: Block) -> Iterator[Block]:
+    """Yield the items' and models' table beside a file as blocks without scores of their own."""
+    for key, ids in (("item", block.items), ("model", block.models)):
+        path = side_table(block.source, f"{key}s")
+        if path is not None:
+            notes = {f"{key}_notes": read_notes(path, key, set(ids))}
+            yield Block(path, [], [], np.empty((0, 0), np.float32), **notes)
+
+
+def side_table(table: Path, which: str) -> Path | None:
+    """Return the ``items`` or ``models`` table that lies beside a table of responses, if any."""
+    stems = [f"{table.stem}.{which}"] + ([which] if table.stem == "responses" else [])
+    names = [stem + suffix for stem in stems for suffix in (".csv", ".parquet")]
+    candidates = (table.with_name(name) for name in names)
+    return next((one for one in candidates if one.is_file()), None)
+
+
+def read_npz(path: Path) -> Block:
+    """Read arrays ``scores`` (models, items), ``models`` and ``items``; never a pickle."""
+    arrays = _arrays(path, ("scores", "models", "items"))
+    scores = arrays.pop("scores")
+    raw = RawTable(path, {name: array.ravel().tolist() for name, array in arrays.items()})
+    models, items = raw.unique_ids("models"), raw.unique_ids("items")
+    if scores.dtype.kind not in "fiub" or scores.shape != (len(models), len(items)):
+        raise DataError(
+            f"{path}: expected numeric scores of shape (models, items) = ({len(models)}, "
+            f"{len(items)}), found {scores.dtype} of shape {scores.shape}"
+        )
+    bad = np.argwhere(~((scores >= 0) & (scores <= 1) | np.isnan(scores)))
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"{path}: the score {scores[row, column]} of model {models[row]!r} on item "
+            f"{items[column]!r} lies outside [0, 1]; divide percentages by 100"
+        )
+    return Block(path, models, items, scores.astype(np.float32))
+
+
+def _arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = archive.files
+            arrays = {name: archive[name] for name in names if name in found}
+    except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes
+        raise DataError(
+            f"{path}: not an npz file of plain arrays, or damaged ({error}); write it with "
+            "numpy.savez(path, scores=..., models=..., items=...), ids as text"
+        ) from error
+    if len(arrays) < len(names):
+        raise DataError(f"{path}: expected arrays {', '.join(names)}, found {examples(found, 8)}")
+    return arrays

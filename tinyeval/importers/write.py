@@ -1,0 +1,129 @@
+"""A response matrix -> one wide table, which :func:`tinyeval.importers.read_results` reads back.
+
+Files appear whole or not at all: all are written under temporary names, then renamed.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tinyeval.errors import DataError
+from tinyeval.importers.notes import is_unknown
+from tinyeval.responses import ResponseMatrix, Table
+
+
+def write_results(responses: ResponseMatrix, path: str | Path) -> None:
+    """Write scores as a wide table; the suffix of ``path`` chooses csv, parquet or npz.
+
+    What is known of items and models goes into ``<stem>.items.csv`` and ``<stem>.models.csv``
+    beside it; older files of these names that no longer apply are removed.
+
+    Args:
+        responses: what to write.
+        path: ends in ``.csv``, ``.parquet`` or ``.npz``.
+
+    Raises:
+        DataError: another suffix, an item id that a wide table cannot hold, or a folder that
+            cannot be written.
+    """
+    path = Path(path)
+    write = WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise DataError(
+            f"{path}: expected one of the suffixes {', '.join(WRITERS)}, found "
+            f"{path.suffix or 'no suffix'}"
+        )
+    reserved = sorted({"model", "item", "score"} & set(responses.items.ids))
+    if reserved and path.suffix.lower() != ".npz":
+        raise DataError(
+            f"{path}: an item is called {reserved[0]!r}, which is a table's own column; write npz"
+        )
+    try:
+        _write_all(responses, path, write)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: an id holds a character that UTF-8 cannot: {error}") from error
+
+
+def _write_all(
+    responses: ResponseMatrix, path: Path, write: Callable[[ResponseMatrix, Path], None]
+) -> None:
+    """Write the table and what belongs beside it; nothing changes unless all could be written."""
+    sides = {"item": responses.items, "model": responses.models}
+    side_paths = {key: path.with_name(f"{path.stem}.{key}s.csv") for key in sides}
+    with ExitStack() as files:
+        write(responses, files.enter_context(replacing(path)))
+        for key, table in sides.items():
+            if table.columns:
+                side = files.enter_context(replacing(side_paths[key]))
+                _write_side_table(side, key, table)
+    for key, table in sides.items():
+        if not table.columns:
+            side_paths[key].unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; on success the file of that name replaces it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_csv(responses: ResponseMatrix, path: Path) -> None:
+    rows = (
+        [model, *("" if score == "nan" else score for score in scores.astype(str))]
+        for model, scores in zip(responses.models.ids, responses.scores, strict=True)
+    )
+    _write_rows(path, ["model", *responses.items.ids], rows)
+
+
+def _write_parquet(responses: ResponseMatrix, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = [pa.array(responses.models.ids, pa.string())]
+    columns += [pa.array(column, from_pandas=True) for column in responses.scores.T]
+    pq.write_table(pa.table(columns, names=["model", *responses.items.ids]), path)
+
+
+def _write_npz(responses: ResponseMatrix, path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            scores=responses.scores,
+            models=np.array(responses.models.ids),
+            items=np.array(responses.items.ids),
+        )
+
+
+def _write_side_table(path: Path, key: str, table: Table) -> None:
+    rows = (
+        [one, *("" if is_unknown(value) else value for value in values)]
+        for one, *values in zip(table.ids, *table.columns.values(), strict=True)
+    )
+    _write_rows(path, [key, *table.columns], rows)
+
+
+def _write_rows(path: Path, header: list[str], rows: Iterable[list[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+WRITERS: dict[str, Callable[[ResponseMatrix, Path], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".npz": _write_npz,
+}

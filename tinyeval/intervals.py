@@ -1,0 +1,236 @@
+"""Intervals by cross-conformal calibration over the source models.
+
+The whole method is learned again without some of the source models, which are then predicted; the
+ratios |error| / spread of those predictions say how far the spread can be trusted, and their
+quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015).
+Random folds calibrate models like the source ones.  Two more folds leave out the strongest and the
+weakest fifth and calibrate what lies beyond the history, where every method errs more.
+
+The same held-out models give the thresholds of ``in_range`` and ``misfit``, and the expected error
+by number of answered anchors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import ConfigError
+from tinyeval.irt.model import Array
+from tinyeval.learned import Learned, anchor_answers, person_fit, true_targets
+from tinyeval.responses import ResponseMatrix
+
+SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
+"""Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
+
+BEYOND_SHARE = 0.2
+"""Share of the source models left out at either end to see how the method errs beyond them."""
+
+FALSE_ALARM = 0.05
+"""Share of held-out source models that ``in_range`` and ``misfit`` may flag."""
+
+Learn = Callable[[ResponseMatrix], Learned]
+
+
+class Cases(NamedTuple):
+    """Held-out predictions: arrays (sizes, models, targets), NaN where the target is unknown."""
+
+    error: Array
+    spread: Array
+    novelty: Array  # (models,), with all anchors
+    fit: Array  # (models,)
+
+    @property
+    def ratio(self) -> Array:
+        """Absolute errors in units of the spread."""
+        return np.abs(self.error) / self.spread
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What held-out source models tell of the spread.
+
+    Attributes:
+        sizes: numbers of answered anchors, ascending, shape (sizes,).
+        inside: sorted ratios |error| / spread of models inside the history's range, shape
+            (sizes, cases, targets).
+        beyond: the same for models stronger or weaker than those learned from.
+        score_range: lowest and highest target among source models, shape (2, targets).
+        novelty_limit: novelty above which a model counts as unlike the history.
+        misfit_limit: person fit (mean squared residual over expected) above which answers do not
+            fit.
+        expected_error: mean absolute error inside the range, shape (sizes, targets).
+        noise: smallest standard deviation of each target: the scatter of unasked items' answers
+            around their probabilities, which no method can know, shape (targets,).
+    """
+
+    sizes: NDArray[np.int64]
+    inside: Array
+    beyond: Array
+    score_range: Array
+    novelty_limit: Array
+    misfit_limit: Array
+    expected_error: Array
+    noise: Array
+
+    def factor(self, n_answered: int, level: float, beyond: bool) -> Array:
+        """Half-width in units of the spread, shape (targets,)."""
+        k = max(int(np.searchsorted(self.sizes, n_answered, side="right")) - 1, 0)
+        inside = _quantile(self.inside[k], level)
+        return np.maximum(inside, _quantile(self.beyond[k], level)) if beyond else inside
+
+    def half_width(
+        self, spread: NDArray, n_answered: int, n_anchors: int, level: float, beyond: bool
+    ) -> Array:
+        """Half-width of the intervals of one model, shape (targets,).
+
+        Never below what the scatter of unasked items allows; 0 only where nothing is unasked.
+        """
+        half = self.factor(n_answered, level, beyond) * spread
+        floor = self.noise * np.sqrt(n_anchors / n_answered) * _normal_quantile(level)
+        return np.asarray(np.maximum(half, floor))
+
+    def state(self) -> dict[str, NDArray]:
+        """Return plain arrays from which ``from_state`` rebuilds this calibration."""
+        return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> Calibration:
+        """Rebuild a calibration from ``state()``."""
+        return cls(**state)
+
+
+def _quantile(ratios: Array, level: float) -> Array:
+    """Conformal quantile of each column: the ceil((n + 1) level)-th smallest of n.
+
+    Where n is too small for that rank, the largest ratio is stretched by the normal tail beyond
+    the rank it can stand for.
+    """
+    n = len(ratios)
+    rank = int(np.ceil((n + 1) * level))
+    ordered = np.sort(ratios, axis=0)
+    if rank <= n:
+        return np.asarray(ordered[rank - 1])
+    return np.asarray(
+        np.maximum(ordered[-1], 1.0) * _normal_quantile(level) / _normal_quantile(n / (n + 1))
+    )
+
+
+def _normal_quantile(level: float) -> float:
+    """Two-sided standard normal quantile."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def calibrate(
+    responses: ResponseMatrix,
+    learned: Learned,
+    learn: Learn,
+    *,
+    folds: int,
+    seed: int,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Calibration:
+    """Learn again without some source models, predict those, and keep what that tells.
+
+    Args:
+        responses: all source models.
+        learned: the method learned on all of them.
+        learn: learns the method on some of them.
+        folds: number of random folds.
+        seed: of the folds.
+        progress: called with (done, total, what).
+    """
+    if responses.n_models < 5:
+        raise ConfigError(f"calibration needs at least 5 models, found {responses.n_models}")
+    sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
+    plan = list(_folds(responses, min(folds, responses.n_models), seed))
+    found: dict[str, list[Cases]] = {"inside": [], "beyond": []}
+    for k, (kind, held_out) in enumerate(plan):
+        if progress is not None:
+            progress(k, len(plan), "calibrating on held-out models")
+        source = responses.take(~held_out)
+        asked = source.observed.any(axis=0)
+        part = learn(source.take(None, asked))
+        found[kind].append(_cases(part, responses.take(held_out, asked), sizes))
+    inside, beyond = _join(found["inside"]), _join(found["beyond"])
+    values = learned.history.target_values
+    return Calibration(
+        sizes,
+        _known(inside),
+        _known(beyond),
+        np.array([values.min(0), values.max(0)]),
+        np.array(_limit(inside.novelty)),
+        np.array(_limit(inside.fit)),
+        np.nanmean(np.abs(inside.error), axis=1),
+        learned.noise(),
+    )
+
+
+def _folds(
+    responses: ResponseMatrix, folds: int, seed: int
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield (kind, mask of held-out models): random folds, then the strongest and the weakest."""
+    n = responses.n_models
+    order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
+    fold = np.empty(n, dtype=int)
+    fold[order] = np.random.default_rng(seed).permutation(n) % folds
+    for k in range(folds):
+        yield "inside", fold == k
+    score = np.nanmean(responses.scores, axis=1)
+    rank = np.empty(n, dtype=int)
+    rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
+    out = max(int(round(BEYOND_SHARE * n)), 1)
+    yield "beyond", rank >= n - out
+    yield "beyond", rank < out
+
+
+def _cases(part: Learned, held_out: ResponseMatrix, sizes: NDArray[np.int64]) -> Cases:
+    """Predict held-out models from the first 5, 10, ... anchors."""
+    answers = anchor_answers(part, held_out)
+    truth = true_targets(part, held_out)
+    errors, spreads = [], []
+    novelty = np.zeros(len(answers))
+    for size in sizes:
+        cut = answers.copy()
+        cut[:, size:] = np.nan
+        empty = np.isnan(cut).all(axis=1)
+        cut[empty, 0] = part.anchor_mean()[0]
+        estimate = part.estimator.predict(cut)
+        error = np.where(empty[:, None], np.nan, estimate.mean - truth)
+        errors.append(error)
+        spreads.append(estimate.spread)
+        novelty = estimate.novelty
+    return Cases(np.array(errors), np.array(spreads), novelty, person_fit(part, answers))
+
+
+def _join(cases: list[Cases]) -> Cases:
+    return Cases(
+        np.concatenate([c.error for c in cases], axis=1),
+        np.concatenate([c.spread for c in cases], axis=1),
+        np.concatenate([c.novelty for c in cases]),
+        np.concatenate([c.fit for c in cases]),
+    )
+
+
+def _known(cases: Cases) -> Array:
+    """Sorted ratios of the models whose targets are known."""
+    ratio = cases.ratio
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(ratio).all(axis=(0, 2)))
+    if not known.any():
+        raise ConfigError(
+            "no held-out model has a known target to calibrate on; every model misses too many "
+            "answers: drop items or models with few answers"
+        )
+    return np.sort(ratio[:, known], axis=1)
+
+
+def _limit(values: Array) -> float:
+    """Value that a share FALSE_ALARM of held-out models exceeds, at least the largest if few."""
+    n = len(values)
+    rank = int(np.ceil((n + 1) * (1 - FALSE_ALARM)))
+    return float(np.sort(values)[min(rank, n) - 1])

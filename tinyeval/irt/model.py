@@ -1,0 +1,118 @@
+"""The multidimensional two-parameter logistic model, with optional fixed guessing.
+
+    P(y = 1 | theta) = c + (1 - c) * sigmoid(a . theta + d)
+
+(Birnbaum 1968; McKinley and Reckase 1983).  ``d = -a * b`` is the intercept of difficulty b.
+Scores between 0 and 1 enter through the same likelihood (quasi-Bernoulli, Papke and Wooldridge
+1996), missing cells through a mask.  This module is numpy only: prediction needs no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import FitError
+
+Array = NDArray[np.float64]
+
+
+def sigmoid(logits: NDArray) -> NDArray:
+    """Return 1 / (1 + exp(-logits)) without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+@dataclass(frozen=True)
+class IRTModel:
+    """Item parameters and the distribution of the abilities of the source models.
+
+    Attributes:
+        items: ids of the items, in the order of the arrays below.
+        discrimination: a, shape (items, dimensions).
+        intercept: d, shape (items,).
+        guessing: c, shape (items,), in [0, 1).
+        ability_mean: mean ability of the source models, shape (dimensions,).
+        ability_cov: covariance of their abilities, shape (dimensions, dimensions).
+        discrimination_sd, intercept_sd: posterior standard deviations, same shapes as the
+            parameters; zeros where the fit gives none.
+    """
+
+    items: tuple[str, ...]
+    discrimination: Array
+    intercept: Array
+    guessing: Array
+    ability_mean: Array
+    ability_cov: Array
+    discrimination_sd: Array | None = None
+    intercept_sd: Array | None = None
+
+    def __post_init__(self) -> None:
+        n, dims = len(self.items), self.dimensions
+        shapes = {
+            "discrimination": (n, dims),
+            "intercept": (n,),
+            "guessing": (n,),
+            "ability_mean": (dims,),
+            "ability_cov": (dims, dims),
+            "discrimination_sd": (n, dims),
+            "intercept_sd": (n,),
+        }
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            array = np.zeros(shape) if value is None else np.asarray(value, dtype=np.float64)
+            if array.shape != shape:
+                raise FitError(f"IRT parameter {name} has shape {array.shape}, expected {shape}")
+            if not np.isfinite(array).all():
+                raise FitError(f"IRT parameter {name} holds numbers that are not finite")
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        if (self.guessing < 0).any() or (self.guessing >= 1).any():
+            raise FitError("guessing must lie in [0, 1)")
+
+    @property
+    def dimensions(self) -> int:
+        """Number of ability dimensions."""
+        return int(np.asarray(self.discrimination).shape[1])
+
+    @property
+    def difficulty(self) -> Array:
+        """Multidimensional difficulty b = -d / |a| (Reckase 1985), shape (items,)."""
+        return -self.intercept / np.maximum(np.linalg.norm(self.discrimination, axis=1), 1e-6)
+
+    def probability(self, ability: NDArray) -> Array:
+        """Return P(y = 1), shape (models, items), of abilities of shape (models, dimensions)."""
+        logits = np.asarray(ability) @ self.discrimination.T + self.intercept
+        return self.guessing + (1.0 - self.guessing) * sigmoid(logits)
+
+    def take(self, index: NDArray[np.intp]) -> IRTModel:
+        """Return the model of the items at ``index``, in that order."""
+        assert self.discrimination_sd is not None and self.intercept_sd is not None
+        return IRTModel(
+            tuple(self.items[k] for k in index),
+            self.discrimination[index],
+            self.intercept[index],
+            self.guessing[index],
+            self.ability_mean,
+            self.ability_cov,
+            self.discrimination_sd[index],
+            self.intercept_sd[index],
+        )
+
+
+@dataclass(frozen=True)
+class IRTFit:
+    """A fitted model and what only the source models have: their abilities.
+
+    Attributes:
+        model: the item parameters.
+        ability: of each source model, shape (models, dimensions).
+        log_likelihood: mean per observed answer, on held-out cells where any were held out.
+        held_out: {dimensions tried: mean held-out log-likelihood per answer}; empty if not tried.
+    """
+
+    model: IRTModel
+    ability: Array
+    log_likelihood: float
+    held_out: dict[int, float]

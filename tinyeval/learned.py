@@ -1,0 +1,99 @@
+"""What one pass of the method learns from some source models, before any calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.estimators.base import FittedEstimator
+from tinyeval.history import History
+from tinyeval.irt.ability import estimate_ability
+from tinyeval.irt.model import Array, IRTModel
+from tinyeval.responses import ResponseMatrix
+from tinyeval.selection.base import Anchors
+
+MIN_KNOWN = 0.9
+"""Share of a target's weight that a held-out model must have answered to be calibrated on."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """History, anchors and fitted estimator."""
+
+    history: History
+    anchors: Anchors
+    estimator: FittedEstimator
+
+    @property
+    def irt(self) -> IRTModel:
+        """The item parameters of all items."""
+        return self.history.fit.model
+
+    def anchor_model(self) -> IRTModel:
+        """The item parameters of the anchors, in their order."""
+        return self.irt.take(self.history.columns(self.anchors.items))
+
+    def anchor_mean(self) -> Array:
+        """Mean score of the source models on each anchor."""
+        return (
+            self.history.filled[:, self.history.columns(self.anchors.items)].mean(0).astype(float)
+        )
+
+    def noise(self) -> Array:
+        """Standard deviation of each target due to the scatter of unasked items' answers alone.
+
+        The scatter of an item is its mean squared residual against the IRT fit.
+        """
+        scatter = ((self.history.filled - self.history.fitted) ** 2).mean(0).astype(np.float64)
+        scatter[self.history.columns(self.anchors.items)] = 0.0
+        noise = np.sqrt(self.history.targets.weights**2 @ scatter)
+        if self.history.targets.column is not None:
+            noise[0] = 0.0
+        return np.asarray(noise)
+
+
+def anchor_answers(learned: Learned, models: ResponseMatrix) -> NDArray[np.float64]:
+    """Answers of some models on the anchors, shape (models, anchors), NaN where unanswered."""
+    return models.align(learned.anchors.items).astype(np.float64)
+
+
+def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
+    """Full-benchmark scores of models that answered (nearly) everything, NaN for the others.
+
+    The few missing answers are replaced by the probabilities that the model's own answers imply.
+    """
+    scores = models.align(learned.irt.items).astype(np.float64)
+    missing = np.isnan(scores)
+    if missing.any():
+        ability = estimate_ability(learned.irt, scores)
+        scores = np.where(missing, learned.irt.probability(ability.mean), scores)
+    values = learned.history.targets.values(models.take(), scores)
+    known = (~missing).astype(np.float64) @ learned.history.targets.weights.T
+    if learned.history.targets.column is not None:
+        known[:, 0] = 1.0
+    return np.where(known >= MIN_KNOWN, values, np.nan)
+
+
+def person_fit(learned: Learned, answers: NDArray) -> Array:
+    """How badly answers on the anchors fit the IRT model: see :func:`residual_fit`."""
+    return residual_fit(learned.anchor_model(), answers)
+
+
+def residual_fit(model: IRTModel, answers: NDArray) -> Array:
+    """Information-weighted mean-square residual of each model's answers (Wright's infit).
+
+    Args:
+        model: item parameters of the anchors.
+        answers: shape (models, anchors), NaN where unanswered.
+
+    Returns:
+        shape (models,); about 1 where the answers fit, larger where they do not.
+    """
+    ability = estimate_ability(model, answers)
+    p = model.probability(ability.mean)
+    seen = ~np.isnan(answers)
+    residual = np.where(seen, np.nan_to_num(answers) - p, 0.0)
+    variance = np.where(seen, p * (1 - p), 0.0)
+    return np.asarray((residual**2).sum(1) / np.maximum(variance.sum(1), 1e-6))

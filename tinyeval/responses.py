@@ -1,0 +1,225 @@
+"""The response matrix: scores of models (rows) on items (columns), identified by id.
+
+A score is an answer's mark in [0, 1]; NaN means that the item was not asked.  Everything that
+reads, fits, selects or predicts takes this type, and looks things up by id, never by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import DataError, examples
+
+Scores = NDArray[np.float32]
+Index = Any
+"""Positions or a mask; numpy's stubs type a comparison's result too loosely to say so."""
+
+
+def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
+    """Return ``values`` as a tuple of unique, non-empty strings, or raise :class:`DataError`."""
+    ids = tuple(str(value) for value in values)
+    if any(not one.strip() for one in ids):
+        raise DataError(f"every {what} needs an id, but an empty {what} id was found")
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = sorted({one for one in ids if one in seen or seen.add(one)})  # type: ignore[func-returns-value]
+        raise DataError(
+            f"{what} ids must be unique, but {len(twice)} appear more than once: {examples(twice)}"
+        )
+    return ids
+
+
+@dataclass(frozen=True)
+class Table:
+    """Ids and the columns known about them.
+
+    Attributes:
+        ids: unique, non-empty ids, in order.
+        columns: name -> array of the same length; float64 for numbers (NaN unknown), object
+            arrays of ``str`` (``""`` unknown) for everything else.
+    """
+
+    ids: tuple[str, ...]
+    columns: Mapping[str, NDArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", as_ids(self.ids, "table row"))
+        clean: dict[str, NDArray] = {}
+        for name, values in self.columns.items():
+            array = np.asarray(values)
+            if array.shape != (len(self.ids),):
+                raise DataError(
+                    f"column {name!r} has shape {array.shape}, expected ({len(self.ids)},)"
+                )
+            if array.dtype.kind in "fiub":
+                array = array.astype(np.float64)
+            else:
+                array = np.array(["" if v is None else str(v) for v in array], dtype=object)
+            array.setflags(write=False)
+            clean[name] = array
+        object.__setattr__(self, "columns", MappingProxyType(clean))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def index(self, ids: Sequence[str], what: str = "id") -> NDArray[np.intp]:
+        """Return the positions of ``ids``; unknown ids raise :class:`DataError`."""
+        position = {one: k for k, one in enumerate(self.ids)}
+        unknown = [one for one in ids if one not in position]
+        if unknown:
+            raise DataError(f"{len(unknown)} unknown {what}(s): {examples(unknown)}")
+        return np.array([position[one] for one in ids], dtype=np.intp)
+
+    def take(self, index: NDArray[np.intp]) -> Table:
+        """Return the rows at ``index``, in that order."""
+        columns = {name: values[index] for name, values in self.columns.items()}
+        return Table(tuple(self.ids[k] for k in index), columns)
+
+    def column(self, name: str, default: float | str | None = None) -> NDArray:
+        """Return a column; a missing one is filled with ``default``, or raises if that is None."""
+        if name in self.columns:
+            return self.columns[name]
+        if default is None:
+            known = ", ".join(sorted(self.columns)) or "none"
+            raise DataError(f"there is no column {name!r}; the known columns are: {known}")
+        dtype = np.float64 if isinstance(default, (int, float)) else object
+        return np.full(len(self.ids), default, dtype=dtype)
+
+    def with_columns(self, **columns: NDArray) -> Table:
+        """Return this table with columns added or replaced."""
+        return Table(self.ids, {**self.columns, **columns})
+
+
+@dataclass(frozen=True)
+class ResponseMatrix:
+    """Scores of models on items, with what is known of each.
+
+    Attributes:
+        scores: float32, shape (models, items), in [0, 1]; NaN = not asked.
+        models: one row per model; columns such as ``org``, ``family``, ``release_date``,
+            or a full-benchmark score known from elsewhere.
+        items: one row per item; columns ``benchmark``, ``subject``, ``weight``, ``cost``,
+            ``hash`` where known.
+
+    Raises:
+        DataError: a shape that does not match, a score outside [0, 1], an infinite score.
+    """
+
+    scores: Scores
+    models: Table
+    items: Table
+
+    def __post_init__(self) -> None:
+        scores = np.ascontiguousarray(self.scores, dtype=np.float32)
+        expected = (len(self.models), len(self.items))
+        if scores.shape != expected:
+            raise DataError(
+                f"scores have shape {scores.shape}, expected (models, items) = {expected}"
+            )
+        if 0 in expected:
+            raise DataError(f"expected at least one model and one item, found {expected}")
+        bad = ~((scores >= 0) & (scores <= 1) | np.isnan(scores))
+        if bad.any():
+            row, column = (int(k[0]) for k in np.nonzero(bad))
+            raise DataError(
+                f"scores must lie in [0, 1], but {int(bad.sum())} do not; the first is "
+                f"{scores[row, column]:g} of model {self.models.ids[row]!r} on item "
+                f"{self.items.ids[column]!r}; divide percentages by 100 before importing"
+            )
+        if scores is self.scores or np.shares_memory(scores, self.scores):
+            scores = scores.view()
+        scores.setflags(write=False)
+        object.__setattr__(self, "scores", scores)
+
+    @classmethod
+    def from_arrays(
+        cls, scores: NDArray, models: Iterable[object], items: Iterable[object]
+    ) -> ResponseMatrix:
+        """Build a matrix from an array and the ids of its rows and columns."""
+        return cls(
+            np.asarray(scores, dtype=np.float32),
+            Table(as_ids(models, "model")),
+            Table(as_ids(items, "item")),
+        )
+
+    @property
+    def n_models(self) -> int:
+        """Number of rows."""
+        return len(self.models)
+
+    @property
+    def n_items(self) -> int:
+        """Number of columns."""
+        return len(self.items)
+
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """Mask of the cells that hold a score, shape (models, items)."""
+        return ~np.isnan(self.scores)
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """Names of the benchmarks, sorted; ``("benchmark",)`` where the items name none."""
+        return tuple(sorted(set(self.items.column("benchmark", "benchmark"))))
+
+    def take(self, models: Index | None = None, items: Index | None = None) -> ResponseMatrix:
+        """Return the rows and columns at these positions (integers or masks)."""
+        rows = _positions(models, self.n_models)
+        columns = _positions(items, self.n_items)
+        scores = self.scores
+        if models is not None:
+            scores = scores[rows]
+        if items is not None:
+            scores = scores[:, columns]
+        return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns))
+
+    def select(
+        self, models: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> ResponseMatrix:
+        """Return the named models and items, in the given order; unknown names raise."""
+        rows = None if models is None else self.models.index(models, "model")
+        columns = None if items is None else self.items.index(items, "item")
+        return self.take(rows, columns)
+
+    def align(self, items: Sequence[str]) -> Scores:
+        """Return scores on ``items`` in that order, NaN where this matrix lacks the item.
+
+        Returns:
+            float32 array, shape (models, len(items)).
+        """
+        position = {one: k for k, one in enumerate(self.items.ids)}
+        index = np.array([position.get(one, -1) for one in items], dtype=np.intp)
+        aligned = np.full((self.n_models, len(items)), np.nan, dtype=np.float32)
+        known = index >= 0
+        aligned[:, known] = self.scores[:, index[known]]
+        return aligned
+
+    def drop_duplicates(self) -> tuple[ResponseMatrix, tuple[str, ...]]:
+        """Drop models whose answers equal another model's in every cell, missing ones included.
+
+        Of equal models the one with the alphabetically first id stays.
+
+        Returns:
+            The matrix without them, and the ids dropped.
+        """
+        keeper: dict[bytes, str] = {}
+        for k in sorted(range(self.n_models), key=lambda k: self.models.ids[k]):
+            keeper.setdefault(self.scores[k].tobytes(), self.models.ids[k])
+        kept = set(keeper.values())
+        dropped = tuple(one for one in self.models.ids if one not in kept)
+        if not dropped:
+            return self, ()
+        return self.take(np.array([one in kept for one in self.models.ids])), dropped
+
+
+def _positions(index: Index | None, n: int) -> NDArray[np.intp]:
+    if index is None:
+        return np.arange(n)
+    array = np.asarray(index)
+    return np.flatnonzero(array) if array.dtype == bool else array.astype(np.intp)

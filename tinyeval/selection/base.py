@@ -1,0 +1,79 @@
+"""What a selector is: history + number of items -> anchors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.history import History
+from tinyeval.responses import as_ids
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The chosen items, in an order whose prefixes are themselves good smaller subsets.
+
+    Attributes:
+        items: ids of the chosen items.
+        weights: shape (anchors,), not negative, sum 1: ``weights @ answers`` is the selector's
+            own plain estimate of the overall score.
+        reserve: shape (anchors,), True for anchors drawn at random with known probabilities.
+    """
+
+    items: tuple[str, ...]
+    weights: NDArray[np.float64]
+    reserve: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", as_ids(self.items, "anchor"))
+        weights = np.asarray(self.weights, dtype=np.float64)
+        reserve = self.reserve if self.reserve is not None else np.zeros(len(self.items), bool)
+        if weights.shape != (len(self.items),) or np.asarray(reserve).shape != weights.shape:
+            raise DataError("anchors need one weight and one reserve flag per item")
+        if not np.isfinite(weights).all() or (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
+            raise DataError("anchor weights must be finite, not negative, and sum to 1")
+        weights.setflags(write=False)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "reserve", np.asarray(reserve, dtype=bool))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def head(self, n: int) -> Anchors:
+        """Return the first ``n`` anchors, their weights rescaled to sum to 1."""
+        if not 1 <= n <= len(self):
+            raise DataError(f"expected between 1 and {len(self)} anchors, found {n}")
+        assert self.reserve is not None
+        weights = self.weights[:n]
+        total = weights.sum()
+        weights = weights / total if total > 0 else np.full(n, 1.0 / n)
+        return Anchors(self.items[:n], weights, self.reserve[:n])
+
+
+class Selector(Protocol):
+    """Chooses ``n`` items of a history; deterministic under ``rng``.
+
+    Options of a selector are keyword arguments with defaults, set under ``selection.options``
+    of a configuration.  The result does not depend on the order of models or items in the
+    history.
+    """
+
+    def __call__(self, history: History, n: int, *, rng: np.random.Generator) -> Anchors: ...
+
+
+def check_budget(history: History, n: int) -> None:
+    """Raise :class:`ConfigError` unless 1 <= n <= items of the benchmark."""
+    if not 1 <= n <= history.responses.n_items:
+        raise ConfigError(
+            f"{n} items were asked for, but the benchmark has {history.responses.n_items}; "
+            "ask for at least 1 and at most that many"
+        )
+
+
+def equal_weights(items: tuple[str, ...]) -> Anchors:
+    """Return anchors that all weigh the same."""
+    return Anchors(items, np.full(len(items), 1.0 / len(items)))

@@ -1,0 +1,116 @@
+"""Optimal design under drift: the default selection.
+
+A target is a linear functional of the answers, so with an item covariance C the answer to item j
+removes c_j^2 / v_j of the target's variance (c = cov(item, target), v = the item's variance given
+the items already chosen).  Take the best item, condition C on it, repeat: greedy A-optimal design
+by pivoted Cholesky (Krause, Singh and Guestrin 2008 for the greedy), O(n * items * rank).
+
+One C is not enough.  A design for models like the source ones breaks on stronger models, so the
+gain is summed over several hypotheses of how far a new model drifts from them, each measured as a
+share of the variance that hypothesis leaves open: no hypothesis drowns the others, and the anchors
+stay good under all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.covariance import ItemCovariance, item_covariance
+from tinyeval.errors import ConfigError
+from tinyeval.history import History
+from tinyeval.selection.base import Anchors, check_budget, equal_weights
+
+Array = NDArray[np.float64]
+
+
+class _Hypothesis:
+    """One drift hypothesis: covariances conditional on the anchors chosen so far."""
+
+    def __init__(self, covariance: ItemCovariance, s: float, n: int) -> None:
+        self.covariance = covariance
+        self.s = s
+        self.cross = covariance.with_targets(s)  # (items, targets)
+        self.variance = covariance.variance(s)  # (items,)
+        self.start = self.variance.copy()
+        self.open = np.maximum(covariance.target_variance(s), 1e-12)  # (targets,)
+        self.columns = np.zeros((n, len(self.variance)))
+        self.used = 0
+
+    def gains(self) -> Array:
+        """Share of each target's open variance that each item would remove, summed."""
+        usable = self.variance > 1e-9 * np.maximum(self.start, 1e-9)
+        shares = self.cross**2 / np.maximum(self.variance, 1e-12)[:, None] / self.open
+        return np.where(usable, shares.mean(1), 0.0)
+
+    def condition(self, k: int) -> None:
+        """Condition on the answer to item ``k``."""
+        if self.variance[k] <= 1e-9 * max(self.start[k], 1e-9):
+            return
+        done = self.columns[: self.used]
+        column = (self.covariance.row(k, self.s) - done[:, k] @ done) / np.sqrt(self.variance[k])
+        gain = self.cross[k] / np.sqrt(self.variance[k])
+        self.open = np.maximum(self.open - gain**2, 1e-12)
+        self.cross = self.cross - column[:, None] * gain
+        self.variance = np.maximum(self.variance - column**2, 0.0)
+        self.columns[self.used] = column
+        self.used += 1
+
+
+def greedy_design(
+    covariance: ItemCovariance, n: int, drift: Sequence[float], cost: Array | None = None
+) -> list[int]:
+    """Choose ``n`` positions of ``covariance.items``, best first.
+
+    Args:
+        covariance: of the source history.
+        n: how many items.
+        drift: standard deviations of the drift hypotheses, in score units.
+        cost: shape (items,), positive; gains are divided by it.
+    """
+    hypotheses = [_Hypothesis(covariance, s, n) for s in drift]
+    chosen: list[int] = []
+    free = np.ones(len(covariance.items), dtype=bool)
+    for _ in range(n):
+        gains = sum((one.gains() for one in hypotheses), np.zeros(len(free)))
+        if cost is not None:
+            gains = gains / cost
+        best = int(np.argmax(np.where(free, gains, -1.0)))
+        free[best] = False
+        chosen.append(best)
+        for one in hypotheses:
+            one.condition(best)
+    return chosen
+
+
+def select_optimal_design(
+    history: History,
+    n: int,
+    *,
+    rng: np.random.Generator,
+    drift: Sequence[float] = (0.03, 0.1, 0.3),
+    irt_share: float = 0.5,
+    shrinkage: float = 0.3,
+    length: float = 1.0,
+) -> Anchors:
+    """Choose ``n`` items by greedy optimal design; ``rng`` is not used.
+
+    Args:
+        history: source models only.
+        n: number of anchors.
+        rng: for the :class:`Selector` protocol; the design is deterministic.
+        drift: standard deviations of the drift hypotheses, in score units; 0 = models like the
+            source ones.
+        irt_share, shrinkage, length: of :func:`item_covariance`.
+
+    Raises:
+        ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.
+    """
+    check_budget(history, n)
+    if not drift or min(drift) < 0:
+        raise ConfigError(f"drift must be one or more numbers not below 0, found {drift}")
+    covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
+    chosen = greedy_design(covariance, n, drift)
+    return equal_weights(tuple(covariance.items[k] for k in chosen))

@@ -1,0 +1,109 @@
+"""Random items, plain or stratified: the baselines every other selection has to beat.
+
+A simple random sample of n items estimates the target by the ratio estimator
+
+    sum_i w_i y_i / sum_i w_i    over the sampled items, w = target weights  (Cochran 1977, ch. 6).
+
+Stratified sampling allots the n items to the strata, benchmark x subject, in proportion to the
+target weight W_h of a stratum, by largest remainders; it estimates sum_h W_h * mean_h.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.history import History
+from tinyeval.selection.base import Anchors, check_budget
+
+
+def select_random(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
+    """Draw ``n`` items without replacement, all subsets equally likely, in random order.
+
+    Raises:
+        ConfigError: ``n`` below 1 or above the number of items.
+    """
+    check_budget(history, n)
+    ids = history.responses.items.ids
+    chosen = rng.permutation(by_id(ids))[:n]
+    weight = history.targets.weights[0][chosen]
+    return Anchors(tuple(ids[k] for k in chosen), _shares(weight))
+
+
+def select_stratified(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
+    """Draw ``n`` items at random within strata, each stratum in proportion to its weight.
+
+    The order is balanced as well: of n_h items, item j stands at (j + u_h) / n_h with u_h uniform,
+    so every prefix is divided among the strata in nearly the same proportions.
+
+    Raises:
+        ConfigError: ``n`` below 1 or above the number of items.
+    """
+    check_budget(history, n)
+    ids, weight = history.responses.items.ids, history.targets.weights[0]
+    strata = _strata(history)
+    share = np.array([weight[stratum].sum() for stratum in strata])
+    size = np.array([len(stratum) for stratum in strata])
+    chosen: list[int] = []
+    weights: list[float] = []
+    place: list[float] = []
+    for h, count in enumerate(allocate(n, share, size, rng=rng)):
+        items = rng.permutation(strata[h])[:count]
+        chosen.extend(items)
+        weights.extend(share[h] * _shares(weight[items]))
+        place.extend((np.arange(count) + rng.random()) / max(count, 1))
+    order = np.argsort(np.array(place), kind="stable")
+    return Anchors(tuple(ids[chosen[k]] for k in order), _shares(np.array(weights)[order]))
+
+
+def allocate(
+    n: int, share: NDArray, size: NDArray[np.intp], *, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Divide ``n`` among strata in proportion to ``share``, by largest remainders.
+
+    Args:
+        n: items to be given out, at most ``size.sum()``.
+        share: of each stratum, not negative, shape (strata,).
+        size: most that each stratum can take, shape (strata,).
+        rng: breaks ties between equal remainders.
+
+    Returns:
+        Numbers that sum to ``n``, none above its ``size``, shape (strata,).
+    """
+    # A stratum without weight comes last but is not excluded: n may be all items.
+    share = np.maximum(share / share.sum(), 1e-12)
+    ideal = np.zeros(len(share))
+    full = np.zeros(len(share), dtype=bool)
+    while not full.all():
+        ideal[~full] = (n - size[full].sum()) * share[~full] / share[~full].sum()
+        over = ~full & (ideal > size)
+        if not over.any():
+            break
+        full |= over
+        ideal[over] = size[over]
+    count = np.minimum(np.floor(ideal + 1e-9).astype(np.intp), size)
+    remainder = np.where(count < size, np.round(ideal - count, 9), -np.inf)
+    order = np.lexsort((rng.random(len(share)), -remainder))
+    count[order[: n - count.sum()]] += 1
+    return count
+
+
+def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Positions in the order of the ids, so that a draw does not depend on the columns' order."""
+    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
+
+
+def _strata(history: History) -> list[NDArray[np.intp]]:
+    """Positions of the items of each benchmark x subject, strata and items sorted."""
+    items = history.responses.items
+    benchmark, subject = items.column("benchmark", "benchmark"), items.column("subject", "")
+    members: dict[tuple[str, str], list[int]] = {}
+    for k in by_id(items.ids):
+        members.setdefault((str(benchmark[k]), str(subject[k])), []).append(int(k))
+    return [np.array(members[key], dtype=np.intp) for key in sorted(members)]
+
+
+def _shares(weight: NDArray) -> NDArray[np.float64]:
+    """Scale to sum 1; equal shares where nothing has weight."""
+    total = weight.sum()
+    return weight / total if total > 0 else np.full(len(weight), 1.0 / max(len(weight), 1))
