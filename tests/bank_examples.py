@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 from numpy.testing import assert_array_equal
@@ -10,6 +12,7 @@ from tinyeval.bank_format import BankFiles
 from tinyeval.responses import Table
 
 N_ITEMS = 12
+SCHEMA = Path(__file__).parent.parent / "docs" / "item-bank-manifest.schema.json"
 STRANGE_IDS = ("gsm8k/0", "a b", "line\nbreak", "ünï/çødé/项目", "../../etc/passwd", "x" * 10_000)
 
 
@@ -134,3 +137,43 @@ def forge(folder, change=None, listing=True, **replaced):
     if "checksum" in manifest:
         manifest["checksum"] = hashlib.sha256(canonical(manifest, "checksum")).hexdigest()
     (folder / "manifest.json").write_bytes(canonical(manifest))
+
+
+def schema():
+    return json.loads(SCHEMA.read_text())
+
+
+def violations(value, rule, root):
+    """Return what of ``value`` breaks ``rule``: the part of JSON Schema that ours uses."""
+    if "$ref" in rule:
+        rule = root["$defs"][rule["$ref"].removeprefix("#/$defs/")]
+    types = {"object": dict, "array": list, "string": str, "integer": int}
+    if "type" in rule and (type(value) is not types[rule["type"]]):
+        return [f"{value!r} is no {rule['type']}"]
+    found = []
+    if isinstance(value, dict):
+        found += [f"no {key}" for key in rule.get("required", ()) if key not in value]
+        known = rule.get("properties", {})
+        for key, inner in value.items():
+            if key in known:
+                found += violations(inner, known[key], root)
+            elif rule.get("additionalProperties") is False:
+                found.append(f"unknown {key}")
+    if isinstance(value, list):
+        found += [v for inner in value for v in violations(inner, rule.get("items", {}), root)]
+        if len(value) < rule.get("minItems", 0):
+            found.append("too short")
+        if rule.get("uniqueItems") and len(set(value)) != len(value):
+            found.append("not unique")
+    if isinstance(value, str):
+        # the $ of JSON Schema is the end of the text, that of Python may precede a line feed
+        if not re.search(rule.get("pattern", "").replace("$", r"\Z"), value):
+            found.append(f"{value!r} does not match {rule['pattern']}")
+        if len(value) < rule.get("minLength", 0):
+            found.append("too short")
+    if isinstance(value, int):
+        if not rule.get("minimum", value) <= value <= rule.get("maximum", value):
+            found.append(f"{value} out of range")
+        if value != rule.get("const", value):
+            found.append(f"{value} is not {rule['const']}")
+    return found

@@ -19,6 +19,8 @@ from bank_examples import (
     make_files,
     make_items,
     make_manifest,
+    schema,
+    violations,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,7 +33,6 @@ from tinyeval.responses import Table
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "docs" / "item-bank-format.md"
-SCHEMA = ROOT / "docs" / "item-bank-manifest.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -454,6 +455,22 @@ def test_what_cannot_be_encoded_is_refused_before_anything_is_written(tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_would_not_be_read_back_is_not_written(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(bank_parquet, "MAX_TEXT", 1000)
+        with pytest.raises(BankError, match=r"items\.parquet: 12 rows.*leave columns"):
+            write_bank(tmp_path / "bank", make_files())
+    with monkeypatch.context() as patch:
+        patch.setattr(bank_parquet, "MAX_CELLS", 100)
+        with pytest.raises(BankError, match="more than the 100 cells"):
+            write_bank(tmp_path / "bank", make_files())
+    with monkeypatch.context() as patch:
+        patch.setattr(bank_format, "FILE_LIMIT", 100)
+        with pytest.raises(BankError, match="over 100 bytes, which would not be read"):
+            write_bank(tmp_path / "bank", make_files())
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- the specification --------------------------------------------------------------------------
 
 
@@ -489,46 +506,6 @@ def test_the_specification_names_every_file_column_and_key(bank):
     assert "at most 4 MiB" in spec
     assert bank_format.FILE_LIMIT == 8 * 2**30
     assert "at most 8 GiB" in spec
-
-
-def schema():
-    return json.loads(SCHEMA.read_text())
-
-
-def violations(value, rule, root):
-    """Return what of ``value`` breaks ``rule``: the part of JSON Schema that ours uses."""
-    if "$ref" in rule:
-        rule = root["$defs"][rule["$ref"].removeprefix("#/$defs/")]
-    types = {"object": dict, "array": list, "string": str, "integer": int}
-    if "type" in rule and (type(value) is not types[rule["type"]]):
-        return [f"{value!r} is no {rule['type']}"]
-    found = []
-    if isinstance(value, dict):
-        found += [f"no {key}" for key in rule.get("required", ()) if key not in value]
-        known = rule.get("properties", {})
-        for key, inner in value.items():
-            if key in known:
-                found += violations(inner, known[key], root)
-            elif rule.get("additionalProperties") is False:
-                found.append(f"unknown {key}")
-    if isinstance(value, list):
-        found += [v for inner in value for v in violations(inner, rule.get("items", {}), root)]
-        if len(value) < rule.get("minItems", 0):
-            found.append("too short")
-        if rule.get("uniqueItems") and len(set(value)) != len(value):
-            found.append("not unique")
-    if isinstance(value, str):
-        # the $ of JSON Schema is the end of the text, that of Python may precede a line feed
-        if not re.search(rule.get("pattern", "").replace("$", r"\Z"), value):
-            found.append(f"{value!r} does not match {rule['pattern']}")
-        if len(value) < rule.get("minLength", 0):
-            found.append("too short")
-    if isinstance(value, int):
-        if not rule.get("minimum", value) <= value <= rule.get("maximum", value):
-            found.append(f"{value} out of range")
-        if value != rule.get("const", value):
-            found.append(f"{value} is not {rule['const']}")
-    return found
 
 
 def test_the_schema_accepts_what_is_written(bank):

@@ -15,9 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bank_examples import assert_same, forge, make_files
+from bank_examples import assert_same, forge, make_files, schema, violations
 from safetensors.numpy import load, save
-from test_bank_format import schema, violations
 
 from tinyeval import bank_format, bank_parquet
 from tinyeval.bank_format import read_bank, write_bank

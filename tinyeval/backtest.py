@@ -57,10 +57,8 @@ class Backtest:
 
     def to_markdown(self) -> str:
         """Return the summary as a table: errors and widths in percentage points."""
-        lines = [
-            "| split | items | method | MAE | RMSE | bias | worst | Kendall | coverage | width | s |",
-            "|---|---|---|---|---|---|---|---|---|---|---|",
-        ]
+        head = "split items method MAE RMSE bias worst Kendall coverage width seconds".split()
+        lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for row in self.summary():
             percent = [_percent(row, name) for name in ("mae", "rmse", "bias", "worst")]
             cells = [row["split"], row["items"], row["method"], *percent]

@@ -16,6 +16,8 @@ from tinyeval.bank_files import BankFiles
 from tinyeval.bank_format import bank_digest, read_bank, write_bank
 from tinyeval.errors import BankError, DataError, TinyEvalError, examples
 from tinyeval.estimators import load_estimator
+from tinyeval.importers import check_hashes
+from tinyeval.importers.base import ItemKey
 from tinyeval.intervals import Calibration
 from tinyeval.irt.model import IRTModel
 from tinyeval.learned import Learned
@@ -68,6 +70,12 @@ class ItemBank:
     def level(self) -> float:
         """Level of the intervals unless another is asked for."""
         return float(self.settings["interval"]["level"])
+
+    @property
+    def item_key(self) -> ItemKey | None:
+        """How item ids follow from the documents that a harness logs; None: task and number."""
+        run = self.settings.get("run", {})
+        return ItemKey(run["key"], run.get("prefix", "")) if run.get("key") else None
 
     @property
     def digest(self) -> str:
@@ -132,15 +140,8 @@ class ItemBank:
                 f"answers name {examples(answers.items.ids)}, the bank "
                 f"{examples(self.anchors.items)}; check that both use the same item ids"
             )
-        mine = dict(zip(self.items.ids, self.items.column("hash", ""), strict=True))
-        theirs = zip(answers.items.ids, answers.items.column("hash", ""), strict=True)
-        other = [item for item, one in theirs if one and mine.get(item) and one != mine[item]]
-        if other:
-            raise DataError(
-                f"{len(other)} answered items have another content than the bank's items of the "
-                f"same id: {examples(other)}; the data set's revision differs, or an unsorted "
-                "list of items mislabelled the answers"
-            )
+        hashes = self.items.column("hash", "")
+        check_hashes(answers.items, dict(zip(self.items.ids, hashes, strict=True)))
 
     def head(self, n: int) -> ItemBank:
         """Return the bank of the first ``n`` anchors; its intervals are calibrated for them."""
@@ -164,7 +165,7 @@ class ItemBank:
         files = read_bank(Path(path))
         try:
             return _from_files(files)
-        except (KeyError, TypeError, ValueError, TinyEvalError) as error:
+        except (LookupError, TypeError, ValueError, TinyEvalError) as error:
             reason = str(error) if isinstance(error, TinyEvalError) else f"unusable {error}"
             raise BankError(f"{path}: {reason}; download or build the bank again") from None
 

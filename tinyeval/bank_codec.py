@@ -66,7 +66,7 @@ def decode_items(data: bytes) -> Table:
     try:
         return Table(tuple(ids), arrays)
     except DataError as error:
-        raise BankError(f"{ITEMS}: {error}") from None
+        raise BankError(f"{ITEMS}: {one_line(error)}") from None
 
 
 def encode_arrays(arrays: Arrays) -> bytes:
@@ -107,7 +107,7 @@ def encode_content(content: Content, items: Sequence[str]) -> bytes:
 def decode_content(data: bytes) -> dict[str, dict[str, Any]]:
     """Return the content of ``content.parquet``: item -> {field: value}."""
     columns = decode_table(data, CONTENT, types={}, others=("string",))
-    ids = columns.pop("item").cells if "item" in columns else [None]
+    ids: list[Any] = list(columns.pop("item").cells) if "item" in columns else [None]
     if None in ids:
         raise BankError(f"{CONTENT}: every row needs an id in a column 'item'")
     if len(set(ids)) != len(ids):

@@ -58,6 +58,9 @@ def write_bank(path: Path, files: BankFiles, *, overwrite: bool = False) -> str:
     text = _canonical(manifest)
     if len(text) > MANIFEST_LIMIT:
         raise BankError(f"{MANIFEST}: over {MANIFEST_LIMIT} bytes; put long lists in arrays")
+    large = [name for name, one in data.items() if len(one) > FILE_LIMIT]
+    if large:
+        raise BankError(f"{examples(large)}: over {FILE_LIMIT} bytes, which would not be read")
     try:
         write_folder(path, {**data, MANIFEST: text}, owned=(CONTENT,))
     except OSError as error:

@@ -58,6 +58,22 @@ class IntervalSettings(_Section):
     folds: int = Field(default=5, ge=2)
 
 
+class RunSettings(_Section):
+    """How a harness finds the items: see :class:`tinyeval.documents.DataSource`.
+
+    Only banks whose items are known by a key of their data set need it; ``export`` looks the
+    anchors up there, and ``predict`` reads the key from the documents that a harness logged.
+    """
+
+    task: str | None = None
+    dataset: str | None = None
+    config: str | None = None
+    split: str = "test"
+    key: str | None = None
+    prefix: str = ""
+    subtask_column: str | None = None
+
+
 class Settings(_Section):
     """Everything a build depends on besides the responses."""
 
@@ -69,6 +85,7 @@ class Settings(_Section):
     selection: SelectionSettings = SelectionSettings()
     estimator: EstimatorSettings = EstimatorSettings()
     interval: IntervalSettings = IntervalSettings()
+    run: RunSettings = RunSettings()
 
     def replace(self, **changes: Any) -> Settings:
         """Return these settings with changes; ``section={"key": value}`` changes one key."""

@@ -33,7 +33,7 @@ MAX_RANK = 384
 DRIFT_RANK = 64
 """Components kept of the drift field; enough for features within a few length scales."""
 
-DRIFT_NOISE = 0.12
+DRIFT_NOISE = 0.06
 """Least variance, under drift, of an answer to an item that source models disagree on.
 
 Below it a handful of source models would make a near-constant item look certain.

@@ -3,8 +3,10 @@
 The whole method is learned again without some of the source models, which are then predicted; the
 ratios |error| / spread of those predictions say how far the spread can be trusted, and their
 quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015).
-Random folds calibrate models like the source ones.  Two more folds leave out the strongest and the
-weakest fifth and calibrate what lies beyond the history, where every method errs more.
+Random folds calibrate models like the source ones.  Four more calibrate what lies beyond, where every
+method errs more: learn from the weaker models and predict the strongest, and the other way round,
+once without and once with a gap between, because a new model may be just above the last one or far
+beyond it.
 
 The same held-out models give the thresholds of ``in_range`` and ``misfit``, and the expected error
 by number of answered anchors.
@@ -28,8 +30,8 @@ from tinyeval.responses import ResponseMatrix
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
 
-BEYOND_SHARE = 0.2
-"""Share of the source models left out at either end to see how the method errs beyond them."""
+BEYOND = ((0.8, 0.2), (0.6, 0.15))
+"""Shares of the models learned from and predicted, at opposite ends, to see the errors beyond."""
 
 FALSE_ALARM = 0.05
 """Share of held-out source models that ``in_range`` and ``misfit`` may flag."""
@@ -150,10 +152,10 @@ def calibrate(
     sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
     plan = list(_folds(responses, min(folds, responses.n_models), seed))
     found: dict[str, list[Cases]] = {"inside": [], "beyond": []}
-    for k, (kind, held_out) in enumerate(plan):
+    for k, (kind, kept, held_out) in enumerate(plan):
         if progress is not None:
             progress(k, len(plan), "calibrating on held-out models")
-        source = responses.take(~held_out)
+        source = responses.take(kept)
         asked = source.observed.any(axis=0)
         part = learn(source.take(None, asked))
         found[kind].append(_cases(part, responses.take(held_out, asked), sizes))
@@ -173,20 +175,21 @@ def calibrate(
 
 def _folds(
     responses: ResponseMatrix, folds: int, seed: int
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield (kind, mask of held-out models): random folds, then the strongest and the weakest."""
+) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield (kind, mask of source models, mask of held-out models)."""
     n = responses.n_models
     order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
     fold = np.empty(n, dtype=int)
     fold[order] = np.random.default_rng(seed).permutation(n) % folds
     for k in range(folds):
-        yield "inside", fold == k
+        yield "inside", fold != k, fold == k
     score = np.nanmean(responses.scores, axis=1)
     rank = np.empty(n, dtype=int)
     rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
-    out = max(int(round(BEYOND_SHARE * n)), 1)
-    yield "beyond", rank >= n - out
-    yield "beyond", rank < out
+    for source_share, out_share in BEYOND:
+        source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
+        yield "beyond", rank < source, rank >= n - out
+        yield "beyond", rank >= n - source, rank < out
 
 
 def _cases(part: Learned, held_out: ResponseMatrix, sizes: NDArray[np.int64]) -> Cases:
@@ -198,10 +201,11 @@ def _cases(part: Learned, held_out: ResponseMatrix, sizes: NDArray[np.int64]) ->
     for size in sizes:
         cut = answers.copy()
         cut[:, size:] = np.nan
-        empty = np.isnan(cut).all(axis=1)
+        empty = np.flatnonzero(np.isnan(cut).all(axis=1))
         cut[empty, 0] = part.anchor_mean()[0]
         estimate = part.estimator.predict(cut)
-        error = np.where(empty[:, None], np.nan, estimate.mean - truth)
+        error = estimate.mean - truth
+        error[empty] = np.nan
         errors.append(error)
         spreads.append(estimate.spread)
         novelty = estimate.novelty
@@ -220,8 +224,8 @@ def _join(cases: list[Cases]) -> Cases:
 def _known(cases: Cases) -> Array:
     """Sorted ratios of the models whose targets are known."""
     ratio = cases.ratio
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(ratio).all(axis=(0, 2)))
-    if not known.any():
+    known = np.flatnonzero(np.isfinite(ratio).all(axis=(0, 2)))
+    if not known.size:
         raise ConfigError(
             "no held-out model has a known target to calibrate on; every model misses too many "
             "answers: drop items or models with few answers"

@@ -1,1 +1,59 @@
+"""The command line: one file per command, all of it a thin layer over the library.
 
+Results go to stdout, progress and warnings to stderr.  Exit code 0: done; 1: an error in the data
+or while running, told in one line; 2: wrong usage; 130: interrupted.  Command modules import the
+library inside their functions, so that ``--help`` and ``predict`` load no more than they need.
+"""
+
+from __future__ import annotations
+
+import click
+
+from tinyeval import __version__
+from tinyeval.cli.backtest import backtest_command
+from tinyeval.cli.build import build_command
+from tinyeval.cli.demo import demo_command
+from tinyeval.cli.export import export_command
+from tinyeval.cli.group import Group
+from tinyeval.cli.import_ import import_command
+from tinyeval.cli.predict import predict_command
+from tinyeval.cli.show import show_command
+
+COMMANDS: tuple[click.Command, ...] = (
+    build_command,
+    predict_command,
+    show_command,
+    import_command,
+    export_command,
+    backtest_command,
+    demo_command,
+)
+
+
+@click.group(
+    "tinyeval",
+    cls=Group,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "TINYEVAL",
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Score language models on a whole benchmark from their answers on a few items.
+
+    From historical results (many models, all items) `build` learns which few items tell most, and
+    `predict` reconstructs a new model's full score from its answers on those, with an interval.
+
+    \b
+    Example:
+      tinyeval demo
+      tinyeval build results.parquet --items 100 --out bank
+      tinyeval export bank --to csv
+      tinyeval predict bank answers.csv
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)

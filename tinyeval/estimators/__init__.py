@@ -29,6 +29,12 @@ ESTIMATORS: dict[str, Entry] = {
     "weighted_anchors": Entry("tinyeval.estimators.means", "fit_weighted_anchors", "WeightedMean"),
     "p_irt": Entry("tinyeval.estimators.irt_based", "fit_p_irt", "IRTEstimator"),
     "gp_irt": Entry("tinyeval.estimators.irt_based", "fit_gp_irt", "IRTEstimator"),
+    "tiny_benchmarks": Entry(
+        "tinyeval.estimators.tiny_benchmarks", "fit_tiny_benchmarks", "IRTEstimator"
+    ),
+    "aipw": Entry("tinyeval.estimators.aipw", "fit_aipw", "AIPW"),
+    "score_curve": Entry("tinyeval.estimators.score_curve", "fit_score_curve", "ScoreCurve"),
+    "mlp": Entry("tinyeval.estimators.mlp", "fit_mlp", "NetworkEstimator"),
     "ridge": Entry("tinyeval.estimators.regression", "fit_ridge", "LinearEstimator"),
     "kernel_ridge": Entry("tinyeval.estimators.regression", "fit_kernel_ridge", "KernelEstimator"),
     "kriging": Entry("tinyeval.estimators.kriging", "fit_kriging", "Kriging"),

@@ -1,4 +1,4 @@
-"""What an estimator is: fitted on a history and its anchors, it answers with a mean and a spread."""
+"""What an estimator is: fitted on a history and its anchors, it answers with mean and spread."""
 
 from __future__ import annotations
 

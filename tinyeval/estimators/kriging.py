@@ -28,7 +28,10 @@ from tinyeval.selection.base import Anchors
 Array = NDArray[np.float64]
 
 DRIFT_GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
-"""Drift sizes averaged over, in score units; half the prior is on 0."""
+"""Drift sizes averaged over, in score units, with equal prior weights.
+
+The spacing is the prior: about as many sizes below 0.1 (models like the source ones) as above.
+"""
 
 NOVEL_DRIFT = 0.1
 """Drift from which a model counts as unlike the source models."""
@@ -118,7 +121,7 @@ def fit_kriging(
         history: source models only.
         anchors: whose answers will be given.
         rng: for the :class:`Estimator` protocol.
-        drift: sizes averaged over, the first 0; it takes half the prior mass, the rest share.
+        drift: sizes averaged over, with equal prior weights.
         temper: the marginal likelihood enters with exponent 1 / temper.
         irt_share, shrinkage, length: of :func:`item_covariance`.
     """
@@ -129,15 +132,13 @@ def fit_kriging(
     base, shift = factors.T @ factors, field.T @ field
     jitter = 1e-6
     cov = [base + s**2 * shift + np.diag(covariance.own_variance(s)[index] + jitter) for s in drift]
-    rest = max(len(drift) - 1, 1)
-    prior = [np.log(0.5 if s == 0 else 0.5 / rest) for s in drift]
     return Kriging(
         covariance.mean[index],
         covariance.target_mean,
         np.array(cov),
         np.array([covariance.with_targets(s)[index] for s in drift]),
         np.array([covariance.target_variance(s) for s in drift]),
-        np.array(prior),
+        np.full(len(drift), -np.log(len(drift))),
         np.array(drift, dtype=np.float64),
         np.array(float(temper)),
     )

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers.base import Importer, Options, Progress, silent
+from tinyeval.importers.base import Importer, ItemKey, Options, Progress, silent
 from tinyeval.importers.merge import check_hashes
 from tinyeval.importers.notes import annotate
 from tinyeval.importers.write import write_results
@@ -29,7 +29,7 @@ def get_importer(name: str) -> Importer:
     if name not in IMPORTERS:
         raise ConfigError(f"unknown results format {name!r}; known are: {', '.join(IMPORTERS)}")
     module, importer = IMPORTERS[name].split(":")
-    return getattr(import_module(module), importer)()  # type: ignore[no-any-return]
+    return getattr(import_module(module), importer)()
 
 
 def read_results(
@@ -40,6 +40,7 @@ def read_results(
     filter: str | None = None,
     items_table: str | Path | None = None,
     models_table: str | Path | None = None,
+    item_key: ItemKey | None = None,
     progress: Progress | None = None,
 ) -> ResponseMatrix:
     """Read the results of many models, or the answers of one, into a response matrix.
@@ -54,6 +55,8 @@ def read_results(
         filter: which answer filter of lm-evaluation-harness to read, in the same syntax.
         items_table: a table with a column ``item`` and notes on the items, which it overrides.
         models_table: the same for models, with a column ``model``.
+        item_key: makes item ids from the documents that lm-evaluation-harness logged, where a
+            bank knows its items by a key of their data set; tables ignore it.
         progress: called with (files done, files in all, file name).
 
     Returns:
@@ -65,7 +68,7 @@ def read_results(
     """
     listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)
     importer = get_importer(format or _sniff(listed))
-    responses = importer.read(listed, Options(metric, filter, progress or silent))
+    responses = importer.read(listed, Options(metric, filter, item_key, progress or silent))
     items, models = responses.items, responses.models
     if items_table is not None:
         items = annotate(items, Path(items_table), "item")
@@ -107,6 +110,7 @@ def _sniff(paths: Sequence[Path]) -> str:
 __all__ = [
     "IMPORTERS",
     "Importer",
+    "ItemKey",
     "Options",
     "Progress",
     "check_hashes",

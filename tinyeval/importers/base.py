@@ -23,17 +23,32 @@ def silent(done: int, total: int, what: str) -> None:
 
 
 @dataclass(frozen=True)
+class ItemKey:
+    """How an item's id follows from the document that a harness logged.
+
+    Attributes:
+        column: field of the document that identifies it in its data set.
+        prefix: what the item id has before it: ``mmlu_pro-`` and key 70 give ``mmlu_pro-70``.
+    """
+
+    column: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Options:
     """Choices that only the reader of a result can make.
 
     Attributes:
         metric: which of several scores per item to read; its syntax is the importer's.
         filter: which of several answer extractions to read.
+        item_key: makes item ids from the logged documents, where a harness knows positions only.
         progress: called before each file is read, and once at the end.
     """
 
     metric: str | None = None
     filter: str | None = None
+    item_key: ItemKey | None = None
     progress: Progress = silent
 
 

@@ -2,7 +2,8 @@
 
 A samples file has one JSON object per document and filter: ``doc_id``, ``doc_hash``, ``filter``
 and one key per metric.  An item is ``task/doc_id``, its benchmark and subject the task.  As
-``doc_id`` is only a position, the hash of the document is kept and compared between models.
+``doc_id`` is only a position, the hash of the document is kept and compared between models; with
+an :class:`~tinyeval.importers.base.ItemKey` the document itself names the item.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options
+from tinyeval.importers.base import ItemKey, Options
 from tinyeval.importers.choices import Choice
 from tinyeval.importers.lm_eval_files import RESULTS, SamplesFile, find_samples
 from tinyeval.importers.merge import Block, merge
@@ -36,6 +37,7 @@ class Row(NamedTuple):
 
     line: int
     doc_id: str
+    item: str
     doc_hash: str
     values: dict[str, object]
 
@@ -89,7 +91,7 @@ def _blocks(
     settled: dict[str, tuple[str, str, Path]] = {}
     for done, file in enumerate(files):
         options.progress(done, len(files), file.path.name)
-        rows = _read_rows(file)
+        rows = _read_rows(file, options.item_key)
         filter_ = filters.pick(file.task, list(rows), str(file.path))
         metric = _pick_metric(file, rows[filter_], metrics)
         before = settled.setdefault(file.task, (metric, filter_, file.path))
@@ -110,18 +112,28 @@ def _blocks(
     options.progress(len(files), len(files), "")
 
 
-def _read_rows(file: SamplesFile) -> dict[str, list[Row]]:
+def _read_rows(file: SamplesFile, key: ItemKey | None) -> dict[str, list[Row]]:
     """Return the rows of each filter, without documents, prompts and answers."""
     rows: dict[str, list[Row]] = {}
     for line, row in json_lines(file.path):
         doc_id = row.get("doc_id")
         if isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
             raise DataError(f"{file.path}:{line}: expected an integer doc_id, found {doc_id!r}")
-        kept = Row(line, str(doc_id), str(row.get("doc_hash") or ""), _metrics_of(row))
+        item = f"{file.task}/{doc_id}" if key is None else _keyed(row, key, f"{file.path}:{line}")
+        kept = Row(line, str(doc_id), item, str(row.get("doc_hash") or ""), _metrics_of(row))
         rows.setdefault(str(row.get("filter") or "none"), []).append(kept)
     if not rows:
         raise DataError(f"{file.path}: the file is empty; run the task again, or leave it out")
     return rows
+
+
+def _keyed(row: dict[str, object], key: ItemKey, where: str) -> str:
+    """Return the item id that the logged document's own key makes."""
+    document = row.get("doc")
+    value = document.get(key.column) if isinstance(document, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise DataError(f"{where}: expected a key {key.column!r} in the document, found {value!r}")
+    return f"{key.prefix}{value}"
 
 
 def _metrics_of(row: dict[str, object]) -> dict[str, object]:
@@ -153,7 +165,7 @@ def _block(file: SamplesFile, rows: Sequence[Row], metric: str) -> Block:
                 "list held an index twice or was not sorted: sort it, and run again"
             )
         scores[0, k] = _score(row, metric, where)
-    items = [f"{file.task}/{row.doc_id}" for row in rows]
+    items = [row.item for row in rows]
     notes: dict[str, dict[str, object]] = {
         "benchmark": dict.fromkeys(items, file.task),
         "subject": dict.fromkeys(items, file.task),

@@ -1,1 +1,1 @@
-"""Item response theory: the model, its fit (torch), a new model's ability (numpy), Pyro posterior."""
+"""Item response theory: the model, its fits (torch, Pyro), a new model's ability (numpy)."""

@@ -297,7 +297,7 @@ def _leading_vectors(centred: torch.Tensor, dims: int) -> torch.Tensor:
     for _ in range(4):
         basis, _ = torch.linalg.qr(centred @ (centred.T @ basis))
     small = basis.T @ centred
-    values, vectors = torch.linalg.eigh((small @ small.T).double())
+    _, vectors = torch.linalg.eigh((small @ small.T).double())
     leading = basis @ vectors.flip(1)[:, :dims].float()
     flip = torch.sign((centred.mean(1) @ leading) + 1e-12)
     return leading * flip * models**0.5

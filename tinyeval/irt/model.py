@@ -88,7 +88,8 @@ class IRTModel:
 
     def take(self, index: NDArray[np.intp]) -> IRTModel:
         """Return the model of the items at ``index``, in that order."""
-        assert self.discrimination_sd is not None and self.intercept_sd is not None
+        assert self.discrimination_sd is not None
+        assert self.intercept_sd is not None
         return IRTModel(
             tuple(self.items[k] for k in index),
             self.discrimination[index],

@@ -12,6 +12,9 @@ SELECTORS: dict[str, str] = {
     "stratified": "tinyeval.selection.random:select_stratified",
     "anchor_points": "tinyeval.selection.clustering:select_by_correctness",
     "anchor_points_irt": "tinyeval.selection.clustering:select_by_irt",
+    "information": "tinyeval.selection.information:select_information",
+    "mrmr": "tinyeval.selection.mrmr:select_mrmr",
+    "sparse_eval": "tinyeval.selection.sparse_eval:select_sparse_eval",
     "optimal_design": "tinyeval.selection.optimal_design:select_optimal_design",
 }
 

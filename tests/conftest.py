@@ -1,0 +1,61 @@
+"""One thread, and a small bank that is built once for every test that only reads it.
+
+Threads are set before numpy and torch load, which read the variable then and never again.  These
+matrices are so small that a second thread costs several times what it saves, and sums that are
+split over threads round differently, so that digests would depend on the machine.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import simulate
+
+from tinyeval.bank import ItemBank
+from tinyeval.build import build
+from tinyeval.config import Settings
+from tinyeval.responses import ResponseMatrix
+
+
+@pytest.fixture(scope="session")
+def fast() -> Settings:
+    """Settings of a build that takes a fraction of a second."""
+    return Settings().replace(
+        items=15, device="cpu", irt={"dimensions": [1, 2]}, interval={"folds": 3}
+    )
+
+
+@pytest.fixture(scope="session")
+def history() -> ResponseMatrix:
+    """Answers of 100 models on 60 items of two benchmarks."""
+    return simulate(100, 60, dimensions=2, seed=5, benchmarks=2)[0]
+
+
+@pytest.fixture(scope="session")
+def source(history: ResponseMatrix) -> ResponseMatrix:
+    """The 60 models from which ``bank`` is built."""
+    return history.take(np.arange(60))
+
+
+@pytest.fixture(scope="session")
+def new_models(history: ResponseMatrix) -> ResponseMatrix:
+    """The 40 models which ``bank`` has not seen."""
+    return history.take(np.arange(60, 100))
+
+
+@pytest.fixture(scope="session")
+def bank(source: ResponseMatrix, fast: Settings) -> ItemBank:
+    """A bank of 15 anchors of two benchmarks, built from ``source``."""
+    return build(source, settings=fast, name="simulated", source="tests/helpers.py")
+
+
+@pytest.fixture(scope="session")
+def bank_folder(bank: ItemBank, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``bank``, saved; not to be written to."""
+    folder = tmp_path_factory.mktemp("banks") / "simulated"
+    bank.save(folder)
+    return folder

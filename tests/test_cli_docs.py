@@ -1,0 +1,40 @@
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from tinyeval.cli import main
+from tinyeval.cli.docs import reference
+
+PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
+
+
+def examples():
+    """Every command line shown as an example, continuation lines joined."""
+    for command in main.commands.values():
+        shown = command.help.split("Example:")[1].replace("\n          ", " ")
+        yield from (line.strip() for line in shown.splitlines() if line.strip())
+
+
+def test_the_page_is_what_the_commands_say():
+    assert PAGE.read_text(encoding="utf-8") == reference(), (
+        "docs/cli.md is out of date: python -m tinyeval.cli.docs > docs/cli.md"
+    )
+
+
+@pytest.mark.parametrize("name", list(main.commands))
+def test_every_command_and_option_is_described(name):
+    section = PAGE.read_text(encoding="utf-8").split(f"## tinyeval {name}\n")[1].split("\n## ")[0]
+    assert f"Usage: tinyeval {name}" in section
+    for parameter in main.commands[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name} {parameter.opts} has no help"
+            assert parameter.opts[0] in section
+
+
+@pytest.mark.parametrize("line", list(examples()))
+def test_every_example_parses(line):
+    program, name, *arguments = shlex.split(line)
+    assert program == "tinyeval"
+    main.commands[name].make_context(name, arguments)

@@ -1,0 +1,234 @@
+"""Predictions from parts made by hand: intervals, flags, warnings, and what is refused."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.estimators.base import Estimate
+from tinyeval.intervals import Calibration
+from tinyeval.irt.ability import estimate_ability
+from tinyeval.irt.model import IRTModel
+from tinyeval.learned import residual_fit
+from tinyeval.prediction import Predictor
+from tinyeval.selection.base import equal_weights
+
+ITEMS = ("d", "b", "c", "a")
+NAN = float("nan")
+TYPICAL = [1.0, 0.0, 1.0, 0.0]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An estimator that says the same of every model: means, spreads, novelty."""
+
+    mean: tuple[float, ...] = (0.5, 0.4)
+    spread: tuple[float, ...] = (0.1, 0.05)
+    novelty: float = 0.2
+
+    def predict(self, answers):
+        n = len(answers)
+        return Estimate(
+            np.tile(self.mean, (n, 1)), np.tile(self.spread, (n, 1)), np.full(n, self.novelty)
+        )
+
+
+def calibration(**changes):
+    ratios = np.ones((2, 200, 2))
+    values = {
+        "sizes": np.array([2, 4]),
+        "inside": ratios * np.array([3.0, 1.0])[:, None, None],  # with 2 answers, with 4
+        "beyond": ratios * 2.0,
+        "score_range": np.array([[0.3, 0.2], [0.7, 0.9]]),
+        "novelty_limit": np.array(0.5),
+        "misfit_limit": np.array(1.5),
+        "expected_error": np.zeros((2, 2)),
+        "noise": np.zeros(2),
+    }
+    return Calibration(**{**values, **changes})
+
+
+IRT = IRTModel(ITEMS, np.ones((4, 1)), np.zeros(4), np.zeros(4), np.zeros(1), np.eye(1))
+
+
+def predictor(targets=("overall", "maths"), limits=None, **estimate):
+    return Predictor(
+        equal_weights(ITEMS), targets, IRT, "fixed", Fixed(**estimate), calibration(**limits or {})
+    )
+
+
+def one(answers=TYPICAL, level=0.9, **parts):
+    return predictor(**parts).predict(np.array([answers]), ("m",), level)[0]
+
+
+def test_an_interval_is_the_calibrated_spread_around_the_mean():
+    prediction = one()
+    assert (prediction.model, prediction.level, prediction.n_answered) == ("m", 0.9, 4)
+    assert prediction.score == pytest.approx(0.5)
+    assert (prediction.lower, prediction.upper) == pytest.approx((0.4, 0.6))
+    assert prediction.benchmarks["maths"] == pytest.approx((0.4, 0.35, 0.45))
+    assert list(prediction.benchmarks) == ["maths"]
+    assert prediction.in_range
+    assert not prediction.misfit
+    assert prediction.warnings == ()
+
+
+def test_one_benchmark_has_no_list_of_benchmarks():
+    short = {name: np.ones((2, 200, 1)) for name in ("inside", "beyond")}
+    limits = {**short, "score_range": np.array([[0.0], [1.0]]), "noise": np.zeros(1)}
+    prediction = one(targets=("overall",), limits=limits, mean=(0.5,), spread=(0.1,))
+    assert prediction.benchmarks == {}
+
+
+def test_an_interval_stays_within_0_and_1():
+    prediction = one(mean=(0.68, 0.02), spread=(0.5, 0.5))
+    assert prediction.upper == 1
+    assert prediction.benchmarks["maths"].lower == 0
+    assert prediction.lower == pytest.approx(0.18)
+
+
+def test_with_fewer_answers_the_calibration_is_that_of_fewer():
+    prediction = one([1.0, NAN, 0.0, NAN])
+    assert prediction.n_answered == 2
+    assert (prediction.lower, prediction.upper) == pytest.approx((0.2, 0.8))
+    assert "2 of 4 anchors are unanswered" in prediction.warnings[0]
+    assert "run them" in prediction.warnings[0]
+
+
+def test_no_interval_is_narrower_than_the_scatter_of_unasked_items():
+    noise = {"noise": np.array([0.2, 0.0])}
+    prediction = one(limits=noise)
+    assert prediction.upper - prediction.score == pytest.approx(0.2 * 1.6449, abs=1e-4)
+    assert prediction.benchmarks["maths"].upper == pytest.approx(0.45)
+
+
+# --- flags --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimate", "word"),
+    [
+        ({"mean": (0.71, 0.4)}, "above the range (0.300 to 0.700)"),
+        ({"mean": (0.29, 0.4)}, "below the range (0.300 to 0.700)"),
+        ({"novelty": 0.51}, "unlike those"),
+    ],
+)
+def test_a_model_unlike_the_source_models_is_flagged_and_its_interval_wider(estimate, word):
+    prediction = one(**estimate)
+    assert not prediction.in_range
+    assert prediction.upper - prediction.score == pytest.approx(0.2)
+    assert len(prediction.warnings) == 1
+    assert word in prediction.warnings[0]
+    assert "run more items, or rebuild the bank with newer models" in prediction.warnings[0]
+
+
+@pytest.mark.parametrize("edge", [0.3, 0.7])
+def test_the_ends_of_the_range_belong_to_it(edge):
+    assert one(mean=(edge, 0.4)).in_range
+
+
+def test_a_benchmark_beyond_its_range_alone_does_not_flag():
+    assert one(mean=(0.5, 0.99)).in_range
+
+
+def test_answers_that_do_not_fit_are_flagged_and_the_interval_wider():
+    fit = residual_fit(IRT, np.array([TYPICAL]))[0]
+    fits = one(limits={"misfit_limit": np.array(fit + 0.01)})
+    misfits = one(limits={"misfit_limit": np.array(fit - 0.01)})
+    assert not fits.misfit
+    assert misfits.misfit
+    assert misfits.in_range
+    assert misfits.upper - misfits.score == pytest.approx(0.2)
+    assert "do not fit the item-response model; check the prompt format" in misfits.warnings[0]
+
+
+def test_residual_fit_is_wrights_infit_by_hand():
+    answers = np.array([[1.0, 0.0, NAN, 1.0]])
+    p = 1 / (1 + np.exp(-estimate_ability(IRT, answers).mean[0, 0]))
+    expected = (2 * (1 - p) ** 2 + p**2) / (3 * p * (1 - p))
+    assert residual_fit(IRT, answers)[0] == pytest.approx(expected)
+
+
+def test_residual_fit_is_about_one_where_answers_fit_and_more_where_they_do_not():
+    rng = np.random.default_rng(0)
+    easy_first = replace(
+        IRT,
+        items=tuple(map(str, range(60))),
+        **{
+            "discrimination": np.full((60, 1), 1.5),
+            "intercept": np.linspace(3, -3, 60),
+            "guessing": np.zeros(60),
+            "discrimination_sd": None,
+            "intercept_sd": None,
+        },
+    )
+    p = easy_first.probability(rng.normal(size=(300, 1)))
+    answers = (rng.random(p.shape) < p).astype(float)
+    fits = residual_fit(easy_first, answers)
+    assert fits.mean() == pytest.approx(1, abs=0.05)
+    assert (residual_fit(easy_first, answers[:, ::-1]) > 1.5).mean() > 0.9
+
+
+# --- several models, and what is refused ---------------------------------------------------------
+
+
+def test_models_come_back_in_the_order_given():
+    answers = np.array([TYPICAL, [1.0] * 4, [0.0] * 4])
+    found = predictor().predict(answers, ("z", "a", "m"), 0.9)
+    assert [p.model for p in found] == ["z", "a", "m"]
+    ability = [p.ability[0] for p in found]
+    assert ability == pytest.approx(list(estimate_ability(IRT, answers).mean[:, 0]))
+    assert ability[2] < ability[0] < ability[1]
+
+
+def test_a_model_without_answers_is_refused_by_name():
+    answers = np.array([TYPICAL, [NAN] * 4])
+    with pytest.raises(DataError, match=r"model 'n' answered none of the bank's 4 anchors; .*run"):
+        predictor().predict(answers, ("m", "n"), 0.9)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -1.0, 90, NAN])
+def test_a_level_that_is_no_probability_is_refused(level):
+    with pytest.raises(ConfigError, match="level must lie between 0 and 1, found"):
+        one(level=level)
+
+
+def test_a_head_answers_the_first_anchors_of_a_longer_estimator():
+    whole = predictor()
+    head = replace(whole, anchors=whole.anchors.head(2))
+    short = head.predict(np.array([[1.0, 0.0]]), ("m",), 0.9)[0]
+    same = whole.predict(np.array([[1.0, 0.0, NAN, NAN]]), ("m",), 0.9)[0]
+    assert (short.score, short.lower, short.upper) == (same.score, same.lower, same.upper)
+    assert short.warnings == ()
+    assert short.n_answered == 2
+
+
+def test_anchors_must_be_the_estimators_first():
+    with pytest.raises(DataError, match="the first of the estimator's items, in order"):
+        replace(predictor(), anchors=equal_weights(("b", "d")))
+
+
+def test_overall_must_come_first():
+    with pytest.raises(DataError, match="the first target must be 'overall', found 'maths'"):
+        predictor(targets=("maths", "overall"))
+
+
+def test_parts_that_give_no_finite_numbers_do_not_pass_the_check():
+    predictor().check(0.9)
+    with pytest.raises(DataError, match="not finite"):
+        predictor(mean=(NAN, 0.4)).check(0.9)
+
+
+def test_a_prediction_is_one_json_object():
+    values = json.loads(json.dumps(one([1.0, NAN, 0.0, NAN]).to_dict()))
+    assert values["benchmarks"] == {
+        "maths": pytest.approx({"score": 0.4, "lower": 0.25, "upper": 0.55})
+    }
+    assert values["model"] == "m"
+    assert values["n_answered"] == 2
+    assert values["in_range"] is True
+    assert values["misfit"] is False
+    assert len(values["ability"]) == 1
+    assert len(values["warnings"]) == 1

@@ -1,0 +1,115 @@
+"""``tinyeval build``: historical results -> a bank."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinyeval.cli.options import (
+    PATH,
+    POSITIVE,
+    Reading,
+    Recipe,
+    item_key,
+    json_option,
+    overwrite_option,
+    reading_options,
+    results_argument,
+    settings_options,
+)
+from tinyeval.cli.output import Progress, check_new_bank, print_json, printable
+
+if TYPE_CHECKING:
+    from tinyeval.bank import ItemBank
+
+
+@click.command("build", short_help="Make a bank from historical results.")
+@results_argument
+@click.option("--items", type=POSITIVE, metavar="N", help="Number of anchors. [default: 100]")
+@click.option("--out", type=PATH, metavar="BANK", required=True, help="Folder for the bank.")
+@settings_options()
+@reading_options()
+@click.option("--name", metavar="NAME", help="Name of the bank. [default: its folder's]")
+@click.option("--source", metavar="TEXT", default="", help="Where the results come from.")
+@overwrite_option
+@json_option
+def build_command(
+    results: Sequence[Path],
+    items: int | None,
+    out: Path,
+    recipe: Recipe,
+    reading: Reading,
+    name: str | None,
+    source: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Learn from RESULTS which items to ask, and save that as a bank.
+
+    RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
+    json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
+    or folders that a harness wrote. Several files are joined by the ids of models and items.
+
+    \b
+    Example:
+      tinyeval build results.parquet --items 100 --out bank
+      tinyeval build lm_eval_output/ --metric acc --items 50 --out bank
+      tinyeval build scores.csv --config configs/fast.yaml --level 0.95 --out bank
+    """
+    start = time.perf_counter()
+    check_new_bank(out, overwrite)
+    settings = recipe.settings(reading, items)
+    with Progress() as progress:
+        responses = reading.read(results, progress, item_key(settings))
+        from tinyeval.build import build
+
+        bank = build(
+            responses,
+            settings=settings,
+            name=name or out.resolve().name,
+            source=source,
+            progress=progress,
+        )
+    digest = bank.save(out, overwrite=overwrite)
+    facts = summary(bank, digest, out, time.perf_counter() - start)
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(_text(facts))
+
+
+def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str, Any]:
+    """Return what ``build --json`` prints."""
+    return {
+        "bank": bank.name,
+        "path": str(out),
+        "digest": digest,
+        "items": len(bank.items),
+        "models": bank.source["models"],
+        "duplicates_dropped": bank.source["duplicates_dropped"],
+        "anchors": len(bank.anchors),
+        "level": bank.level,
+        "expected_error": bank.expected_error,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    n, errors, out = facts["anchors"], facts["expected_error"], printable(facts["path"])
+    dropped = facts["duplicates_dropped"]
+    copies = f" ({dropped} exact copies dropped)" if dropped else ""
+    half = max((size for size in errors if size <= n / 2), default=None)
+    fewer = "" if half is None else f", {errors[half]:.3f} with {half}"
+    return f"""\
+{out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}
+expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}
+{facts["seconds"]:.0f} s
+
+next:
+  tinyeval show {out}
+  tinyeval export {out} --to lm-eval|inspect|csv|jsonl    the items to run, best first
+  tinyeval predict {out} ANSWERS    full scores, from answers to those items"""

@@ -1,0 +1,170 @@
+"""``tinyeval demo``: the whole way, from results to predictions, on a history that ships."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from tinyeval.cli.options import PATH, POSITIVE
+from tinyeval.cli.output import Progress, check_new_bank, printable, table
+from tinyeval.cli.predict import interval
+from tinyeval.errors import BankError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tinyeval.config import Settings
+    from tinyeval.prediction import Prediction
+    from tinyeval.responses import ResponseMatrix
+
+ORIGIN = "tinyeval demo: answers of classifiers to images of digits"
+"""By which a later demo knows a bank that it may replace."""
+
+SHOWN = 12
+DRAWS = 20
+SEED = 0
+
+
+class Comparison(NamedTuple):
+    """Test models: predicted, true, and the error of random items instead."""
+
+    predictions: list[Prediction]
+    truth: NDArray[np.float64]
+    random_error: float
+
+
+@click.command("demo", short_help="Try it all on results that ship.")
+@click.option(
+    "--out",
+    type=PATH,
+    metavar="BANK",
+    default="tinyeval-demo-bank",
+    show_default=True,
+    help="Folder for the bank.",
+)
+@click.option(
+    "--items",
+    type=POSITIVE,
+    metavar="N",
+    default=30,
+    show_default=True,
+    help="Number of anchors.",
+)
+def demo_command(out: Path, items: int) -> None:
+    """Build a bank from results that ship with tinyeval, and test it, in about a minute.
+
+    The results are those of 331 small classifiers on 900 images. Three quarters of the models build
+    the bank, the others are predicted from a few answers each and compared with their true scores.
+
+    \b
+    Example:
+      tinyeval demo
+      tinyeval demo --items 100 --out my-bank
+    """
+    start = time.perf_counter()
+    _check_out(out)
+    from tinyeval.build import build
+    from tinyeval.importers import read_results
+    from tinyeval.shipped import dump_path
+    from tinyeval.splits import make_splits
+
+    dump = dump_path("digits")
+    with Progress() as progress:
+        responses = read_results(dump)
+        source, test = next(make_splits(responses, "random", repeats=1, seed=SEED))
+        bank = build(
+            source,
+            items=items,
+            settings=_settings(),
+            name="tinyeval-demo",
+            source=ORIGIN,
+            progress=progress,
+        )
+    bank.save(out, overwrite=True)
+    found = Comparison(bank.predict(test), _true_scores(test), _random_error(test, items))
+    click.echo(
+        f"{responses.n_models} models x {responses.n_items} items: {source.n_models} models build "
+        f"the bank, {test.n_models} are predicted from {items} answers each.\n\n"
+        f"{_table(found)}\n\n{_verdict(found, items)}\n\n"
+        f"{_next(out, dump, time.perf_counter() - start)}"
+    )
+
+
+def _settings() -> Settings:
+    """Return the defaults but for the search over dimensions, which takes most of the time."""
+    from tinyeval.config import Settings
+
+    return Settings(seed=SEED).replace(irt={"dimensions": [4]})
+
+
+def _check_out(out: Path) -> None:
+    """Raise unless ``out`` is free, or holds the bank of an earlier demo."""
+    check_new_bank(out, overwrite=True)
+    if not out.exists():
+        return
+    from tinyeval.bank import ItemBank
+
+    if ItemBank.load(out).source["origin"] != ORIGIN:
+        raise BankError(f"{out}: is a bank, but not one that demo made; choose another --out")
+
+
+def _true_scores(test: ResponseMatrix) -> NDArray[np.float64]:
+    """Mean over all items: this benchmark has no weights and no gaps."""
+    return test.scores.mean(axis=1, dtype=float)
+
+
+def _random_error(test: ResponseMatrix, items: int) -> float:
+    """Mean absolute error of the mean of as many random items."""
+    import numpy as np
+
+    rng = np.random.default_rng(SEED)
+    truth = _true_scores(test)
+    draws = [rng.permutation(test.n_items)[:items] for _ in range(DRAWS)]
+    errors = [test.scores[:, drawn].mean(axis=1) - truth for drawn in draws]
+    return float(np.abs(errors).mean())
+
+
+def _table(found: Comparison) -> str:
+    """Compare a dozen models, spread evenly over the range of true scores."""
+    import numpy as np
+
+    order = np.argsort(found.truth, kind="stable")
+    spread = order[np.linspace(0, len(order) - 1, min(SHOWN, len(order))).round().astype(int)]
+    rows = [
+        [
+            found.predictions[k].model,
+            f"{found.predictions[k].score:.3f}",
+            interval(found.predictions[k].lower, found.predictions[k].upper),
+            f"{found.truth[k]:.3f}",
+            f"{found.predictions[k].score - found.truth[k]:+.3f}",
+        ]
+        for k in spread
+    ]
+    level = f"{100 * found.predictions[0].level:g} % interval"
+    return table(["model", "predicted", level, "true score", "error"], rows)
+
+
+def _verdict(found: Comparison, items: int) -> str:
+    pairs = list(zip(found.predictions, found.truth, strict=True))
+    error = sum(abs(one.score - truth) for one, truth in pairs) / len(pairs)
+    held = sum(one.lower <= truth <= one.upper for one, truth in pairs)
+    level = 100 * found.predictions[0].level
+    return f"""\
+mean absolute error over all {len(pairs)} predicted models
+  tinyeval, {items} items                  {error:.3f}
+  mean of {items} random items             {found.random_error:.3f}  (average over {DRAWS} draws)
+intervals that hold the true score: {held} of {len(pairs)}, {100 * held / len(pairs):.0f} % \
+(level {level:g} %)"""
+
+
+def _next(out: Path, dump: Path, seconds: float) -> str:
+    folder = printable(str(out))
+    return f"""\
+{seconds:.0f} s. The bank is in {folder}. Next:
+  tinyeval show {folder}
+  tinyeval predict {folder} {printable(str(dump))}
+  tinyeval build YOUR_RESULTS --items 100 --out YOUR_BANK"""

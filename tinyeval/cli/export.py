@@ -1,0 +1,139 @@
+"""``tinyeval export``: the anchors as a harness takes them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tinyeval.cli.options import PATH, POSITIVE, overwrite_option
+from tinyeval.cli.output import check_new_file
+
+if TYPE_CHECKING:
+    from tinyeval.bank import ItemBank
+
+SAMPLES = Path("samples.json")
+"""The name that the command line shown for lm-eval gives to what went to stdout."""
+
+
+@click.command("export", short_help="Write the anchors as a harness takes them.")
+@click.argument("bank", type=PATH)
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["lm-eval", "inspect", "csv", "jsonl"]),
+    required=True,
+    help="Who is to read it.",
+)
+@click.option("--out", type=PATH, metavar="FILE", help="File to write. [default: stdout]")
+@click.option("--items", type=POSITIVE, metavar="N", help="Only the first N anchors.")
+@click.option(
+    "--task",
+    "tasks",
+    metavar="NAME",
+    multiple=True,
+    help="The harness's task. {value} in it stands for an item's benchmark or subtask; "
+    "BENCHMARK=NAME, repeated, names one each.",
+)
+@click.option("--dataset", metavar="NAME", help="Where items are looked up: file or Hub name.")
+@click.option("--key", metavar="COLUMN", help="Its column that identifies items.")
+@click.option("--prefix", metavar="TEXT", help="What item ids have before the key.")
+@click.option("--split", metavar="NAME", help="The split evaluated. [default: test]")
+@click.option("--dataset-config", "config", metavar="NAME", help="The data set's configuration.")
+@click.option("--subtask-column", metavar="COLUMN", help="Its column that tells the subtask.")
+@overwrite_option
+def export_command(
+    bank: Path,
+    target: str,
+    out: Path | None,
+    items: int | None,
+    tasks: Sequence[str],
+    overwrite: bool,
+    **given: str | None,
+) -> None:
+    """Write the BANK's anchors in the form in which a harness or a script takes them.
+
+    lm-evaluation-harness chooses documents by number. Item ids such as task/17 say it themselves;
+    others are looked up in the data set, which the bank's recipe (`run:`) or --dataset and --key
+    name. The command line that runs the anchors is shown on stderr.
+
+    \b
+    Example:
+      tinyeval export bank --to csv
+      tinyeval export bank --to lm-eval --out samples.json
+      tinyeval export bank --to lm-eval --task "mmlu_pro_{value}" --out samples.json
+          --dataset TIGER-Lab/MMLU-Pro --key question_id --subtask-column category
+    """
+    from tinyeval.bank import ItemBank
+
+    if out is not None:
+        check_new_file(out, overwrite)
+    if target != "lm-eval" and any(given.values()):
+        raise click.UsageError("--dataset and what goes with it are for --to lm-eval only.")
+    loaded = ItemBank.load(bank)
+    loaded = loaded if items is None else loaded.head(items)
+    text, command = _export(loaded, target, _task(tasks), given, out or SAMPLES)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        from tinyeval.atomic import write_file
+
+        write_file(out, text.encode())
+    if command:
+        click.echo(_next(bank, target, command, out, given), err=True)
+
+
+def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
+    """Return one name, or the mapping that BENCHMARK=NAME, ... make."""
+    if not tasks:
+        return None
+    pairs = [one.rpartition("=") for one in tasks]
+    if len(tasks) == 1 and not pairs[0][1]:
+        return tasks[0]
+    if not all(group and name for group, _, name in pairs):
+        raise click.BadParameter("give one NAME, or BENCHMARK=NAME each time", param_hint="--task")
+    return {group: name for group, _, name in pairs}
+
+
+def _export(
+    bank: ItemBank,
+    target: str,
+    task: str | Mapping[str, str] | None,
+    given: Mapping[str, str | None],
+    path: Path,
+) -> tuple[str, str]:
+    """Return the text to write, and the command line that uses it."""
+    import json
+
+    from tinyeval import export
+
+    anchors = bank.anchors
+    if target == "lm-eval":
+        run = dict(bank.settings.get("run", {}))
+        run |= {key: value for key, value in {**given, "task": task}.items() if value is not None}
+        samples = export.lm_eval_samples(bank.items, anchors.items, **run)
+        return json.dumps(samples, indent=1) + "\n", export.lm_eval_command(samples, path)
+    if target == "inspect":
+        chosen = export.export_inspect(bank.items, anchors.items, task=task)
+        return ",".join(chosen) + "\n", export.inspect_command(chosen)
+    if target == "csv":
+        return export.export_csv(bank.items, anchors), ""
+    return export.export_jsonl(bank.items, anchors), ""
+
+
+def _next(
+    bank: Path, target: str, command: str, out: Path | None, given: Mapping[str, str | None]
+) -> str:
+    """Return what to do with the export."""
+    lines = ["run, with your model in place of MODEL:", f"  {command}"]
+    if target == "lm-eval":
+        if out is None:
+            lines.insert(0, f"save this as {SAMPLES}, then")
+        predict = ["tinyeval", "predict", str(bank), "results"]
+        for name in ("key", "prefix"):
+            predict += [f"--{name}", given[name] or ""] if given[name] else []
+        lines += ["then:", f"  {shlex.join(predict)}"]
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""``tinyeval import``: results in anybody's format -> one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tinyeval.cli.options import (
+    PATH,
+    Reading,
+    json_option,
+    overwrite_option,
+    reading_options,
+    results_argument,
+)
+from tinyeval.cli.output import Progress, check_new_file, print_json, printable
+
+
+@click.command("import", short_help="Turn results into one table.")
+@results_argument
+@click.option(
+    "--out", type=PATH, metavar="FILE", required=True, help="A .parquet, .csv or .npz file."
+)
+@reading_options()
+@overwrite_option
+@json_option
+def import_command(
+    results: Sequence[Path], out: Path, reading: Reading, overwrite: bool, as_json: bool
+) -> None:
+    """Read RESULTS in any known format and write them as one wide table.
+
+    What is known of items and models goes beside it, into OUT's name with .items.csv and
+    .models.csv at the end, where `build` finds it again.
+
+    \b
+    Example:
+      tinyeval import lm_eval_output/ --metric acc --out results.parquet
+      tinyeval import 2024.csv 2025.csv --out all.parquet
+    """
+    from tinyeval.importers import write_results
+    from tinyeval.importers.write import WRITERS
+
+    if out.suffix.lower() not in WRITERS:
+        expected = ", ".join(WRITERS)
+        raise click.BadParameter(f"{out} must end in one of {expected}", param_hint="--out")
+    for name in (out.name, f"{out.stem}.items.csv", f"{out.stem}.models.csv"):
+        check_new_file(out.with_name(name), overwrite)
+    with Progress() as progress:
+        responses = reading.read(results, progress)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_results(responses, out)
+    facts = {
+        "path": str(out),
+        "models": responses.n_models,
+        "items": responses.n_items,
+        "benchmarks": list(responses.benchmarks),
+        "missing": round(float(1 - responses.observed.mean()), 6),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(
+        f"{printable(str(out))}: {responses.n_models} models, {responses.n_items} items, "
+        f"{100 * (1 - responses.observed.mean()):.1f} % missing"
+    )

@@ -1,0 +1,138 @@
+"""What commands print: aligned tables and JSON on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from tinyeval.errors import BankError, DataError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
+
+
+class Progress:
+    """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage."""
+
+    def __init__(self) -> None:
+        self.on_terminal = sys.stderr.isatty()
+        self.bar: tqdm[NoReturn] | None = None
+        self.stage = ""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Show how far it is."""
+        if self.on_terminal:
+            self._draw(done, total, what)
+        elif what != self.stage:
+            click.echo(what, err=True)
+        self.stage = what
+
+    def _draw(self, done: int, total: int, what: str) -> None:
+        from tqdm import tqdm
+
+        if self.bar is None:
+            self.bar = tqdm(total=total, leave=False, file=sys.stderr, bar_format=BAR)
+        if total != self.bar.total or done < self.bar.n:
+            self.bar.reset(total)
+        self.bar.set_description_str(what, refresh=False)
+        self.bar.n = done
+        self.bar.refresh()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Return a JSON object; numbers that are not finite become null."""
+    return json.dumps(_finite(value), indent=2, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as aligned columns, numbers to the right."""
+    columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*map(_aligned, columns), strict=True))
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    width = max(map(len, column))
+    numeric = all(_is_number(cell) for cell in column[1:])
+    return [cell.rjust(width) if numeric else cell.ljust(width) for cell in column]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or "0")
+    except ValueError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """Escape what could move the cursor or change colours: names come from strangers' files."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def check_new_bank(path: Path, overwrite: bool) -> None:
+    """Raise before the long work if a bank could not be saved at ``path`` after it."""
+    if os.path.lexists(path):
+        if not overwrite:
+            raise BankError(f"{path}: exists already; choose another folder, or pass --overwrite")
+        if not (path / "manifest.json").is_file():
+            raise BankError(f"{path}: is not an item bank, so it is not overwritten")
+    _check_parent(path)
+
+
+def check_new_file(path: Path, overwrite: bool) -> None:
+    """Raise before the long work if a file could not be written to ``path`` after it."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected the name of a file to write")
+    if os.path.lexists(path) and not overwrite:
+        raise DataError(f"{path}: exists already; choose another name, or pass --overwrite")
+    _check_parent(path)
+
+
+def _check_parent(path: Path) -> None:
+    folder = path.resolve().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise DataError(f"{path}: {folder} is a file, where a folder is needed")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"{path}: the folder {folder} cannot be written to; choose another place")

@@ -1,0 +1,118 @@
+"""``tinyeval predict``: answers on the anchors -> full scores with intervals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
+from tinyeval.cli.output import Progress, print_json, printable, table
+
+if TYPE_CHECKING:
+    from tinyeval.prediction import Interval, Prediction
+
+MOST_WITH_INTERVALS = 3
+"""Benchmarks up to which the table has room for the interval of each."""
+
+
+@click.command("predict", short_help="Full scores from answers to the anchors.")
+@click.argument("bank", type=PATH)
+@click.argument("answers", nargs=-1, required=True, type=PATH)
+@reading_options(tables=False)
+@level_option("the bank's")
+@json_option
+def predict_command(
+    bank: Path, answers: Sequence[Path], reading: Reading, level: float | None, as_json: bool
+) -> None:
+    """Predict the full scores of the models in ANSWERS from their answers to the BANK's anchors.
+
+    ANSWERS are of one or many models, in any form that `build` reads; a file that names no model
+    counts as one. Items that are no anchors are ignored; anchors may be unanswered, at the price of
+    a wider interval.
+
+    \b
+    Example:
+      tinyeval predict bank answers.csv
+      tinyeval predict bank lm_eval_output/ --metric acc --json
+      tinyeval predict bank lm_eval_output/ --key question_id --prefix mmlu_pro-
+    """
+    from tinyeval.bank import ItemBank
+
+    loaded = ItemBank.load(bank)
+    with Progress() as progress:
+        responses = reading.read(answers, progress, loaded.item_key)
+    predictions = loaded.predict(responses, level=level)
+    if as_json:
+        print_json(
+            {
+                "bank": loaded.name,
+                "level": predictions[0].level,
+                "predictions": [_record(one) for one in predictions],
+            }
+        )
+        return
+    click.echo(prediction_table(predictions))
+    for line in warning_lines(predictions):
+        click.echo(f"warning: {line}", err=True)
+
+
+def _record(prediction: Prediction) -> dict[str, Any]:
+    values = prediction.to_dict()
+    del values["level"]  # the same for all, and said once
+    return values
+
+
+def prediction_table(predictions: Sequence[Prediction]) -> str:
+    """Return one line per model, in the order given; many benchmarks without their intervals."""
+    benchmarks = list(predictions[0].benchmarks)
+    level = f"{100 * predictions[0].level:g} % interval"
+    header = ["model", "score", level, "answered", *benchmarks, "flags"]
+    rows = [
+        [
+            one.model,
+            f"{one.score:.3f}",
+            interval(one.lower, one.upper),
+            str(one.n_answered),
+            *(_cell(b, len(benchmarks)) for b in one.benchmarks.values()),
+            flags(one),
+        ]
+        for one in predictions
+    ]
+    return table(header, rows)
+
+
+def _cell(one: Interval, n_benchmarks: int) -> str:
+    narrow = n_benchmarks > MOST_WITH_INTERVALS
+    return f"{one.score:.3f}" if narrow else f"{one.score:.3f} ({interval(one.lower, one.upper)})"
+
+
+def interval(lower: float, upper: float) -> str:
+    """Return an interval as text of constant width."""
+    return f"{lower:.3f} to {upper:.3f}"
+
+
+def flags(prediction: Prediction) -> str:
+    """Name what makes a prediction doubtful."""
+    beyond = [] if prediction.in_range else ["beyond range"]
+    return ", ".join(beyond + ["misfit"] * prediction.misfit)
+
+
+def warning_lines(predictions: Sequence[Prediction]) -> list[str]:
+    """Return every kind of warning once, with the models it concerns.
+
+    Warnings that differ in their numbers alone are of one kind; the first one's text stands.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for one in predictions:
+        for text in one.warnings:
+            kinds.setdefault(re.sub(r"\d+", "0", text), []).append((printable(one.model), text))
+    lines = []
+    for found in kinds.values():
+        model, text = found[0]
+        many = f"{len(found)} models, such as " if len(found) > 1 else ""
+        lines.append(f"{many}{model}: {text}")
+    return lines

@@ -1,0 +1,116 @@
+"""``tinyeval show``: what a bank is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinyeval.cli.citations import citations
+from tinyeval.cli.options import PATH, json_option
+from tinyeval.cli.output import print_json, printable, table
+
+if TYPE_CHECKING:
+    from tinyeval.bank import ItemBank
+
+FIRST = 10
+"""Anchors listed unless all are asked for."""
+
+
+@click.command("show", short_help="Say what a bank is.")
+@click.argument("bank", type=PATH)
+@click.option("--all", "everything", is_flag=True, help="List every anchor, not only ten.")
+@json_option
+def show_command(bank: Path, everything: bool, as_json: bool) -> None:
+    """Say what a BANK is: its source, its anchors, how wrong it is, how to run and cite it.
+
+    \b
+    Example:
+      tinyeval show bank
+      tinyeval show bank --json
+    """
+    from tinyeval.bank import ItemBank
+
+    loaded = ItemBank.load(bank)
+    if as_json:
+        print_json(_record(loaded))
+    else:
+        shown = len(loaded.anchors) if everything else FIRST
+        click.echo(_text(loaded, bank, shown))
+
+
+def _record(bank: ItemBank) -> dict[str, Any]:
+    return {
+        "name": bank.name,
+        "digest": bank.digest,
+        "created": bank.created,
+        "items": len(bank.items),
+        "models": bank.source["models"],
+        "benchmarks": _benchmarks(bank),
+        "anchors": list(bank.anchors.items),
+        "expected_error": bank.expected_error,
+        "level": bank.level,
+        "settings": dict(bank.settings),
+        "source": dict(bank.source),
+    }
+
+
+def _benchmarks(bank: ItemBank) -> list[str]:
+    return sorted(set(bank.items.column("benchmark", "benchmark")))
+
+
+def _text(bank: ItemBank, path: Path, shown: int) -> str:
+    settings, source = bank.settings, bank.source
+    origin = str(source["origin"]) or "not stated"
+    what = {
+        "items": f"{len(bank.anchors)} anchors of {len(bank.items)} items",
+        "benchmarks": ", ".join(_benchmarks(bank)),
+        "source": f"{source['models']} models, scores from {source['lowest_score']:.3f} to "
+        f"{source['highest_score']:.3f}; origin: {origin}",
+        "method": f"{settings['selection']['method']} + {settings['estimator']['method']}, "
+        f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
+        "intervals": f"{100 * bank.level:g} %",
+        "created": bank.created,
+        "digest": bank.digest,
+    }
+    facts = "\n".join(f"{key + ':':12}{printable(text)}" for key, text in what.items())
+    folder = printable(str(path))
+    return f"""{printable(bank.name)}
+{facts}
+
+Anchors, best first
+
+{_anchors(bank, shown)}
+
+Expected error: mean absolute error of the full score on held-out source models
+
+{_errors(bank)}
+
+How to run it
+
+tinyeval export {folder} --to lm-eval|inspect|csv|jsonl
+tinyeval predict {folder} ANSWERS
+
+How to cite it
+
+{citations(settings["selection"]["method"], settings["estimator"]["method"])}"""
+
+
+def _anchors(bank: ItemBank, shown: int) -> str:
+    ids = bank.anchors.items[:shown]
+    rows = bank.items.take(bank.items.index(ids, "anchor"))
+    columns = {"item": list(rows.ids)}
+    columns |= {
+        name: list(rows.column(name)) for name in ("benchmark", "subject") if name in rows.columns
+    }
+    columns["mean score"] = [f"{score:.3f}" for score in rows.column("mean_score")]
+    columns["weight"] = [f"{weight:.4f}" for weight in bank.anchors.weights[:shown]]
+    text = table(list(columns), list(zip(*columns.values(), strict=True)))
+    more = len(bank.anchors) - len(ids)
+    return f"{text}\n... {more} more (--all lists them)" if more else text
+
+
+def _errors(bank: ItemBank) -> str:
+    errors = bank.expected_error
+    return table(["answered", "error"], [[str(n), f"{error:.3f}"] for n, error in errors.items()])

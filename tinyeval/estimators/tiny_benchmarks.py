@@ -1,0 +1,62 @@
+"""tinyBenchmarks from end to end: gp-IRT with as many dimensions as its authors' rule allows.
+
+For each number D of dimensions tried, the item response model is fitted to four fifths of the
+source models; the abilities of the others are estimated from every other item, and b(D) is the
+mean absolute error of their mean probability on the remaining items.  The smallest D with
+
+    b(D) <= min b + 0.0025
+
+is fitted to all source models, and gp-IRT (``tinyeval.estimators.irt_based``) goes on from that
+fit instead of the history's (Maia Polo et al. 2024, "tinyBenchmarks").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tinyeval.errors import ConfigError
+from tinyeval.estimators.irt_based import IRTEstimator, fit_gp_irt, validation_error
+from tinyeval.history import History
+from tinyeval.selection.base import Anchors
+
+TOLERANCE = 0.0025
+"""Validation error above the least that fewer dimensions may cost, in score units."""
+
+
+def fit_tiny_benchmarks(
+    history: History,
+    anchors: Anchors,
+    *,
+    rng: np.random.Generator,
+    dimensions: Sequence[int] = (5, 10),
+) -> IRTEstimator:
+    """Fit gp-IRT, the number of dimensions chosen by validation.
+
+    Args:
+        history: source models only; of its IRT fit, only the chance levels are used.
+        anchors: whose answers will be given.
+        rng: of the source models that are held out to validate.
+        dimensions: numbers to choose from.
+
+    Raises:
+        ConfigError: no dimensions, or one below 1.
+    """
+    if not dimensions or min(dimensions) < 1:
+        raise ConfigError(f"dimensions must be one or more numbers above 0, found {dimensions}")
+    seed = int(rng.integers(2**31))
+    tried = [refitted(history, d) for d in sorted(set(dimensions))]
+    errors = [validation_error(one, rng=np.random.default_rng(seed))[0] for one in tried]
+    chosen = int(np.argmax(np.array(errors) <= min(errors) + TOLERANCE))
+    return fit_gp_irt(tried[chosen], anchors, rng=np.random.default_rng(seed))
+
+
+def refitted(history: History, dimensions: int) -> History:
+    """Return the history with an item response model of so many dimensions."""
+    from tinyeval.irt.fit import fit_irt
+
+    guessing = history.fit.model.guessing
+    fit = fit_irt(history.responses, dimensions=dimensions, guessing=guessing)
+    return replace(history, fit=fit)

@@ -1,0 +1,121 @@
+"""Items that are informative all along the range of abilities: the selection of metabench.
+
+Fisher's information about the ability, along a direction u, in the answer to item i is
+
+    I_i(theta) = (a_i . u)^2 (P - c)^2 (1 - P) / (P (1 - c)^2),    P = P_i(theta)
+
+(Birnbaum 1968).  A few items tell able models apart and others weak ones, so the range of the
+source models is cut into bins of equally many models, and each bin in turn takes the item that is
+most informative there and not yet taken (Kipnis et al. 2025, "metabench").
+
+With one dimension theta runs over the quantiles of the source models' abilities.  With several it
+follows the line of the abilities that go with a target value: for abilities of mean m and
+covariance S, and g the mean gradient of the target,
+
+    theta(z) = m + z u,    u = S g / sqrt(g' S g),    z at the quantiles of g' (theta - m).
+
+Items that hardly vary, that nearly every model solves, or that have next to no correlation with
+the score come last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import ConfigError
+from tinyeval.history import History
+from tinyeval.irt.model import Array, IRTModel
+from tinyeval.selection.base import Anchors, check_budget, equal_weights
+from tinyeval.selection.random import by_id
+
+GOLDEN = 0.5 * (5.0**0.5 - 1.0)
+
+
+def select_information(
+    history: History,
+    n: int,
+    *,
+    rng: np.random.Generator,
+    bins: int = 250,
+    least_sd: float = 0.01,
+    easiest: float = 0.95,
+    least_correlation: float = 0.05,
+) -> Anchors:
+    """Choose the most informative items bin by bin; ``rng`` is not used.
+
+    Args:
+        history: source models only.
+        n: number of anchors; the bins are taken in turn until there are so many.
+        rng: for the :class:`Selector` protocol; the choice is deterministic.
+        bins: of the ability range, at most ``n`` are used.
+        least_sd: items whose scores have a smaller standard deviation come last,
+        easiest: as do items of a higher mean score,
+        least_correlation: and those whose correlation with the overall score is nearer to 0.
+
+    Raises:
+        ConfigError: ``n`` below 1 or above the number of items, or ``bins`` below 1.
+    """
+    check_budget(history, n)
+    if bins < 1:
+        raise ConfigError(f"bins must be at least 1, found {bins}")
+    models, items = by_id(history.responses.models.ids), by_id(history.responses.items.ids)
+    scores = history.filled[np.ix_(models, items)].astype(np.float64)
+    sd, correlation = scores.std(axis=0), _correlation(scores, history.target_values[models, 0])
+    useful = sd > least_sd
+    useful &= scores.mean(axis=0) <= easiest
+    useful &= np.abs(correlation) >= least_correlation
+    path, direction = _ability_path(history, models, items, min(bins, n))
+    information = fisher_information(history.fit.model.take(items), path, direction)
+    information -= np.where(useful, 0.0, 1.0 + information.max())
+    chosen = _bin_by_bin(information, n)
+    return equal_weights(tuple(history.responses.items.ids[k] for k in items[chosen]))
+
+
+def fisher_information(model: IRTModel, ability: NDArray, direction: NDArray) -> Array:
+    """Information about the ability along a direction, shape (models, items).
+
+    Args:
+        model: the items' parameters.
+        ability: shape (models, dimensions).
+        direction: u, shape (dimensions,); information is per unit of u.
+    """
+    p = np.clip(model.probability(ability), 1e-12, 1.0)
+    slope = (p - model.guessing) / (1.0 - model.guessing)
+    return np.asarray((model.discrimination @ direction) ** 2 * slope**2 * (1.0 - p) / p)
+
+
+def _ability_path(
+    history: History, models: NDArray[np.intp], items: NDArray[np.intp], bins: int
+) -> tuple[Array, Array]:
+    """Abilities at the middle of each bin, shape (bins, dimensions), and the direction u."""
+    model, ability = history.fit.model.take(items), history.fit.ability[models]
+    p = model.probability(ability)
+    slope = (p - model.guessing) * (1.0 - p) / (1.0 - model.guessing)
+    gradient = (slope.mean(axis=0) * history.targets.weights[0][items]) @ model.discrimination
+    covariance = model.ability_cov @ gradient
+    scale = max(float(np.sqrt(gradient @ covariance)), 1e-300)
+    direction = covariance / scale
+    position = (ability - model.ability_mean) @ gradient / scale
+    middle = np.quantile(position, (np.arange(bins) + 0.5) / bins)
+    return model.ability_mean + middle[:, None] * direction, direction
+
+
+def _bin_by_bin(information: Array, n: int) -> NDArray[np.intp]:
+    """Take the best free item of each bin of ``information``, shape (bins, items), in turn."""
+    bins = len(information)
+    # Steps of the golden section, from the middle bin on: any first few bins span the range.
+    order = np.argsort((np.arange(bins) - bins // 2) * GOLDEN % 1.0, kind="stable")
+    free = np.ones(information.shape[1], dtype=bool)
+    chosen = np.empty(n, dtype=np.intp)
+    for k in range(n):
+        chosen[k] = np.argmax(np.where(free, information[order[k % bins]], -np.inf))
+        free[chosen[k]] = False
+    return chosen
+
+
+def _correlation(scores: Array, target: Array) -> Array:
+    """Correlation of each column with the target, 0 where either does not vary."""
+    scores, target = scores - scores.mean(axis=0), target - target.mean()
+    size = np.sqrt((scores**2).sum(axis=0) * (target @ target))
+    return np.asarray(np.divide(target @ scores, size, out=np.zeros_like(size), where=size > 0))
