@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyeval import ResponseMatrix, read_results
-from tinyeval.backtest import backtest
-from tinyeval.build import build
+from tinyeval.backtesting import backtest
+from tinyeval.building import build
 from tinyeval.config import Settings
 
 RUN = {
@@ -63,15 +63,21 @@ def main() -> None:
     bank = build(responses, settings=settings, name="mmlu_pro", source=ORIGIN)
     note = NOTE.format(items=100, level=bank.level, table=measured(responses, settings))
     bank = replace(bank, source={**bank.source, "note": note})
-    print(bank.save(arguments.out, overwrite=True))
 
 
 def measured(responses: ResponseMatrix, settings: Settings) -> str:
     """Return the table of error, coverage and width, random items beside."""
-    lines = ["| split | this bank's method | random items, mean | coverage | width |", "|---" * 5 + "|"]
+    lines = [
+        "| split | this bank's method | random items, mean | coverage | width |",
+        "|---" * 5 + "|",
+    ]
     for split in ("random", "top"):
         found = backtest(
-            responses, items=(100,), split=split, methods=("default", "random+mean"), settings=settings
+            responses,
+            items=(100,),
+            split=split,
+            methods=("default", "random+mean"),
+            settings=settings,
         )
         ours, plain = found.summary()
         cells = [split, *(f"{100 * float(row['mae']):.2f}" for row in (ours, plain))]

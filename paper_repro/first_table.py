@@ -14,7 +14,7 @@ import datetime
 import time
 from pathlib import Path
 
-from tinyeval.backtest import Backtest, backtest
+from tinyeval.backtesting import Backtest, backtest
 from tinyeval.importers import read_results
 
 SETS = {

@@ -16,7 +16,7 @@ import pytest
 from helpers import simulate
 
 from tinyeval.bank import ItemBank
-from tinyeval.build import build
+from tinyeval.building import build
 from tinyeval.config import Settings
 from tinyeval.responses import ResponseMatrix
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from helpers import simulate
 
-from tinyeval.build import build
+from tinyeval.building import build
 from tinyeval.config import Settings, checked_options, load_settings
 from tinyeval.estimators import ESTIMATORS, get_estimator
 from tinyeval.selection import SELECTORS, get_selector

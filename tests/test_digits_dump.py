@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tinyeval.errors import DataError
 from tinyeval.responses import ResponseMatrix
 
-FOLDER = Path(__file__).parents[1] / "item_banks" / "digits"
+FOLDER = Path(__file__).parents[1] / "item_banks" / "digits_dump"
 CHEAP = (
     "knn-k3-n897-drill_all-s3",
     "svm-rbf-C10-n640-drill_all-s2",

@@ -73,7 +73,7 @@ def test_solution_is_the_maximum_of_the_documented_objective(dims, options, chan
     guessing = chance * np.linspace(0, 2, 20)
     rows, order = np.argsort(responses.models.ids), np.argsort(responses.items.ids)
     place = torch.device("cpu")
-    state = fit_module._fit(
+    state = fit_module.fit_map(
         fit_module._load(responses, rows, order, guessing, place, 8), dims, None
     )
     prior = state.mean.double().numpy(), state.precision.double().numpy()

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyeval.backtest import backtest
-from tinyeval.build import build
+from tinyeval.backtesting import backtest
+from tinyeval.building import build
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results

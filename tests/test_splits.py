@@ -186,7 +186,6 @@ def test_equal_dates_cannot_be_split(responses):
         next(make_splits(with_column(responses, date=["2024"] * 40), "date:date"))
 
 
-@pytest.mark.xfail(strict=True, reason="a large group that comes first is tested whatever its size")
 def test_a_group_of_most_models_is_not_tested(responses):
     matrix = with_column(responses, org=["large"] * 32 + ["one"] * 4 + ["two"] * 4)
     for source, test in make_splits(matrix, "group:org", 10):

@@ -111,7 +111,6 @@ def test_a_missing_column_is_refused_with_the_known_ones():
         make_targets(responses({"full": np.array([0.3, 0.9])}), "size")
 
 
-@pytest.mark.xfail(strict=True, reason="a benchmark called overall makes two targets of one name")
 def test_names_of_targets_differ():
     names = make_targets(responses(benchmark=["overall", "overall", "p", "p"])).names
     assert len(set(names)) == len(names)

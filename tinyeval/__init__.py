@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tinyeval.backtest import backtest as backtest
+    from tinyeval.backtesting import backtest as backtest
     from tinyeval.bank import ItemBank as ItemBank
-    from tinyeval.build import build as build
+    from tinyeval.building import build as build
     from tinyeval.config import Settings as Settings
     from tinyeval.config import load_settings as load_settings
     from tinyeval.errors import TinyEvalError as TinyEvalError
@@ -31,8 +31,8 @@ _HOME = {
     "ResponseMatrix": "responses",
     "Settings": "config",
     "TinyEvalError": "errors",
-    "backtest": "backtest",
-    "build": "build",
+    "backtest": "backtesting",
+    "build": "building",
     "load_settings": "config",
     "read_results": "importers",
     "write_results": "importers",

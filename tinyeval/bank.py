@@ -121,10 +121,15 @@ class ItemBank:
         level = self.level if level is None else level
         if isinstance(answers, ResponseMatrix):
             return self._predict_matrix(answers, level)
-        if answers and all(isinstance(one, Mapping) for one in answers.values()):
-            named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
-            return self._predict_matrix(_as_matrix(named), level)
+        named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
         single = {item: score for item, score in answers.items() if not isinstance(score, Mapping)}
+        if named and single:
+            raise DataError(
+                f"answers mix models ({examples(named)}) and items ({examples(single)}); give "
+                "{item: score} of one model, or {model: {item: score}}"
+            )
+        if named:
+            return self._predict_matrix(_as_matrix(named), level)
         return self._predict_matrix(_as_matrix({"model": single}), level)[0]
 
     def _predict_matrix(self, answers: ResponseMatrix, level: float) -> list[Prediction]:
@@ -254,8 +259,17 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
     items = tuple(dict.fromkeys(item for one in answers.values() for item in one))
     if not items:
         raise DataError("no answers were given; expected {item: score}")
-    scores = [[float(one.get(item, np.nan)) for item in items] for one in answers.values()]
-    return ResponseMatrix.from_arrays(np.array(scores), answers, items)
+    scores = np.full((len(answers), len(items)), np.nan)
+    position = {item: k for k, item in enumerate(items)}
+    for row, (model, one) in enumerate(answers.items()):
+        for item, score in one.items():
+            if not isinstance(score, (bool, int, float, np.number, np.bool_)):
+                raise DataError(
+                    f"the score of model {model!r} on item {item!r} must be a number from 0 to 1, "
+                    f"found {score!r}"
+                )
+            scores[row, position[item]] = float(score)
+    return ResponseMatrix.from_arrays(scores, answers, items)
 
 
 def bank_items(learned: Learned, responses: ResponseMatrix) -> Table:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.errors import ConfigError
 from tinyeval.history import History
 
 Array = NDArray[np.float64]
@@ -100,6 +101,13 @@ class ItemCovariance:
         return np.asarray(shared + self.weights**2 @ self.own_variance(s) + self.target_noise)
 
 
+def check_drift(drift: object) -> None:
+    """Raise :class:`ConfigError` unless ``drift`` is one or more numbers from 0."""
+    numbers = drift if isinstance(drift, (list, tuple)) else []
+    if not numbers or not all(isinstance(s, (int, float)) and 0 <= s < 1e3 for s in numbers):
+        raise ConfigError(f"drift must be a list of one or more numbers from 0, found {drift!r}")
+
+
 def item_covariance(
     history: History,
     *,
@@ -115,71 +123,63 @@ def item_covariance(
         shrinkage: share of the sample variance moved to the diagonal, in [0, 1].
         length: length scale of the drift field, in standard deviations of difficulty.
     """
-    order = np.argsort(np.array(history.responses.items.ids, dtype=object), kind="stable")
-    rows = np.argsort(np.array(history.responses.models.ids, dtype=object), kind="stable")
-    scores = history.filled[np.ix_(rows, order)].astype(np.float64)
-    fitted = history.fitted[np.ix_(rows, order)].astype(np.float64)
-    values = history.target_values[rows]
-    weights = history.targets.weights[:, order].copy()
-    explained, unexplained = _explained(values, history, rows, weights, fitted)
-    scale = np.sqrt(max(len(rows) - 1, 1))
-    mean = scores.mean(0)
-    sample = (scores - mean) / scale
-    implied = (fitted - fitted.mean(0)) / scale
-    targets = (values - values.mean(0)) / scale
-    variance = (sample**2).sum(0)
-    bernoulli = _noise_of_irt(scores, fitted)
+    history = history.sorted()
+    scores, fitted = history.filled.astype(np.float64), history.fitted.astype(np.float64)
+    values, weights = history.target_values, history.targets.weights
+    explained, unexplained, slope = _explained(history, fitted)
+    scale = np.sqrt(max(len(scores) - 1, 1))
+    sample, implied = ((one - one.mean(0)) / scale for one in (scores, fitted))
     views = [
-        _compress(sample, targets, (1 - irt_share) * (1 - shrinkage)),
+        _compress(sample, (values - values.mean(0)) / scale, (1 - irt_share) * (1 - shrinkage)),
         _compress(implied, explained / scale, irt_share),
     ]
-    noise = (1 - irt_share) * shrinkage * variance + irt_share * bernoulli
-    noise += sum(view[2] for view in views)
-    drift, rest = _drift_field(history, order, fitted.mean(0), length)
     factors = np.vstack([view[0] for view in views])
+    noise = (1 - irt_share) * shrinkage * (sample**2).sum(0)
+    noise += irt_share * _noise_of_irt(scores, fitted) + sum(view[2] for view in views)
     total = (factors**2).sum(0) + noise
-    floor = DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(np.maximum(total, variance)))
-    item_noise = weights if history.targets.column is None else _only_rows(weights)
+    drift, rest = _drift_field(history, fitted.mean(0), length)
     return ItemCovariance(
-        tuple(history.responses.items.ids[k] for k in order),
-        mean,
+        history.responses.items.ids,
+        scores.mean(0),
         values.mean(0),
         factors,
         noise,
         np.vstack([view[1] for view in views]),
         unexplained,
-        item_noise,
+        weights if history.targets.column is None else _without_first(weights),
         drift,
         rest,
-        drift @ weights.T,
-        np.maximum(floor - total, 0.0),
+        drift @ weights.T * slope,
+        np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
     )
 
 
-def _only_rows(weights: Array) -> Array:
+def _without_first(weights: Array) -> Array:
     """Weights of the items' own noise where the overall target comes from elsewhere: none."""
     own = weights.copy()
     own[0] = 0.0
     return own
 
 
-def _explained(
-    values: Array, history: History, rows: NDArray[np.intp], weights: Array, fitted: Array
-) -> tuple[Array, Array]:
-    """Centred targets as the IRT model explains them, and the variance it leaves unexplained."""
-    explained = fitted @ weights.T
-    unexplained = np.zeros(values.shape[1])
+def _explained(history: History, fitted: Array) -> tuple[Array, Array, Array]:
+    """Targets as the IRT model explains them.
+
+    Returns:
+        The centred targets, shape (models, targets); the variance left unexplained and the change
+        per unit of the items' weighted mean, both of shape (targets,).
+    """
+    explained = fitted @ history.targets.weights.T
+    unexplained, slope = np.zeros(explained.shape[1]), np.ones(explained.shape[1])
     if history.targets.column is not None:
-        ability = history.fit.ability[rows]
-        design = np.column_stack([np.ones(len(rows)), ability, explained[:, 0]])
-        gram = design.T @ design + 1e-3 * len(rows) * np.diag(
-            [0.0] + [1.0] * ability.shape[1] + [0]
-        )
-        explained[:, 0] = design @ np.linalg.solve(
-            gram + 1e-9 * np.eye(len(gram)), design.T @ values[:, 0]
-        )
-        unexplained[0] = float(((values[:, 0] - explained[:, 0]) ** 2).mean())
-    return explained - explained.mean(0), unexplained
+        score, mean = history.target_values[:, 0], explained[:, 0].copy()
+        predictors = np.column_stack([history.fit.ability, mean - mean.mean()])
+        penalty = 1e-3 * len(score) * np.eye(predictors.shape[1])
+        penalty[-1, -1] = 1e-9
+        cross = predictors.T @ (score - score.mean())
+        explained[:, 0] = predictors @ np.linalg.solve(predictors.T @ predictors + penalty, cross)
+        unexplained[0] = float(((score - score.mean() - explained[:, 0]) ** 2).mean())
+        slope[0] = np.polyfit(mean, score, 1)[0] if np.ptp(mean) > 0 else 1.0
+    return explained - explained.mean(0), unexplained, slope
 
 
 def _noise_of_irt(scores: Array, fitted: Array) -> Array:
@@ -209,14 +209,12 @@ def _compress(view: Array, targets: Array, share: float) -> tuple[Array, Array, 
     return root * factors, root * (basis.T @ targets), share * dropped
 
 
-def _drift_field(
-    history: History, order: NDArray[np.intp], mean: Array, length: float
-) -> tuple[Array, Array]:
+def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, Array]:
     """Pivoted Cholesky factor of the drift kernel, (rank, items), and its truncated diagonal."""
     clipped = np.clip(mean, 0.002, 0.998)
     difficulty = np.log(clipped / (1 - clipped))
     difficulty = (difficulty - difficulty.mean()) / max(float(difficulty.std()), 1e-6)
-    loadings = history.fit.model.discrimination[order]
+    loadings = history.fit.model.discrimination
     loadings = loadings / np.sqrt(max(float((loadings**2).sum(1).mean()), 1e-12))
     features = np.column_stack([difficulty, loadings]) / length
     n = len(features)

@@ -5,7 +5,7 @@ Held-out and test models are never in a history: what is learned is learned from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,19 @@ class History:
     def target_values(self) -> NDArray[np.float64]:
         """Targets of the source models, shape (models, targets)."""
         return self.targets.values(self.responses, self.filled)
+
+    def sorted(self) -> History:
+        """Return this history with models and items in the order of their ids.
+
+        Sums and ties then come out the same whatever order the results were in.
+        """
+        rows = np.argsort(np.array(self.responses.models.ids, dtype=object), kind="stable")
+        order = np.argsort(np.array(self.responses.items.ids, dtype=object), kind="stable")
+        return History(
+            self.responses.take(rows, order),
+            replace(self.targets, weights=self.targets.weights[:, order]),
+            replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows]),
+        )
 
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:
         """Positions of the named items in ``responses``."""

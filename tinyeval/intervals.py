@@ -3,10 +3,10 @@
 The whole method is learned again without some of the source models, which are then predicted; the
 ratios |error| / spread of those predictions say how far the spread can be trusted, and their
 quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015).
-Random folds calibrate models like the source ones.  Four more calibrate what lies beyond, where every
-method errs more: learn from the weaker models and predict the strongest, and the other way round,
-once without and once with a gap between, because a new model may be just above the last one or far
-beyond it.
+Random folds calibrate models like the source ones.  Four more calibrate what lies beyond, where
+every method errs more: learn from the weaker models and predict the strongest, and the other way
+round, once without and once with a gap between, because a new model may be just above the last one
+or far beyond it.
 
 The same held-out models give the thresholds of ``in_range`` and ``misfit``, and the expected error
 by number of answered anchors.
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import ConfigError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.irt.model import Array
 from tinyeval.learned import Learned, anchor_answers, person_fit, true_targets
 from tinyeval.responses import ResponseMatrix
@@ -44,8 +44,8 @@ class Cases(NamedTuple):
 
     error: Array
     spread: Array
-    novelty: Array  # (models,), with all anchors
-    fit: Array  # (models,)
+    novelty: Array  # (sizes, models)
+    fit: Array  # (sizes, models)
 
     @property
     def ratio(self) -> Array:
@@ -63,9 +63,9 @@ class Calibration:
             (sizes, cases, targets).
         beyond: the same for models stronger or weaker than those learned from.
         score_range: lowest and highest target among source models, shape (2, targets).
-        novelty_limit: novelty above which a model counts as unlike the history.
+        novelty_limit: novelty above which a model counts as unlike the history, shape (sizes,).
         misfit_limit: person fit (mean squared residual over expected) above which answers do not
-            fit.
+            fit, shape (sizes,).
         expected_error: mean absolute error inside the range, shape (sizes, targets).
         noise: smallest standard deviation of each target: the scatter of unasked items' answers
             around their probabilities, which no method can know, shape (targets,).
@@ -80,9 +80,37 @@ class Calibration:
     expected_error: Array
     noise: Array
 
+    def __post_init__(self) -> None:
+        sizes, targets = len(self.sizes), np.shape(self.noise)[-1:]
+        expected = {
+            "score_range": (2, *targets),
+            "novelty_limit": (sizes,),
+            "misfit_limit": (sizes,),
+            "expected_error": (sizes, *targets),
+            "noise": targets,
+            "inside": (sizes, max(np.shape(self.inside)[1:2], default=1) or 1, *targets),
+            "beyond": (sizes, max(np.shape(self.beyond)[1:2], default=1) or 1, *targets),
+        }
+        for name, shape in expected.items():
+            if np.shape(getattr(self, name)) != shape or sizes == 0:
+                found = np.shape(getattr(self, name))
+                raise DataError(f"calibration {name} has shape {found}, expected {shape}")
+
+    def _at(self, n_answered: int) -> int:
+        """Position of the largest calibrated size that is not above ``n_answered``."""
+        return max(int(np.searchsorted(self.sizes, n_answered, side="right")) - 1, 0)
+
+    def is_novel(self, novelty: float, n_answered: int) -> bool:
+        """Say whether so much novelty is more than FALSE_ALARM of source models show."""
+        return bool(novelty > self.novelty_limit[self._at(n_answered)])
+
+    def is_misfit(self, fit: float, n_answered: int) -> bool:
+        """Say whether so bad a fit is worse than that of FALSE_ALARM of source models."""
+        return bool(fit > self.misfit_limit[self._at(n_answered)])
+
     def factor(self, n_answered: int, level: float, beyond: bool) -> Array:
         """Half-width in units of the spread, shape (targets,)."""
-        k = max(int(np.searchsorted(self.sizes, n_answered, side="right")) - 1, 0)
+        k = self._at(n_answered)
         inside = _quantile(self.inside[k], level)
         return np.maximum(inside, _quantile(self.beyond[k], level)) if beyond else inside
 
@@ -158,7 +186,8 @@ def calibrate(
         source = responses.take(kept)
         asked = source.observed.any(axis=0)
         part = learn(source.take(None, asked))
-        found[kind].append(_cases(part, responses.take(held_out, asked), sizes))
+        held = responses.take(held_out, asked)
+        found[kind].append(_cases(part, held, sizes, learned.history.targets.names))
     inside, beyond = _join(found["inside"]), _join(found["beyond"])
     values = learned.history.target_values
     return Calibration(
@@ -166,9 +195,9 @@ def calibrate(
         _known(inside),
         _known(beyond),
         np.array([values.min(0), values.max(0)]),
-        np.array(_limit(inside.novelty)),
-        np.array(_limit(inside.fit)),
-        np.nanmean(np.abs(inside.error), axis=1),
+        np.array([_limit(one) for one in inside.novelty]),
+        np.array([_limit(one) for one in inside.fit]),
+        _mean_error(inside),
         learned.noise(),
     )
 
@@ -192,33 +221,43 @@ def _folds(
         yield "beyond", rank >= n - source, rank < out
 
 
-def _cases(part: Learned, held_out: ResponseMatrix, sizes: NDArray[np.int64]) -> Cases:
-    """Predict held-out models from the first 5, 10, ... anchors."""
+def _cases(
+    part: Learned, held_out: ResponseMatrix, sizes: NDArray[np.int64], names: tuple[str, ...]
+) -> Cases:
+    """Predict held-out models from the first 5, 10, ... anchors, for the targets ``names``."""
     answers = anchor_answers(part, held_out)
     truth = true_targets(part, held_out)
-    errors, spreads = [], []
-    novelty = np.zeros(len(answers))
-    for size in sizes:
+    position = {name: k for k, name in enumerate(part.history.targets.names)}
+    columns = [position[name] for name in names if name in position]
+    known = [k for k, name in enumerate(names) if name in position]
+    shape = (len(sizes), len(answers), len(names))
+    error, spread = np.full(shape, np.nan), np.ones(shape)
+    novelty, fit = np.full(shape[:2], np.nan), np.full(shape[:2], np.nan)
+    for k, size in enumerate(sizes):
         cut = answers.copy()
         cut[:, size:] = np.nan
-        empty = np.flatnonzero(np.isnan(cut).all(axis=1))
-        cut[empty, 0] = part.anchor_mean()[0]
-        estimate = part.estimator.predict(cut)
-        error = estimate.mean - truth
-        error[empty] = np.nan
-        errors.append(error)
-        spreads.append(estimate.spread)
-        novelty = estimate.novelty
-    return Cases(np.array(errors), np.array(spreads), novelty, person_fit(part, answers))
+        rows = np.flatnonzero(~np.isnan(cut).all(axis=1))
+        if not rows.size:
+            continue
+        estimate = part.estimator.predict(cut[rows])
+        cells = (k, rows[:, None], np.array(known))
+        error[cells] = (estimate.mean - truth[rows])[:, columns]
+        spread[cells] = estimate.spread[:, columns]
+        novelty[k, rows] = estimate.novelty
+        fit[k, rows] = person_fit(part, cut[rows])
+    return Cases(error, spread, novelty, fit)
 
 
 def _join(cases: list[Cases]) -> Cases:
-    return Cases(
-        np.concatenate([c.error for c in cases], axis=1),
-        np.concatenate([c.spread for c in cases], axis=1),
-        np.concatenate([c.novelty for c in cases]),
-        np.concatenate([c.fit for c in cases]),
-    )
+    """Put the models of several folds side by side."""
+    return Cases(*(np.concatenate(arrays, axis=1) for arrays in zip(*cases, strict=True)))
+
+
+def _mean_error(cases: Cases) -> Array:
+    """Mean absolute error by size and target, of the models whose targets are known."""
+    known = np.isfinite(cases.error)
+    total = np.where(known, np.abs(cases.error), 0.0).sum(1)
+    return np.asarray(total / np.maximum(known.sum(1), 1))
 
 
 def _known(cases: Cases) -> Array:
@@ -234,7 +273,10 @@ def _known(cases: Cases) -> Array:
 
 
 def _limit(values: Array) -> float:
-    """Value that a share FALSE_ALARM of held-out models exceeds, at least the largest if few."""
+    """Value that a share FALSE_ALARM of held-out models exceeds; the largest if they are few."""
+    values = values[np.isfinite(values)]
     n = len(values)
+    if not n:
+        return np.finfo(np.float64).max
     rank = int(np.ceil((n + 1) * (1 - FALSE_ALARM)))
     return float(np.sort(values)[min(rank, n) - 1])

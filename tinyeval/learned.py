@@ -14,7 +14,7 @@ from tinyeval.irt.model import Array, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
 
-MIN_KNOWN = 0.9
+MIN_KNOWN = 0.6
 """Share of a target's weight that a held-out model must have answered to be calibrated on."""
 
 

@@ -152,8 +152,9 @@ class Predictor:
     ) -> Prediction:
         calibration = self.calibration
         low, high = calibration.score_range[:, 0]
-        in_range = bool(novelty <= calibration.novelty_limit and low <= mean[0] <= high)
-        misfit = bool(fit > calibration.misfit_limit)
+        novel = calibration.is_novel(novelty, n_answered)
+        in_range = bool(not novel and low <= mean[0] <= high)
+        misfit = calibration.is_misfit(fit, n_answered)
         half = calibration.half_width(
             spread, n_answered, len(self.irt.items), level, not in_range or misfit
         )

@@ -210,7 +210,8 @@ class ResponseMatrix:
         """
         keeper: dict[bytes, str] = {}
         for k in sorted(range(self.n_models), key=lambda k: self.models.ids[k]):
-            keeper.setdefault(self.scores[k].tobytes(), self.models.ids[k])
+            answers = np.where(np.isnan(self.scores[k]), np.float32(np.nan), self.scores[k] + 0)
+            keeper.setdefault(answers.tobytes(), self.models.ids[k])
         kept = set(keeper.values())
         dropped = tuple(one for one in self.models.ids if one not in kept)
         if not dropped:

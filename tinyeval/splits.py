@@ -79,7 +79,7 @@ def _split(
 def _by_group(
     responses: ResponseMatrix, column: str, rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Put whole groups, in random order, on the test side until it holds a quarter."""
+    """Put whole groups, in random order, on the test side as long as it holds a quarter at most."""
     values = responses.models.column(column).astype(str)
     groups = np.unique(values)
     if len(groups) < 2:
@@ -87,8 +87,11 @@ def _by_group(
     test = np.zeros(len(values), dtype=bool)
     for group in rng.permutation(groups):
         members = values == group
-        if test.sum() + members.sum() <= 0.25 * len(values) + 1 or not test.any():
+        if test.sum() + members.sum() <= 0.25 * len(values) + 1:
             test |= members
+    if not test.any():
+        smallest = min(groups, key=lambda group: int((values == group).sum()))
+        test = values == smallest
     return ~test, test
 
 

@@ -23,7 +23,7 @@ from tinyeval.cli.options import (
 from tinyeval.cli.output import Progress, check_new_file, json_text
 
 if TYPE_CHECKING:
-    from tinyeval.backtest import Backtest
+    from tinyeval.backtesting import Backtest
 
 
 def _counts(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -105,7 +105,7 @@ def backtest_command(
     settings = recipe.settings(reading)
     with Progress() as progress:
         responses = reading.read(results, progress, item_key(settings))
-        from tinyeval.backtest import backtest
+        from tinyeval.backtesting import backtest
 
         found = backtest(
             responses,

@@ -65,7 +65,7 @@ def build_command(
     settings = recipe.settings(reading, items)
     with Progress() as progress:
         responses = reading.read(results, progress, item_key(settings))
-        from tinyeval.build import build
+        from tinyeval.building import build
 
         bank = build(
             responses,

@@ -67,12 +67,12 @@ def demo_command(out: Path, items: int) -> None:
     """
     start = time.perf_counter()
     _check_out(out)
-    from tinyeval.build import build
+    from tinyeval.building import build
     from tinyeval.importers import read_results
     from tinyeval.shipped import dump_path
     from tinyeval.splits import make_splits
 
-    dump = dump_path("digits")
+    dump = dump_path("digits_dump")
     with Progress() as progress:
         responses = read_results(dump)
         source, test = next(make_splits(responses, "random", repeats=1, seed=SEED))
@@ -106,9 +106,10 @@ def _check_out(out: Path) -> None:
     check_new_bank(out, overwrite=True)
     if not out.exists():
         return
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank_format import read_bank
 
-    if ItemBank.load(out).source["origin"] != ORIGIN:
+    # The files alone: an older tinyeval may have made a bank that this one cannot use.
+    if read_bank(out).manifest.get("source", {}).get("origin") != ORIGIN:
         raise BankError(f"{out}: is a bank, but not one that demo made; choose another --out")
 
 
@@ -149,16 +150,20 @@ def _table(found: Comparison) -> str:
 
 
 def _verdict(found: Comparison, items: int) -> str:
-    pairs = list(zip(found.predictions, found.truth, strict=True))
-    error = sum(abs(one.score - truth) for one, truth in pairs) / len(pairs)
-    held = sum(one.lower <= truth <= one.upper for one, truth in pairs)
-    level = 100 * found.predictions[0].level
+    import numpy as np
+
+    from tinyeval.metrics import error_metrics, interval_metrics
+
+    score, lower, upper = np.array([(p.score, p.lower, p.upper) for p in found.predictions]).T
+    error = error_metrics(found.truth, score)["mae"]
+    held = interval_metrics(found.truth, lower, upper)["coverage"]
+    ours, random = f"tinyeval, {items} items", f"mean of {items} random items"
+    level = found.predictions[0].level
     return f"""\
-mean absolute error over all {len(pairs)} predicted models
-  tinyeval, {items} items                  {error:.3f}
-  mean of {items} random items             {found.random_error:.3f}  (average over {DRAWS} draws)
-intervals that hold the true score: {held} of {len(pairs)}, {100 * held / len(pairs):.0f} % \
-(level {level:g} %)"""
+mean absolute error over all {len(score)} predicted models
+  {ours:28}{error:.3f}
+  {random:28}{found.random_error:.3f}  (average over {DRAWS} draws)
+intervals that hold the true score: {100 * held:.0f} % (level {100 * level:g} %)"""
 
 
 def _next(out: Path, dump: Path, seconds: float) -> str:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.covariance import item_covariance
+from tinyeval.covariance import check_drift, item_covariance
+from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -60,6 +61,20 @@ class Kriging:
     log_prior: Array
     drift: Array
     temper: Array
+
+    def __post_init__(self) -> None:
+        n, targets, h = len(self.mean), len(self.target_mean), len(self.drift)
+        expected = {
+            "cov": (h, n, n),
+            "cross": (h, n, targets),
+            "target_variance": (h, targets),
+            "log_prior": (h,),
+            "temper": (),
+        }
+        for name, shape in expected.items():
+            found = np.shape(getattr(self, name))
+            if found != shape or h == 0:
+                raise BankError(f"kriging {name} has shape {found}, expected {shape}")
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
@@ -125,6 +140,9 @@ def fit_kriging(
         temper: the marginal likelihood enters with exponent 1 / temper.
         irt_share, shrinkage, length: of :func:`item_covariance`.
     """
+    check_drift(drift)
+    if not temper > 0:
+        raise ConfigError(f"temper must be above 0, found {temper}")
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
     position = {one: k for k, one in enumerate(covariance.items)}
     index = np.array([position[one] for one in anchors.items])

@@ -18,8 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.covariance import ItemCovariance, item_covariance
-from tinyeval.errors import ConfigError
+from tinyeval.covariance import ItemCovariance, check_drift, item_covariance
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 
@@ -109,8 +108,7 @@ def select_optimal_design(
         ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.
     """
     check_budget(history, n)
-    if not drift or min(drift) < 0:
-        raise ConfigError(f"drift must be one or more numbers not below 0, found {drift}")
+    check_drift(drift)
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
     chosen = greedy_design(covariance, n, drift)
     return equal_weights(tuple(covariance.items[k] for k in chosen))

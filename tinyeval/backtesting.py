@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.build import build, learn, make_history, usable
+from tinyeval.building import build, learn, make_history, usable
 from tinyeval.config import Settings, load_settings
-from tinyeval.errors import ConfigError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.history import History
 from tinyeval.learned import Learned, anchor_answers, true_targets
@@ -57,7 +57,19 @@ class Backtest:
 
     def to_markdown(self) -> str:
         """Return the summary as a table: errors and widths in percentage points."""
-        head = "split items method MAE RMSE bias worst Kendall coverage width seconds".split()
+        head = [
+            "split",
+            "items",
+            "method",
+            "MAE",
+            "RMSE",
+            "bias",
+            "worst",
+            "Kendall",
+            "coverage",
+            "width",
+            "seconds",
+        ]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for row in self.summary():
             percent = [_percent(row, name) for name in ("mae", "rmse", "bias", "worst")]
@@ -69,6 +81,8 @@ class Backtest:
 
     def to_csv(self) -> str:
         """Return every row, not averaged, as comma-separated values in score units."""
+        if not self.rows:
+            return ""
         out = io.StringIO()
         writer = csv.DictWriter(out, fieldnames=list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -218,13 +232,21 @@ def _predict(
     ]
     truth = true_targets(learned[0], test)[:, 0]
     known = np.isfinite(truth) & test.observed.any(axis=1)
+    if not known.any():
+        raise DataError(
+            "no test model answered enough of the benchmark for its true score to be known; test on "
+            "models with fewer missing answers, or give their full scores as a target column"
+        )
     predicted = [_scores(one, test)[known] for one in learned]
     if not intervals:
         return truth[known], predicted, None
     bank = build(source, settings=settings, history_of=memory)
-    found = bank.predict(test.take(known))
-    lower, upper = np.array([one.lower for one in found]), np.array([one.upper for one in found])
-    return truth[known], predicted, (lower, upper)
+    answers = test.take(known)
+    able = np.asarray(~np.isnan(answers.align(bank.anchors.items)).all(axis=1))
+    bounds = np.tile([[0.0], [1.0]], len(able))  # a model that answered no anchor may be anywhere
+    found = bank.predict(answers.take(able)) if able.any() else []
+    bounds[:, able] = np.array([(one.lower, one.upper) for one in found]).reshape(-1, 2).T
+    return truth[known], predicted, (bounds[0], bounds[1])
 
 
 def _scores(learned: Learned, test: ResponseMatrix) -> NDArray:

@@ -7,7 +7,6 @@ ResponseMatrix --irt--> IRTFit --selection--> Anchors --estimator--> FittedEstim
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ def build(
     calibration = calibrate(
         kept,
         learned,
-        partial(learn, settings=fixed, history_of=history_of),
+        lambda part: learn(part, _at_most(fixed, part.n_items), None, history_of),
         folds=settings.interval.folds,
         seed=settings.seed,
         progress=progress,
@@ -86,6 +85,11 @@ def build(
         settings.model_dump(),
         provenance(kept, duplicates, source),
     )
+
+
+def _at_most(settings: Settings, n_items: int) -> Settings:
+    """Ask for no more anchors than there are items; a fold may lack an item that one model had."""
+    return settings.replace(items=min(settings.items, n_items))
 
 
 def make_history(
@@ -136,7 +140,12 @@ def fit_model(responses: ResponseMatrix, settings: Settings, progress: Progress 
 
 
 def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
-    """Drop models without answers and exact duplicates; raise if fewer than five are left."""
+    """Drop models without answers and exact duplicates, sort by id; raise if under five are left.
+
+    Sorted, because sums over models in another order round otherwise.
+    """
+    order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
+    responses = responses.take(order)
     answered = responses.observed
     asked = answered.any(axis=0)
     if not asked.all():

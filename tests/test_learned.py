@@ -1,0 +1,104 @@
+"""What one pass learns, and the true targets of models that answered nearly everything."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import simulate
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tinyeval.build import learn
+from tinyeval.irt.ability import estimate_ability
+from tinyeval.learned import anchor_answers, person_fit, residual_fit, true_targets
+
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def learned(source, fast):
+    return learn(source, fast)
+
+
+def with_scores(responses, scores):
+    return replace(responses, scores=scores)
+
+
+def test_true_targets_of_complete_answers_are_their_means(learned, new_models):
+    found = true_targets(learned, new_models)
+    benchmark = new_models.items.column("benchmark")
+    assert_allclose(found[:, 0], new_models.scores.mean(1), atol=1e-6)
+    for k, name in enumerate(("bench0", "bench1"), 1):
+        assert_allclose(found[:, k], new_models.scores[:, benchmark == name].mean(1), atol=1e-6)
+
+
+def test_a_missing_answer_counts_as_the_probability_that_the_others_imply(learned, new_models):
+    scores = new_models.scores.copy()
+    scores[0, [3, 8]] = NAN
+    found = true_targets(learned, with_scores(new_models, scores))
+    ability = estimate_ability(learned.irt, scores[:1].astype(float)).mean
+    p = learned.irt.probability(ability)[0, [3, 8]]
+    assert found[0, 0] == pytest.approx((np.nansum(scores[0]) + p.sum()) / 60, abs=1e-6)
+    assert_allclose(found[1:], true_targets(learned, new_models)[1:], atol=1e-12)
+
+
+def test_too_few_answers_leave_the_target_unknown_of_that_benchmark_too(learned, new_models):
+    scores = new_models.scores.copy()
+    first = np.flatnonzero(new_models.items.column("benchmark") == "bench0")
+    scores[0, first[:4]] = NAN  # 4 of 30 of its benchmark, 4 of 60 in all
+    scores[1, first[:7]] = NAN
+    found = true_targets(learned, with_scores(new_models, scores))
+    assert np.isnan(found).tolist()[:3] == [[False, True, False], [True, True, False], [False] * 3]
+
+
+def test_a_score_known_from_elsewhere_is_known_however_little_is_answered(fast):
+    responses, _ = simulate(40, 30, seed=1, column=True)
+    learned = learn(responses, fast.replace(target={"column": "full"}))
+    scores = responses.scores.copy()
+    scores[:, 3:] = NAN
+    found = true_targets(learned, with_scores(responses, scores))
+    assert_allclose(found[:, 0], responses.models.column("full"))
+
+
+def test_answers_are_found_by_id_whatever_their_order(learned, new_models):
+    order = np.random.default_rng(0).permutation(60)
+    one = anchor_answers(learned, new_models)
+    assert_array_equal(one, anchor_answers(learned, new_models.take(None, order)))
+    fewer = new_models.select(items=learned.anchors.items[1:])
+    assert np.isnan(anchor_answers(learned, fewer)[:, 0]).all()
+    assert_array_equal(anchor_answers(learned, fewer)[:, 1:], one[:, 1:])
+    assert_allclose(
+        true_targets(learned, new_models), true_targets(learned, new_models.take(None, order))
+    )
+
+
+def test_the_anchors_parameters_and_means_are_theirs(learned, source):
+    anchors = learned.anchors.items
+    assert learned.anchor_model().items == anchors
+    assert_allclose(learned.anchor_mean(), source.select(items=anchors).scores.mean(0), atol=1e-6)
+    at = [source.items.ids.index(one) for one in anchors]
+    assert_array_equal(learned.anchor_model().intercept, learned.irt.intercept[at])
+
+
+def test_person_fit_is_the_residual_fit_of_the_anchors(learned, new_models):
+    answers = anchor_answers(learned, new_models)
+    assert_array_equal(person_fit(learned, answers), residual_fit(learned.anchor_model(), answers))
+
+
+def test_the_scatter_of_unasked_items_is_that_of_coin_flips(fast):
+    responses, fit = simulate(300, 80, seed=3)
+    learned = learn(responses, fast)
+    p = fit.model.probability(fit.ability)
+    unasked = ~np.isin(responses.items.ids, learned.anchors.items)
+    expected = np.sqrt((p * (1 - p)).mean(0)[unasked].sum()) / 80
+    assert learned.noise()[0] == pytest.approx(expected, rel=0.05)
+
+
+def test_with_all_items_asked_nothing_scatters(fast):
+    assert_array_equal(learn(simulate(30, 15)[0], fast).noise(), 0)
+
+
+def test_a_score_known_from_elsewhere_has_no_such_floor(fast):
+    responses, _ = simulate(40, 30, seed=1, column=True, benchmarks=2)
+    noise = learn(responses, fast.replace(target={"column": "full"})).noise()
+    assert noise[0] == 0
+    assert (noise[1:] > 0.02).all()
