@@ -233,7 +233,7 @@ def test_too_few_models_are_refused(responses, fast):
 
 
 def test_where_no_test_model_answered_enough_it_says_so(fast):
-    holes, _ = simulate(40, 50, seed=2, missing=0.3)
+    holes, _ = simulate(40, 50, seed=2, missing=0.7)
     with pytest.raises(DataError):
         backtest(holes, items=[5], methods=["random+mean"], repeats=1, settings=fast)
 

@@ -186,6 +186,18 @@ def test_an_items_own_noise_is_no_part_of_an_external_score():
     assert (covariance.target_noise[1:] == 0).all()
 
 
+def test_an_external_score_moves_with_drift_by_its_own_scale():
+    history = make_history(40, 50, 2, column=True)
+    full = 0.2 + 0.5 * (history.fitted @ history.targets.weights[0])
+    models = history.responses.models.with_columns(full=full)
+    scores, items = history.responses.scores, history.responses.items
+    scaled = item_covariance(history_of(ResponseMatrix(scores, models, items), history.fit, "full"))
+    plain = item_covariance(history_of(ResponseMatrix(scores, models, items), history.fit))
+    shift = [one.with_targets(0.3) - one.with_targets(0) for one in (scaled, plain)]
+    own = (plain.weights * (plain.own_variance(0.3) - plain.own_variance(0))).T
+    assert_allclose(shift[0], 0.5 * (shift[1] - own), atol=1e-6)
+
+
 # --- little data --------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Intervals: the quantile by brute force, what is held out, and coverage of new models."""
 
+from dataclasses import replace
 from functools import partial
 from statistics import NormalDist
 
@@ -13,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tinyeval import intervals as module
 from tinyeval.building import build, learn
 from tinyeval.config import Settings
-from tinyeval.errors import ConfigError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.intervals import Calibration, calibrate
 from tinyeval.responses import ResponseMatrix
 
@@ -134,9 +135,9 @@ def test_a_model_is_never_learned_from_when_it_is_predicted(monkeypatch):
     pairs = []
     real = module._cases
 
-    def watched(part, held_out, sizes):
+    def watched(part, held_out, sizes, names):
         pairs.append((set(part.history.responses.models.ids), set(held_out.models.ids)))
-        return real(part, held_out, sizes)
+        return real(part, held_out, sizes, names)
 
     monkeypatch.setattr(module, "_cases", watched)
     calibrated(responses)
@@ -215,6 +216,15 @@ def test_a_state_of_plain_arrays_is_the_same_calibration(calibration):
         assert_array_equal(getattr(again, name), value)
 
 
+@pytest.mark.parametrize(
+    "name", ["sizes", *(n for n in Calibration.__annotations__ if n != "sizes")]
+)
+def test_arrays_that_do_not_fit_each_other_are_refused(calibration, name):
+    for wrong in (np.zeros((0, 4)), np.zeros(7), np.zeros(())):
+        with pytest.raises((DataError, TypeError), match=r"calibration|len\(\)"):
+            replace(calibration, **{name: wrong})
+
+
 # --- hard cases ---------------------------------------------------------------------------------
 
 
@@ -256,7 +266,7 @@ def test_models_that_answered_too_little_are_not_calibrated_on():
 
 
 def test_where_no_model_answered_enough_it_says_so():
-    responses, _ = simulate(40, 60, seed=1, missing=0.5)
+    responses, _ = simulate(40, 60, seed=1, missing=0.7)
     with pytest.raises(ConfigError, match="no held-out model has a known target to calibrate on"):
         calibrated(responses)
 

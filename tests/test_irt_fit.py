@@ -321,7 +321,7 @@ def test_progress_is_reported():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"dimensions": 0}, "at least 1, found 0"),
+        ({"dimensions": 0}, "whole numbers from 1, found 0"),
         ({"dimensions": []}, "dimensions"),
         ({"dimensions": (1, -2)}, "dimensions"),
         ({"guessing": 1.0}, r"guessing must lie in \[0, 1\)"),

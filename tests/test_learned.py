@@ -7,9 +7,9 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval.build import learn
+from tinyeval.building import learn
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.learned import anchor_answers, person_fit, residual_fit, true_targets
+from tinyeval.learned import MIN_KNOWN, anchor_answers, person_fit, residual_fit, true_targets
 
 NAN = float("nan")
 
@@ -44,10 +44,14 @@ def test_a_missing_answer_counts_as_the_probability_that_the_others_imply(learne
 def test_too_few_answers_leave_the_target_unknown_of_that_benchmark_too(learned, new_models):
     scores = new_models.scores.copy()
     first = np.flatnonzero(new_models.items.column("benchmark") == "bench0")
-    scores[0, first[:4]] = NAN  # 4 of 30 of its benchmark, 4 of 60 in all
-    scores[1, first[:7]] = NAN
+    least = round(30 * MIN_KNOWN)
+    scores[0, first[least:]] = NAN
+    scores[1, first[least - 1 :]] = NAN
+    scores[2] = NAN
+    scores[2, 0] = 1
     found = true_targets(learned, with_scores(new_models, scores))
-    assert np.isnan(found).tolist()[:3] == [[False, True, False], [True, True, False], [False] * 3]
+    assert np.isnan(found[:2]).tolist() == [[False] * 3, [False, True, False]]
+    assert np.isnan(found[2]).all()
 
 
 def test_a_score_known_from_elsewhere_is_known_however_little_is_answered(fast):

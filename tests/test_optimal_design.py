@@ -149,7 +149,9 @@ def test_a_number_of_items_out_of_range_is_refused(n):
 
 @pytest.mark.parametrize("drift", [(), (0.1, -0.1)])
 def test_a_drift_that_means_nothing_is_refused(drift):
-    with pytest.raises(ConfigError, match="drift must be one or more numbers not below 0, found"):
+    with pytest.raises(
+        ConfigError, match="drift must be a list of one or more numbers from 0, found"
+    ):
         select_optimal_design(make_history(), 5, rng=RNG, drift=drift)
 
 

@@ -42,8 +42,8 @@ def calibration(**changes):
         "inside": ratios * np.array([3.0, 1.0])[:, None, None],  # with 2 answers, with 4
         "beyond": ratios * 2.0,
         "score_range": np.array([[0.3, 0.2], [0.7, 0.9]]),
-        "novelty_limit": np.array(0.5),
-        "misfit_limit": np.array(1.5),
+        "novelty_limit": np.full(2, 0.5),
+        "misfit_limit": np.full(2, 1.5),
         "expected_error": np.zeros((2, 2)),
         "noise": np.zeros(2),
     }
@@ -77,7 +77,8 @@ def test_an_interval_is_the_calibrated_spread_around_the_mean():
 
 def test_one_benchmark_has_no_list_of_benchmarks():
     short = {name: np.ones((2, 200, 1)) for name in ("inside", "beyond")}
-    limits = {**short, "score_range": np.array([[0.0], [1.0]]), "noise": np.zeros(1)}
+    short |= {"expected_error": np.zeros((2, 1)), "noise": np.zeros(1)}
+    limits = {**short, "score_range": np.array([[0.0], [1.0]])}
     prediction = one(targets=("overall",), limits=limits, mean=(0.5,), spread=(0.1,))
     assert prediction.benchmarks == {}
 
@@ -124,6 +125,17 @@ def test_a_model_unlike_the_source_models_is_flagged_and_its_interval_wider(esti
     assert "run more items, or rebuild the bank with newer models" in prediction.warnings[0]
 
 
+def test_the_limits_are_those_of_the_number_of_answers():
+    few = [1.0, NAN, 0.0, NAN]
+    novel = {"novelty_limit": np.array([0.3, 0.1])}
+    assert one(few, limits=novel).in_range
+    assert not one(limits=novel).in_range
+    fit = residual_fit(IRT, np.array([few]))[0]
+    for limit, misfit in ((fit - 0.01, True), (fit + 0.01, False)):
+        found = one(few, limits={"misfit_limit": np.array([limit, 99.0])})
+        assert found.misfit == misfit
+
+
 @pytest.mark.parametrize("edge", [0.3, 0.7])
 def test_the_ends_of_the_range_belong_to_it(edge):
     assert one(mean=(edge, 0.4)).in_range
@@ -135,8 +147,8 @@ def test_a_benchmark_beyond_its_range_alone_does_not_flag():
 
 def test_answers_that_do_not_fit_are_flagged_and_the_interval_wider():
     fit = residual_fit(IRT, np.array([TYPICAL]))[0]
-    fits = one(limits={"misfit_limit": np.array(fit + 0.01)})
-    misfits = one(limits={"misfit_limit": np.array(fit - 0.01)})
+    fits = one(limits={"misfit_limit": np.full(2, fit + 0.01)})
+    misfits = one(limits={"misfit_limit": np.full(2, fit - 0.01)})
     assert not fits.misfit
     assert misfits.misfit
     assert misfits.in_range

@@ -111,6 +111,7 @@ def test_a_missing_column_is_refused_with_the_known_ones():
         make_targets(responses({"full": np.array([0.3, 0.9])}), "size")
 
 
-def test_names_of_targets_differ():
-    names = make_targets(responses(benchmark=["overall", "overall", "p", "p"])).names
-    assert len(set(names)) == len(names)
+def test_a_benchmark_named_like_the_score_over_all_is_refused():
+    with pytest.raises(DataError, match=r"a benchmark is named 'overall'.*rename it"):
+        make_targets(responses(benchmark=["overall", "overall", "p", "p"]))
+    assert make_targets(responses(benchmark=["overall"] * 4)).names == ("overall",)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyeval.bank import ItemBank, bank_items, provenance
 from tinyeval.config import Settings, checked_options
-from tinyeval.errors import DataError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
 from tinyeval.intervals import calibrate
@@ -57,7 +57,13 @@ def build(
         ConfigError: more anchors than items, unknown methods or options.
     """
     settings = (settings or Settings()).replace(items=items)
+    check_settings(settings)
     kept, duplicates = usable(responses)
+    if settings.items > kept.n_items:
+        raise ConfigError(
+            f"{settings.items} items were asked for, but the benchmark has {kept.n_items} with "
+            "answers; ask for at most that many"
+        )
     history_of = history_of or make_history
     learned = learn(kept, settings, progress, history_of)
     fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
@@ -85,6 +91,13 @@ def build(
         settings.model_dump(),
         provenance(kept, duplicates, source),
     )
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise :class:`ConfigError` for unknown methods or options before any work is done."""
+    for section, get in (("selection", get_selector), ("estimator", get_estimator)):
+        chosen = getattr(settings, section)
+        checked_options(get(chosen.method), chosen.options, section)
 
 
 def _at_most(settings: Settings, n_items: int) -> Settings:

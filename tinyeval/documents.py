@@ -167,6 +167,8 @@ def _load(source: DataSource) -> Any:
         raise DependencyError("looking items up needs `datasets`: pip install datasets") from None
     path = Path(source.dataset)
     try:
+        if not path.exists() and path.suffix in _FILE_TYPES:
+            raise DataError(f"{path}: there is no such file; check the path of the data set")
         if not path.is_file():
             return load_dataset(str(source.dataset), source.config, split=source.split)
         kind = _FILE_TYPES.get(path.suffix)

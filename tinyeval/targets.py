@@ -73,6 +73,11 @@ def make_targets(
     weights = item_weights(responses)
     benchmark = responses.items.column("benchmark", "benchmark")
     names = responses.benchmarks
+    if OVERALL in names and len(names) > 1:
+        raise DataError(
+            f"a benchmark is named {OVERALL!r}, which is the name of the score over all of them; "
+            "rename it in the items table"
+        )
     rows = np.stack([np.where(benchmark == name, weights, 0.0) for name in names])
     totals = rows.sum(axis=1)
     if (totals <= 0).any():

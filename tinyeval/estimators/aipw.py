@@ -32,7 +32,6 @@ from tinyeval.estimators.irt_based import _fit_link
 from tinyeval.estimators.means import SMALLEST_SPREAD, normalised
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
-from tinyeval.selection.random import by_id
 
 Array = NDArray[np.float64]
 
@@ -127,17 +126,16 @@ def fit_aipw(
     """
     if not alpha > 0:
         raise ConfigError(f"alpha must be above 0, found {alpha}")
-    models, items = by_id(history.responses.models.ids), by_id(history.responses.items.ids)
-    scores = history.filled[np.ix_(models, items)].astype(np.float64)
-    weights = history.targets.weights[:, items]
+    history = history.sorted()
+    scores, weights = history.filled.astype(np.float64), history.targets.weights
     chosen = history.columns(anchors.items)
-    rows = history.filled[np.ix_(models, chosen)].T.astype(np.float64)
+    rows = scores[:, chosen].T
     link = _fit_link(history)
     return AIPW(
         inner=rows @ rows.T,
         inner_total=rows @ (scores @ weights.T),
-        weights=history.targets.weights[:, chosen],
-        squares=(weights[:, ~np.isin(items, chosen)] ** 2).sum(axis=1),
+        weights=weights[:, chosen],
+        squares=(np.delete(weights, chosen, axis=1) ** 2).sum(axis=1),
         alpha=np.array(float(alpha)),
         variance=np.array((scores**2 @ weights[0] - (scores @ weights[0]) ** 2).mean()),
         offset=link.offset,

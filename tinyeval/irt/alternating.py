@@ -34,7 +34,7 @@ PRIOR_SWEEPS = 10
 
 MAX_SWEEPS = 40
 
-TOLERANCE = 1e-4
+TOLERANCE = 3e-5
 """Relative gain of the objective per sweep below which the fit stops."""
 
 STEP_LIMIT = 1.5

@@ -27,7 +27,6 @@ from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
-from tinyeval.selection.random import by_id
 
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
@@ -59,17 +58,16 @@ def select_information(
     check_budget(history, n)
     if bins < 1:
         raise ConfigError(f"bins must be at least 1, found {bins}")
-    models, items = by_id(history.responses.models.ids), by_id(history.responses.items.ids)
-    scores = history.filled[np.ix_(models, items)].astype(np.float64)
-    sd, correlation = scores.std(axis=0), _correlation(scores, history.target_values[models, 0])
-    useful = sd > least_sd
+    history = history.sorted()
+    scores = history.filled.astype(np.float64)
+    useful = scores.std(axis=0) > least_sd
     useful &= scores.mean(axis=0) <= easiest
-    useful &= np.abs(correlation) >= least_correlation
-    path, direction = _ability_path(history, models, items, min(bins, n))
-    information = fisher_information(history.fit.model.take(items), path, direction)
+    useful &= np.abs(_correlation(scores, history.target_values[:, 0])) >= least_correlation
+    path, direction = _ability_path(history, min(bins, n))
+    information = fisher_information(history.fit.model, path, direction)
     information -= np.where(useful, 0.0, 1.0 + information.max())
     chosen = _bin_by_bin(information, n)
-    return equal_weights(tuple(history.responses.items.ids[k] for k in items[chosen]))
+    return equal_weights(tuple(history.responses.items.ids[k] for k in chosen))
 
 
 def fisher_information(model: IRTModel, ability: NDArray, direction: NDArray) -> Array:
@@ -85,14 +83,12 @@ def fisher_information(model: IRTModel, ability: NDArray, direction: NDArray) ->
     return np.asarray((model.discrimination @ direction) ** 2 * slope**2 * (1.0 - p) / p)
 
 
-def _ability_path(
-    history: History, models: NDArray[np.intp], items: NDArray[np.intp], bins: int
-) -> tuple[Array, Array]:
+def _ability_path(history: History, bins: int) -> tuple[Array, Array]:
     """Abilities at the middle of each bin, shape (bins, dimensions), and the direction u."""
-    model, ability = history.fit.model.take(items), history.fit.ability[models]
+    model, ability = history.fit.model, history.fit.ability
     p = model.probability(ability)
     slope = (p - model.guessing) * (1.0 - p) / (1.0 - model.guessing)
-    gradient = (slope.mean(axis=0) * history.targets.weights[0][items]) @ model.discrimination
+    gradient = (slope.mean(axis=0) * history.targets.weights[0]) @ model.discrimination
     covariance = model.ability_cov @ gradient
     scale = max(float(np.sqrt(gradient @ covariance)), 1e-300)
     direction = covariance / scale

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
-from tinyeval.selection.random import by_id
 
 Array = NDArray[np.float64]
 
@@ -59,18 +58,18 @@ def select_mrmr(
     check_budget(history, n)
     if scheme not in SCHEMES:
         raise ConfigError(f"scheme must be one of {', '.join(SCHEMES)}, found {scheme!r}")
-    models, ids = by_id(history.responses.models.ids), history.responses.items.ids
-    items = rng.permutation(by_id(ids))  # the first of equally good items is then a random one
-    score = history.target_values[models, 0]
+    history = history.sorted()
+    items = rng.permutation(history.responses.n_items)  # so that of equals a random one is first
+    score = history.target_values[:, 0]
     score = score + JITTER * rng.standard_normal(len(score))
-    scores = history.filled[np.ix_(models, items)]
-    levels, discrete = _levels(scores, history.responses.observed[np.ix_(models, items)])
+    scores = history.filled[:, items]
+    levels, discrete = _levels(scores, history.responses.observed[:, items])
     relevance = np.zeros(len(items))
     relevance[discrete] = [ross_information(one, score) for one in levels[:, discrete].T]
     if not discrete.all():
         relevance[~discrete] = _kraskov_information(scores[:, ~discrete], score, rng)
     chosen = _greedy(levels, np.maximum(relevance, 0.0), n, scheme)
-    return equal_weights(tuple(ids[k] for k in items[chosen]))
+    return equal_weights(tuple(history.responses.items.ids[k] for k in items[chosen]))
 
 
 def ross_information(levels: NDArray[np.intp], score: Array) -> float:

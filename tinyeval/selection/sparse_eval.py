@@ -20,7 +20,6 @@ from tinyeval.history import History
 from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.clustering import select_by_correctness
-from tinyeval.selection.random import by_id
 
 
 def select_sparse_eval(
@@ -49,12 +48,10 @@ def select_sparse_eval(
     check_budget(history, n)
     if rounds < 0 or epochs < 1:
         raise ConfigError(f"expected rounds >= 0 and epochs >= 1, found {rounds} and {epochs}")
-    models, items = by_id(history.responses.models.ids), by_id(history.responses.items.ids)
-    scores = history.filled[np.ix_(models, items)].astype(np.float64)
-    target = history.target_values[models, :1]
-    start = history.columns(select_by_correctness(history, n, rng=rng).items)
-    chosen = np.argsort(items)[start]  # positions among the sorted items
-    for swaps_left in range(rounds if n < len(items) else 0, -1, -1):
+    history = history.sorted()
+    scores, target = history.filled.astype(np.float64), history.target_values[:, :1]
+    chosen = history.columns(select_by_correctness(history, n, rng=rng).items)
+    for swaps_left in range(rounds if n < scores.shape[1] else 0, -1, -1):
         x = scores[:, chosen]
         network = Networks.random(1, n, 1, rng).train(
             x, target, epochs=epochs, learning_rate=learning_rate, rng=rng
@@ -66,4 +63,4 @@ def select_sparse_eval(
             promise[chosen] = -1.0
             chosen[np.argmin(importance)] = np.argmax(promise)
     best = np.argsort(-importance, kind="stable")
-    return equal_weights(tuple(history.responses.items.ids[k] for k in items[chosen[best]]))
+    return equal_weights(tuple(history.responses.items.ids[k] for k in chosen[best]))
