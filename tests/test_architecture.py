@@ -18,7 +18,8 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
-    *("errors", "atomic", "network", "shipped", "config", "responses", "targets", "importers"),
+    *("errors", "atomic", "network", "threads", "shipped", "config"),
+    *("responses", "targets", "importers"),
     *(
         "irt.model",
         "irt.ability",

@@ -56,7 +56,7 @@ def mean_error(select, fit, n, draws):
     return 100 * np.mean(errors)
 
 
-@pytest.mark.parametrize(("selector", "estimator"), AUTHORS, ids="+".join)
+@pytest.mark.parametrize(("selector", "estimator"), AUTHORS)
 @pytest.mark.parametrize(("k", "n"), [(0, 30), (1, 100)], ids=["30", "100"])
 def test_a_baseline_is_as_good_as_its_authors_have_it(selector, estimator, k, n):
     method, _, scheme = selector.partition(" ")

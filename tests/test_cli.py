@@ -362,7 +362,11 @@ def test_hostile_answers(case, work, bank, tmp_path):
         (["build", "--out", "new"], 2, "Missing argument 'RESULTS...'"),
         (["build", "R", "--out", "new", "--config", "WRONG"], 1, "wrong.yaml: irt.dimension: "),
         (["build", "R", "--out", "new", "--config", "nothing"], 1, "nothing: cannot be read"),
-        (["build", "R", "--out", "new", "--target", "price"], 1, "no column 'price'"),
+        (
+            ["build", "R", "--out", "new", "--items", "5", "--target", "price"],
+            1,
+            "no column 'price'",
+        ),
         (["build", "R", "--out", "new", "--format", "xml"], 1, "unknown results format 'xml'"),
         (["build", "R", "--out", "new", "--prefix", "a-"], 2, "give --key as well"),
         (["predict", "BANK"], 2, "Missing argument 'ANSWERS...'"),

@@ -33,15 +33,18 @@ def open_variance(c, weights, chosen):
 def exhaustive(covariance, weights, n, drift, cost):
     """Greedy by trying every item at every step."""
     matrices = [dense(covariance, s) for s in drift]
+    others = len(weights) - 1  # the overall score counts half, the benchmarks together half
+    importance = np.array([0.5, *[0.5 / others] * others]) if others else np.ones(1)
     chosen = []
     for _ in range(n):
         gains = {}
         for k in set(range(len(cost))) - set(chosen):
-            shares = [
-                1 - open_variance(c, weights, [*chosen, k]) / open_variance(c, weights, chosen)
-                for c in matrices
-            ]
-            gains[k] = sum(share.mean() for share in shares) / cost[k]
+            shares = []
+            for c in matrices:
+                scale = importance / open_variance(c, weights, [])
+                left = open_variance(c, weights, [*chosen, k]) @ scale
+                shares.append(1 - left / (open_variance(c, weights, chosen) @ scale))
+            gains[k] = sum(shares) / cost[k]
         chosen.append(max(gains, key=gains.get))
     return chosen
 

@@ -1,5 +1,6 @@
 """Every recipe from answers to predictions, through a bank on disk."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,18 @@ def models():
     return simulate(34, 40, seed=3, benchmarks=2, missing=0.02)[0]
 
 
+@pytest.fixture
+def short_posterior(monkeypatch):
+    """Few steps of Pyro: enough to run through, too few to be any good."""
+    from tinyeval.irt import posterior
+
+    monkeypatch.setattr(posterior, "fit_posterior", partial(posterior.fit_posterior, steps=30))
+
+
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_recipe_builds_a_bank_that_predicts_alike_when_loaded(name, models, tmp_path):
+def test_a_recipe_builds_a_bank_that_predicts_alike_when_loaded(
+    name, models, tmp_path, short_posterior
+):
     settings = load_settings(RECIPES[name]).replace(device="cpu", items=10, interval={"folds": 2})
     source, new = models.take(np.arange(26)), models.take(np.arange(26, 34))
     bank = build(source, settings=settings, name=name)

@@ -234,8 +234,8 @@ def _predict(
     known = np.isfinite(truth) & test.observed.any(axis=1)
     if not known.any():
         raise DataError(
-            "no test model answered enough of the benchmark for its true score to be known; test on "
-            "models with fewer missing answers, or give their full scores as a target column"
+            "no test model answered enough of the benchmark for its true score to be known; test "
+            "on models with fewer missing answers, or give their full scores as a target column"
         )
     predicted = [_scores(one, test)[known] for one in learned]
     if not intervals:
@@ -243,7 +243,8 @@ def _predict(
     bank = build(source, settings=settings, history_of=memory)
     answers = test.take(known)
     able = np.asarray(~np.isnan(answers.align(bank.anchors.items)).all(axis=1))
-    bounds = np.tile([[0.0], [1.0]], len(able))  # a model that answered no anchor may be anywhere
+    # A model that answered no anchor may be anywhere.
+    bounds = np.tile([[0.0], [1.0]], len(able))
     found = bank.predict(answers.take(able)) if able.any() else []
     bounds[:, able] = np.array([(one.lower, one.upper) for one in found]).reshape(-1, 2).T
     return truth[known], predicted, (bounds[0], bounds[1])

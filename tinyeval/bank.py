@@ -20,7 +20,6 @@ from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
 from tinyeval.intervals import Calibration
 from tinyeval.irt.model import IRTModel
-from tinyeval.learned import Learned
 from tinyeval.prediction import Prediction, Predictor
 from tinyeval.responses import ResponseMatrix, Table
 from tinyeval.selection.base import Anchors
@@ -121,6 +120,11 @@ class ItemBank:
         level = self.level if level is None else level
         if isinstance(answers, ResponseMatrix):
             return self._predict_matrix(answers, level)
+        if not isinstance(answers, Mapping):
+            raise DataError(
+                "expected answers as {item: score}, {model: {item: score}} or a ResponseMatrix, "
+                f"found {type(answers).__name__}"
+            )
         named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
         single = {item: score for item, score in answers.items() if not isinstance(score, Mapping)}
         if named and single:
@@ -270,27 +274,3 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
                 )
             scores[row, position[item]] = float(score)
     return ResponseMatrix.from_arrays(scores, answers, items)
-
-
-def bank_items(learned: Learned, responses: ResponseMatrix) -> Table:
-    """The items' table of a bank: what is known of each item, and its mean score."""
-    history = learned.history
-    items = history.responses.items
-    return items.with_columns(
-        mean_score=history.filled.mean(0).astype(np.float64),
-        weight=items.column("weight", 1.0),
-    )
-
-
-def provenance(kept: ResponseMatrix, duplicates: tuple[str, ...], source: str) -> dict[str, Any]:
-    """What the manifest says of the source models: numbers, never answers."""
-    score = np.nanmean(kept.scores, axis=1)
-    return {
-        "origin": source,
-        "models": kept.n_models,
-        "duplicates_dropped": len(duplicates),
-        "answers": int(kept.observed.sum()),
-        "missing": round(float(1 - kept.observed.mean()), 6),
-        "lowest_score": round(float(score.min()), 6),
-        "highest_score": round(float(score.max()), 6),
-    }

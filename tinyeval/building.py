@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from tinyeval.bank import ItemBank, bank_items, provenance
+from tinyeval.bank import ItemBank
 from tinyeval.config import Settings, checked_options
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.intervals import calibrate
+from tinyeval.intervals import Calibration, calibrate
 from tinyeval.irt.model import IRTFit
 from tinyeval.learned import Learned
 from tinyeval.prediction import Predictor
-from tinyeval.responses import ResponseMatrix
+from tinyeval.responses import ResponseMatrix, Table
 from tinyeval.selection import get_selector
 from tinyeval.targets import make_targets
+from tinyeval.threads import one_thread
 
 MIN_MODELS = 5
 
@@ -65,16 +66,9 @@ def build(
             "answers; ask for at most that many"
         )
     history_of = history_of or make_history
-    learned = learn(kept, settings, progress, history_of)
-    fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
-    calibration = calibrate(
-        kept,
-        learned,
-        lambda part: learn(part, _at_most(fixed, part.n_items), None, history_of),
-        folds=settings.interval.folds,
-        seed=settings.seed,
-        progress=progress,
-    )
+    with one_thread(kept.scores.size):
+        learned = learn(kept, settings, progress, history_of)
+        calibration = _calibrated(kept, learned, settings, history_of, progress)
     predictor = Predictor(
         learned.anchors,
         learned.history.targets.names,
@@ -83,13 +77,30 @@ def build(
         learned.estimator,
         calibration,
     )
-    return ItemBank(
-        name,
-        bank_items(learned, responses),
-        learned.irt,
-        predictor,
-        settings.model_dump(),
-        provenance(kept, duplicates, source),
+    found = provenance(kept, duplicates, source)
+    table = bank_items(learned)
+    return ItemBank(name, table, learned.irt, predictor, settings.model_dump(), found)
+
+
+def _calibrated(
+    responses: ResponseMatrix,
+    learned: Learned,
+    settings: Settings,
+    history_of: HistoryOf,
+    progress: Progress | None,
+) -> Calibration:
+    """Calibrate by learning again from some of the models, with the same number of dimensions."""
+    fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
+
+    def again(part: ResponseMatrix) -> Learned:
+        # A fold may lack an item that one model alone answered.
+        few = fixed.replace(items=min(fixed.items, part.n_items))
+        return learn(part, few, None, history_of)
+
+    folds, seed = settings.interval.folds, settings.seed
+    parallel = settings.irt.method != "pyro"  # Pyro keeps global state
+    return calibrate(
+        responses, learned, again, folds=folds, seed=seed, parallel=parallel, progress=progress
     )
 
 
@@ -98,11 +109,6 @@ def check_settings(settings: Settings) -> None:
     for section, get in (("selection", get_selector), ("estimator", get_estimator)):
         chosen = getattr(settings, section)
         checked_options(get(chosen.method), chosen.options, section)
-
-
-def _at_most(settings: Settings, n_items: int) -> Settings:
-    """Ask for no more anchors than there are items; a fold may lack an item that one model had."""
-    return settings.replace(items=min(settings.items, n_items))
 
 
 def make_history(
@@ -171,3 +177,27 @@ def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
             f"{kept.n_models}; add models to the results"
         )
     return kept, duplicates
+
+
+def bank_items(learned: Learned) -> Table:
+    """The items' table of a bank: what is known of each item, and its mean score."""
+    history = learned.history
+    items = history.responses.items
+    return items.with_columns(
+        mean_score=history.filled.mean(0).astype(np.float64),
+        weight=items.column("weight", 1.0),
+    )
+
+
+def provenance(kept: ResponseMatrix, duplicates: tuple[str, ...], source: str) -> dict[str, Any]:
+    """What the manifest says of the source models: numbers, never answers."""
+    score = np.nanmean(kept.scores, axis=1)
+    return {
+        "origin": source,
+        "models": kept.n_models,
+        "duplicates_dropped": len(duplicates),
+        "answers": int(kept.observed.sum()),
+        "missing": round(float(1 - kept.observed.mean()), 6),
+        "lowest_score": round(float(score.min()), 6),
+        "highest_score": round(float(score.max()), 6),
+    }

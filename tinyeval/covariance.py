@@ -108,6 +108,11 @@ def check_drift(drift: object) -> None:
         raise ConfigError(f"drift must be a list of one or more numbers from 0, found {drift!r}")
 
 
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    if not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, found {value!r}")
+
+
 def item_covariance(
     history: History,
     *,
@@ -123,6 +128,9 @@ def item_covariance(
         shrinkage: share of the sample variance moved to the diagonal, in [0, 1].
         length: length scale of the drift field, in standard deviations of difficulty.
     """
+    for name, value, high in (("irt_share", irt_share, 1), ("shrinkage", shrinkage, 1)):
+        _check_number(name, value, 0.0, high)
+    _check_number("length", length, 1e-6, 1e6)
     history = history.sorted()
     scores, fitted = history.filled.astype(np.float64), history.fitted.astype(np.float64)
     values, weights = history.target_values, history.targets.weights

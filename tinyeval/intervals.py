@@ -26,6 +26,7 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.irt.model import Array
 from tinyeval.learned import Learned, anchor_answers, person_fit, true_targets
 from tinyeval.responses import ResponseMatrix
+from tinyeval.threads import side_by_side
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
@@ -163,6 +164,7 @@ def calibrate(
     *,
     folds: int,
     seed: int,
+    parallel: bool = True,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Calibration:
     """Learn again without some source models, predict those, and keep what that tells.
@@ -173,23 +175,31 @@ def calibrate(
         learn: learns the method on some of them.
         folds: number of random folds.
         seed: of the folds.
+        parallel: learn on several folds at once; ``learn`` must then be safe in threads.
         progress: called with (done, total, what).
     """
     if responses.n_models < 5:
         raise ConfigError(f"calibration needs at least 5 models, found {responses.n_models}")
     sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
-    plan = list(_folds(responses, min(folds, responses.n_models), seed))
-    found: dict[str, list[Cases]] = {"inside": [], "beyond": []}
-    for k, (kind, kept, held_out) in enumerate(plan):
-        if progress is not None:
-            progress(k, len(plan), "calibrating on held-out models")
-        source = responses.take(kept)
-        asked = source.observed.any(axis=0)
-        part = learn(source.take(None, asked))
-        held = responses.take(held_out, asked)
-        found[kind].append(_cases(part, held, sizes, learned.history.targets.names))
-    inside, beyond = _join(found["inside"]), _join(found["beyond"])
     values = learned.history.target_values
+    plan = list(_folds(responses, values[:, 0], min(folds, responses.n_models), seed))
+
+    def predict(fold: Fold) -> Cases:
+        source = responses.take(fold.source)
+        asked = source.observed.any(axis=0)
+        held_out = responses.take(fold.held_out, asked)
+        part = learn(source.take(None, asked))
+        return _cases(part, held_out, sizes, learned.history.targets.names)
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(done, len(plan), "calibrating on held-out models")
+
+    report(0)
+    cases = side_by_side(predict, plan, responses.scores.size if parallel else np.inf, report)
+    pairs = list(zip(plan, cases, strict=True))
+    inside = _join([one for fold, one in pairs if not fold.beyond])
+    beyond = _join([one for fold, one in pairs if fold.beyond])
     return Calibration(
         sizes,
         _known(inside),
@@ -202,23 +212,28 @@ def calibrate(
     )
 
 
-def _folds(
-    responses: ResponseMatrix, folds: int, seed: int
-) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Yield (kind, mask of source models, mask of held-out models)."""
+class Fold(NamedTuple):
+    """Masks of the models learned from and predicted; ``beyond``: not drawn at random."""
+
+    beyond: bool
+    source: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+
+
+def _folds(responses: ResponseMatrix, score: Array, folds: int, seed: int) -> Iterator[Fold]:
+    """Yield random folds, then those that learn from one end of ``score`` and predict the other."""
     n = responses.n_models
     order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
     fold = np.empty(n, dtype=int)
     fold[order] = np.random.default_rng(seed).permutation(n) % folds
     for k in range(folds):
-        yield "inside", fold != k, fold == k
-    score = np.nanmean(responses.scores, axis=1)
+        yield Fold(False, fold != k, fold == k)
     rank = np.empty(n, dtype=int)
     rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
     for source_share, out_share in BEYOND:
         source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
-        yield "beyond", rank < source, rank >= n - out
-        yield "beyond", rank >= n - source, rank < out
+        yield Fold(True, rank < source, rank >= n - out)
+        yield Fold(True, rank >= n - source, rank < out)
 
 
 def _cases(

@@ -143,7 +143,7 @@ class ResponseMatrix:
     ) -> ResponseMatrix:
         """Build a matrix from an array and the ids of its rows and columns."""
         return cls(
-            np.asarray(scores, dtype=np.float32),
+            np.array(scores, dtype=np.float32),
             Table(as_ids(models, "model")),
             Table(as_ids(items, "item")),
         )

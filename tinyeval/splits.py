@@ -65,7 +65,7 @@ def _split(
         return rank < int(0.6 * n), rank >= int(np.ceil(0.85 * n))
     if name == "bottom" and not argument:
         return rank >= int(np.ceil(0.4 * n)), rank < int(0.15 * n)
-    if name == "few" and argument.isdigit():
+    if name == "few" and argument.isdecimal():
         source = rng.permutation(n) < int(argument)
         return source, ~source
     if name == "group" and argument:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import DataError, examples
+from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix
 
 OVERALL = "overall"
@@ -72,6 +72,16 @@ def make_targets(
     """
     weights = item_weights(responses)
     benchmark = responses.items.column("benchmark", "benchmark")
+    if benchmark_weights not in ("items", "equal"):
+        raise ConfigError(f"benchmark_weights must be items or equal, found {benchmark_weights!r}")
+    if benchmark.dtype.kind == "f":
+        raise DataError("the items' column 'benchmark' holds numbers; it must hold names")
+    if "" in set(benchmark):
+        unknown = [responses.items.ids[k] for k in np.flatnonzero(benchmark == "")]
+        raise DataError(
+            f"{len(unknown)} items have no benchmark while others have: {examples(unknown)}; name "
+            "it for all of them in the items table, or for none"
+        )
     names = responses.benchmarks
     if OVERALL in names and len(names) > 1:
         raise DataError(

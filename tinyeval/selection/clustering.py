@@ -65,7 +65,7 @@ def _cluster(
     """Return each item's cluster and its distance to that cluster's centre, shape (items,)."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     # Threads add up the centres in any order, and a rounding error can tip an item over.
     with threadpool_limits(1), warnings.catch_warnings():

@@ -35,14 +35,19 @@ class _Hypothesis:
         self.variance = covariance.variance(s)  # (items,)
         self.start = self.variance.copy()
         self.open = np.maximum(covariance.target_variance(s), 1e-12)  # (targets,)
+        self.scale = _importance(len(self.open)) / self.open
         self.columns = np.zeros((n, len(self.variance)))
         self.used = 0
 
     def gains(self) -> Array:
-        """Share of each target's open variance that each item would remove, summed."""
+        """Share of the targets' open variance that each item would remove.
+
+        Each target counts in units of its variance at the start: a benchmark that is nearly known
+        must not take the anchors of the others.
+        """
         usable = self.variance > 1e-9 * np.maximum(self.start, 1e-9)
-        shares = self.cross**2 / np.maximum(self.variance, 1e-12)[:, None] / self.open
-        return np.where(usable, shares.mean(1), 0.0)
+        removed = self.cross**2 @ self.scale / np.maximum(self.variance, 1e-12)
+        return np.where(usable, removed / (self.open @ self.scale), 0.0)
 
     def condition(self, k: int) -> None:
         """Condition on the answer to item ``k``."""
@@ -56,6 +61,13 @@ class _Hypothesis:
         self.variance = np.maximum(self.variance - column**2, 0.0)
         self.columns[self.used] = column
         self.used += 1
+
+
+def _importance(targets: int) -> Array:
+    """Weights of the targets: half for the overall score, half for the benchmarks together."""
+    if targets == 1:
+        return np.ones(1)
+    return np.concatenate([[0.5], np.full(targets - 1, 0.5 / (targets - 1))])
 
 
 def greedy_design(

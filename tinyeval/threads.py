@@ -1,0 +1,73 @@
+"""Threads: whole folds side by side, one thread in each.
+
+The matrices of a build are small: a second thread inside a product waits more than it works, and
+sums that are split over threads round differently, so that a bank's digest would depend on the
+machine.  Folds are independent, and each is the same number for number wherever it runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LARGE = 20_000_000
+"""Cells from which one product is worth all threads, and two folds at once too much memory."""
+
+
+@contextmanager
+def one_thread(cells: int) -> Iterator[None]:
+    """Keep numpy and torch to one thread, unless there are more than LARGE cells."""
+    from threadpoolctl import threadpool_limits
+
+    if cells > LARGE:
+        yield
+        return
+    with threadpool_limits(1):
+        yield
+
+
+def side_by_side(
+    function: Callable[[T], R],
+    parts: Sequence[T],
+    cells: float,
+    done: Callable[[int], None] = lambda count: None,
+) -> list[R]:
+    """Return ``[function(part) for part in parts]``, computed on all cores.
+
+    Args:
+        function: called in several threads at once; large arrays release the interpreter.
+        parts: its arguments.
+        cells: of the largest part; above LARGE the parts are done one after the other.
+        done: called in this thread with the number of parts done.
+    """
+    workers = 1 if cells > LARGE else max(1, min(len(parts), _cores()))
+    results: list[R] = []
+    with ThreadPoolExecutor(workers, initializer=_single if workers > 1 else None) as pool:
+        try:
+            for result in pool.map(function, parts):
+                results.append(result)
+                done(len(results))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def _cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _single() -> None:
+    """Keep this thread's OpenMP loops to itself: their number of threads is a thread's own."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="openmp")
