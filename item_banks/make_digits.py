@@ -32,7 +32,8 @@ def main() -> None:
     images = pq.read_table(HERE / "digits_dump" / "content.parquet").to_pylist()
     content = {one.pop("item"): one for one in images}
     bank = replace(bank, content=content, source={**bank.source, "note": NOTE})
-    print(bank.save(HERE / "digits", overwrite=True))
+    digest = bank.save(HERE / "digits", overwrite=True)
+    print(f"{HERE / 'digits'}: {digest}")
 
 
 if __name__ == "__main__":

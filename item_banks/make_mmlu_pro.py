@@ -63,6 +63,8 @@ def main() -> None:
     bank = build(responses, settings=settings, name="mmlu_pro", source=ORIGIN)
     note = NOTE.format(items=100, level=bank.level, table=measured(responses, settings))
     bank = replace(bank, source={**bank.source, "note": note})
+    digest = bank.save(arguments.out, overwrite=True)
+    print(f"{arguments.out}: {digest}")
 
 
 def measured(responses: ResponseMatrix, settings: Settings) -> str:

@@ -66,6 +66,7 @@ def build(
             "answers; ask for at most that many"
         )
     history_of = history_of or make_history
+    _load_fit(settings)
     with one_thread(kept.scores.size):
         learned = learn(kept, settings, progress, history_of)
         calibration = _calibrated(kept, learned, settings, history_of, progress)
@@ -127,35 +128,41 @@ def learn(
 ) -> Learned:
     """Fit, select and fit the estimator on these models alone."""
     rng = np.random.default_rng(settings.seed)
-    history = history_of(responses, settings, progress)
-    select = get_selector(settings.selection.method)
+    select, fit = get_selector(settings.selection.method), get_estimator(settings.estimator.method)
     options = checked_options(select, settings.selection.options, "selection")
-    anchors = select(history, settings.items, rng=rng, **options)
-    fit = get_estimator(settings.estimator.method)
-    options = checked_options(fit, settings.estimator.options, "estimator")
-    return Learned(history, anchors, fit(history, anchors, rng=rng, **options))
+    fit_options = checked_options(fit, settings.estimator.options, "estimator")
+    _load_fit(settings)
+    with one_thread(responses.scores.size):
+        history = history_of(responses, settings, progress)
+        anchors = select(history, settings.items, rng=rng, **options)
+        return Learned(history, anchors, fit(history, anchors, rng=rng, **fit_options))
 
 
 def fit_model(responses: ResponseMatrix, settings: Settings, progress: Progress | None) -> IRTFit:
-    """Fit the IRT model that the settings ask for; torch is imported here and not before."""
-    common: dict[str, Any] = {
-        "guessing": settings.irt.guessing,
-        "seed": settings.seed,
-        "device": settings.device,
-        "progress": progress,
-    }
+    """Fit the IRT model that the settings ask for."""
+    fit = _load_fit(settings)
+    options: dict[str, Any] = {"dimensions": min(settings.irt.dimensions)}
+    if settings.irt.method == "map":
+        options = {"dimensions": settings.irt.dimensions, "block_size": settings.irt.block_size}
+    return fit(
+        responses,
+        guessing=settings.irt.guessing,
+        seed=settings.seed,
+        device=settings.device,
+        progress=progress,
+        **options,
+    )
+
+
+def _load_fit(settings: Settings) -> Callable[..., IRTFit]:
+    """Return the function that fits; torch is imported here and not before."""
     if settings.irt.method == "pyro":
         from tinyeval.irt.posterior import fit_posterior
 
-        return fit_posterior(responses, dimensions=min(settings.irt.dimensions), **common)
+        return fit_posterior
     from tinyeval.irt.fit import fit_irt
 
-    return fit_irt(
-        responses,
-        dimensions=settings.irt.dimensions,
-        block_size=settings.irt.block_size,
-        **common,
-    )
+    return fit_irt
 
 
 def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
