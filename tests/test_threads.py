@@ -47,13 +47,17 @@ def test_large_parts_are_done_one_after_the_other(monkeypatch):
 
 
 def test_one_thread_is_undone_even_after_an_error():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(KeyError), one_thread(10):
+    def fail():
+        with one_thread(10):
             assert torch.get_num_threads() == 1
             assert {one["num_threads"] for one in threadpool_info()} == {1}
             raise KeyError("x")
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyError):
+            fail()
         assert torch.get_num_threads() == 2
         with one_thread(LARGE + 1):
             assert torch.get_num_threads() == 2
