@@ -276,8 +276,13 @@ def _mean_error(cases: Cases) -> Array:
 
 
 def _known(cases: Cases) -> Array:
-    """Sorted ratios of the models whose targets are known."""
+    """Sorted ratios of the models whose targets are known.
+
+    A model that answered none of the first few anchors counts there as it does with more of them.
+    """
     ratio = cases.ratio
+    for k in range(len(ratio) - 2, -1, -1):
+        ratio[k] = np.where(np.isnan(ratio[k]), ratio[k + 1], ratio[k])
     known = np.flatnonzero(np.isfinite(ratio).all(axis=(0, 2)))
     if not known.size:
         raise ConfigError(
