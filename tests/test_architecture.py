@@ -29,7 +29,7 @@ ORDER = (
         "history",
         "covariance",
     ),
-    *("selection", "estimators", "learned", "intervals", "prediction"),
+    *("selection", "estimators", "learned", "intervals", "prediction", "calibration"),
     *("bank_parquet", "bank_codec", "bank_files", "bank_format", "bank_card", "bank", "building"),
     *("splits", "metrics", "backtesting", "documents", "export", "cli"),
 )

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from tinyeval import calibration as steps
 from tinyeval import intervals as module
 from tinyeval.building import build, learn
+from tinyeval.calibration import calibrate
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.intervals import Calibration, calibrate
+from tinyeval.intervals import Calibration
 from tinyeval.responses import ResponseMatrix
 
 FAST = Settings().replace(items=15, device="cpu", irt={"dimensions": [1]}, interval={"folds": 3})
@@ -29,7 +31,7 @@ def calibrated(responses, settings=FAST, **options):
 
 def folds_of(responses, folds, seed):
     score = np.nanmean(responses.scores, axis=1)
-    return module._folds(responses, score, folds, seed)
+    return steps._folds(responses, score, folds, seed)
 
 
 # --- the quantile -------------------------------------------------------------------------------
@@ -79,8 +81,8 @@ def test_conformal_intervals_cover_new_draws_of_any_distribution():
 
 def test_a_limit_is_exceeded_by_no_more_than_the_false_alarms():
     values = np.random.default_rng(0).normal(size=199)
-    assert (values > module._limit(values)).sum() == 9  # 5 % of 200, less the new one itself
-    assert module._limit(np.array([3.0, 1.0, 2.0])) == 3
+    assert (values > steps._limit(values)).sum() == 9  # 5 % of 200, less the new one itself
+    assert steps._limit(np.array([3.0, 1.0, 2.0])) == 3
 
 
 # --- what is held out ---------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def test_beyond_are_the_strongest_and_the_weakest():
         assert np.sort(score[held_out]) == pytest.approx(
             np.sort(score)[-held_out.sum() :] if above else np.sort(score)[: held_out.sum()]
         )
-    assert sum(ends) == len(ends) / 2 == len(module.BEYOND)
+    assert sum(ends) == len(ends) / 2 == len(steps.BEYOND)
 
 
 @pytest.mark.parametrize("n", [*range(5, 20), 33, 57, 100])
@@ -136,15 +138,15 @@ def test_folds_follow_the_seed_and_not_the_order_of_models():
 def test_a_model_is_never_learned_from_when_it_is_predicted(monkeypatch):
     responses, _ = simulate(25, 40, seed=1)
     pairs = []
-    real = module._cases
+    real = steps._cases
 
     def watched(part, held_out, sizes, names):
         pairs.append((set(part.history.responses.models.ids), set(held_out.models.ids)))
         return real(part, held_out, sizes, names)
 
-    monkeypatch.setattr(module, "_cases", watched)
+    monkeypatch.setattr(steps, "_cases", watched)
     calibrated(responses, parallel=False)
-    assert len(pairs) == 3 + 2 * len(module.BEYOND)
+    assert len(pairs) == 3 + 2 * len(steps.BEYOND)
     for learned_from, predicted in pairs:
         assert not learned_from & predicted
     for learned_from, predicted in pairs[:3]:
@@ -154,7 +156,7 @@ def test_a_model_is_never_learned_from_when_it_is_predicted(monkeypatch):
 def test_progress_counts_the_folds():
     seen = []
     calibrated(simulate(12, 30)[0], progress=lambda *now: seen.append(now))
-    total = 3 + 2 * len(module.BEYOND)
+    total = 3 + 2 * len(steps.BEYOND)
     assert [now[:2] for now in seen] == [(k, total) for k in range(total + 1)]
 
 
@@ -169,7 +171,7 @@ def calibration():
 def test_it_is_done_at_several_numbers_of_answers(calibration):
     assert calibration.sizes.tolist() == [5, 10, 15]
     assert calibration.inside.shape == (3, 60, 3)
-    ends = 2 * sum(round(60 * share) for _, share in module.BEYOND)
+    ends = 2 * sum(round(60 * share) for _, share in steps.BEYOND)
     assert calibration.beyond.shape == (3, ends, 3)
     assert (np.diff(calibration.inside, axis=1) >= 0).all()
     assert (calibration.inside >= 0).all()
@@ -234,7 +236,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused(calibration, name):
 def test_five_models_are_enough():
     calibration = calibrated(simulate(5, 30, seed=1)[0])
     assert calibration.inside.shape == (3, 5, 1)
-    assert calibration.beyond.shape == (3, 2 * len(module.BEYOND), 1)
+    assert calibration.beyond.shape == (3, 2 * len(steps.BEYOND), 1)
     assert np.isfinite(calibration.factor(15, 0.95, beyond=True)).all()
 
 
@@ -349,3 +351,9 @@ def test_few_answers_are_no_reason_to_flag_a_model(n):
     bank = build(responses.take(np.arange(80)), settings=FAST.replace(items=30))
     flagged = [not p.in_range or p.misfit for p in bank.head(n).predict(responses)]
     assert np.mean(flagged) < 0.15
+
+
+def test_a_model_without_the_first_anchors_counts_there_as_it_does_with_more():
+    error = np.array([[[np.nan], [0.4], [np.nan]], [[0.1], [0.2], [np.nan]]])
+    cases = steps.Cases(error, np.full((2, 3, 1), 0.1), np.zeros((2, 3)), np.zeros((2, 3)))
+    assert_allclose(steps._known(cases)[..., 0], [[1, 4], [1, 2]])

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tinyeval.bank import ItemBank
+from tinyeval.calibration import calibrate
 from tinyeval.config import Settings, checked_options
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.intervals import Calibration, calibrate
+from tinyeval.intervals import Calibration
 from tinyeval.irt.model import IRTFit
 from tinyeval.learned import Learned
 from tinyeval.prediction import Predictor

@@ -52,7 +52,7 @@ class EstimatorSettings(_Section):
 
 
 class IntervalSettings(_Section):
-    """Level and folds of the calibration: see :mod:`tinyeval.intervals`."""
+    """Level and folds of the calibration: see :mod:`tinyeval.calibration`."""
 
     level: float = Field(default=0.9, gt=0.0, lt=1.0)
     folds: int = Field(default=5, ge=2)
