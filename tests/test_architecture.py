@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
-    *("errors", "atomic", "network", "threads", "shipped", "config"),
+    *("errors", "progress", "atomic", "network", "threads", "shipped", "config"),
     *("responses", "targets", "importers"),
     *(
         "irt.model",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,11 @@ from tinyeval.estimators import ESTIMATORS
 from tinyeval.history import History
 from tinyeval.learned import Learned, anchor_answers, true_targets
 from tinyeval.metrics import error_metrics, interval_metrics
+from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
 from tinyeval.splits import make_splits
 
-Progress = Callable[[int, int, str], None]
 Row = dict[str, float | int | str]
 
 DRAWS = 10
@@ -205,12 +205,8 @@ def _run(
         plan = settings.replace(items=n)
         known, predicted, bounds = _predict(source, test, plan, intervals, memory)
         row: Row = {"items": n, "models": len(known)}
-        row.update(error_metrics(known, predicted[0]))
-        for other in predicted[1:]:
-            for name, value in error_metrics(known, other).items():
-                row[name] = float(row[name]) + value
-        for name in ("mae", "rmse", "bias", "worst", "kendall", "spearman", "pairs"):
-            row[name] = float(row[name]) / len(predicted)
+        draws = [error_metrics(known, one) for one in predicted]
+        row.update({name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]})
         row.update({"coverage": np.nan, "width": np.nan})
         if bounds is not None:
             row.update(interval_metrics(known, *bounds))

@@ -21,14 +21,14 @@ from tinyeval.intervals import Calibration
 from tinyeval.irt.model import IRTFit
 from tinyeval.learned import Learned
 from tinyeval.prediction import Predictor
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.progress import Progress
+from tinyeval.responses import ResponseMatrix, Table, by_id
 from tinyeval.selection import get_selector
 from tinyeval.targets import make_targets
 from tinyeval.threads import one_thread
 
 MIN_MODELS = 5
 
-Progress = Callable[[int, int, str], None]
 HistoryOf = Callable[[ResponseMatrix, Settings, Progress | None], History]
 
 
@@ -171,7 +171,7 @@ def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
 
     Sorted, because sums over models in another order round otherwise.
     """
-    order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
+    order = by_id(responses.models.ids)
     responses = responses.take(order)
     answered = responses.observed
     asked = answered.any(axis=0)

@@ -24,7 +24,8 @@ from tinyeval.errors import ConfigError
 from tinyeval.intervals import Calibration
 from tinyeval.irt.model import Array
 from tinyeval.learned import Learned, anchor_answers, person_fit, true_targets
-from tinyeval.responses import ResponseMatrix
+from tinyeval.progress import Progress
+from tinyeval.responses import ResponseMatrix, by_id
 from tinyeval.threads import side_by_side
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
@@ -61,7 +62,7 @@ def calibrate(
     folds: int,
     seed: int,
     parallel: bool = True,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Learn again without some source models, predict those, and keep what that tells.
 
@@ -119,7 +120,7 @@ class Fold(NamedTuple):
 def _folds(responses: ResponseMatrix, score: Array, folds: int, seed: int) -> Iterator[Fold]:
     """Yield random folds, then those that learn from one end of ``score`` and predict the other."""
     n = responses.n_models
-    order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
+    order = by_id(responses.models.ids)
     fold = np.empty(n, dtype=int)
     fold[order] = np.random.default_rng(seed).permutation(n) % folds
     for k in range(folds):

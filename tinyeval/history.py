@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.irt.model import IRTFit
-from tinyeval.responses import ResponseMatrix
+from tinyeval.responses import ResponseMatrix, by_id
 from tinyeval.targets import Targets
 
 
@@ -52,8 +52,8 @@ class History:
 
         Sums and ties then come out the same whatever order the results were in.
         """
-        rows = np.argsort(np.array(self.responses.models.ids, dtype=object), kind="stable")
-        order = np.argsort(np.array(self.responses.items.ids, dtype=object), kind="stable")
+        rows = by_id(self.responses.models.ids)
+        order = by_id(self.responses.items.ids)
         return History(
             self.responses.take(rows, order),
             replace(self.targets, weights=self.targets.weights[:, order]),

@@ -69,7 +69,7 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
     if missing.any():
         ability = estimate_ability(learned.irt, scores)
         scores = np.where(missing, learned.irt.probability(ability.mean), scores)
-    values = learned.history.targets.values(models.take(), scores)
+    values = learned.history.targets.values(models, scores)
     known = (~missing).astype(np.float64) @ learned.history.targets.weights.T
     if learned.history.targets.column is not None:
         known[:, 0] = 1.0
@@ -81,18 +81,20 @@ def person_fit(learned: Learned, answers: NDArray) -> Array:
     return residual_fit(learned.anchor_model(), answers)
 
 
-def residual_fit(model: IRTModel, answers: NDArray) -> Array:
+def residual_fit(model: IRTModel, answers: NDArray, ability: NDArray | None = None) -> Array:
     """Information-weighted mean-square residual of each model's answers (Wright's infit).
 
     Args:
         model: item parameters of the anchors.
         answers: shape (models, anchors), NaN where unanswered.
+        ability: of the models, shape (models, dimensions), where it is estimated already.
 
     Returns:
         shape (models,); about 1 where the answers fit, larger where they do not.
     """
-    ability = estimate_ability(model, answers)
-    p = model.probability(ability.mean)
+    if ability is None:
+        ability = estimate_ability(model, answers).mean
+    p = model.probability(ability)
     seen = ~np.isnan(answers)
     residual = np.where(seen, np.nan_to_num(answers) - p, 0.0)
     variance = np.where(seen, p * (1 - p), 0.0)

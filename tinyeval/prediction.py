@@ -124,7 +124,7 @@ class Predictor:
             )
         estimate = self.estimator.predict(padded)
         ability = estimate_ability(self.irt, padded)
-        fit = residual_fit(self.irt, padded)
+        fit = residual_fit(self.irt, padded, ability.mean)
         return [
             self._one(
                 models[k],

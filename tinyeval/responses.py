@@ -35,6 +35,14 @@ def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
     return ids
 
 
+def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Return the positions of ``ids`` in the order of the ids.
+
+    Draws, sums and ties then come out the same whatever order the results were in.
+    """
+    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
+
+
 @dataclass(frozen=True)
 class Table:
     """Ids and the columns known about them.
@@ -209,7 +217,7 @@ class ResponseMatrix:
             The matrix without them, and the ids dropped.
         """
         keeper: dict[bytes, str] = {}
-        for k in sorted(range(self.n_models), key=lambda k: self.models.ids[k]):
+        for k in by_id(self.models.ids):
             answers = np.where(np.isnan(self.scores[k]), np.float32(np.nan), self.scores[k] + 0)
             keeper.setdefault(answers.tobytes(), self.models.ids[k])
         kept = set(keeper.values())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import ResponseMatrix
+from tinyeval.responses import ResponseMatrix, by_id
 
 SPLITS = "random, top, bottom, few:N, group:COLUMN, date:COLUMN"
 
@@ -37,7 +37,7 @@ def make_splits(
         DataError: a column that is missing, or too few models for the split.
     """
     responses, _ = responses.drop_duplicates()
-    order = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
+    order = by_id(responses.models.ids)
     responses = responses.take(order)
     name, _, argument = kind.partition(":")
     random = name in ("random", "few", "group")

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.irt_based import _fit_link
+from tinyeval.estimators.irt_based import fit_link
 from tinyeval.estimators.means import SMALLEST_SPREAD, normalised
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -130,7 +130,7 @@ def fit_aipw(
     scores, weights = history.filled.astype(np.float64), history.targets.weights
     chosen = history.columns(anchors.items)
     rows = scores[:, chosen].T
-    link = _fit_link(history)
+    link = fit_link(history)
     return AIPW(
         inner=rows @ rows.T,
         inner_total=rows @ (scores @ weights.T),

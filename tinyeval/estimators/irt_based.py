@@ -33,8 +33,8 @@ from tinyeval.estimators.means import (
 from tinyeval.history import History
 from tinyeval.irt.ability import CELLS_AT_ONCE, estimate_ability
 from tinyeval.irt.model import Array, IRTModel
+from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
-from tinyeval.selection.random import by_id
 
 PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
 
@@ -136,7 +136,7 @@ def fit_p_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -
         np.zeros(len(history.targets.names)),
         # The link carries the distance to an external column; Z estimates the mean over items.
         replace(means, gap=np.zeros_like(means.gap)),
-        _fit_link(history),
+        fit_link(history),
     )
 
 
@@ -208,7 +208,7 @@ def _expect(
     return _Expectation(p @ weights.T, gradient, noise @ (weights**2).T)
 
 
-def _fit_link(history: History) -> Link:
+def fit_link(history: History) -> Link:
     """Least squares of an external target column on the mean over items, over source models."""
     targets = len(history.targets.names)
     offset, slope, variance = np.zeros(targets), np.ones(targets), np.zeros(targets)

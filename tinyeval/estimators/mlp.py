@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State, fill_unanswered
 from tinyeval.estimators.means import SMALLEST_SPREAD
-from tinyeval.estimators.regression import _source, unanswered_variance
+from tinyeval.estimators.regression import source_arrays, unanswered_variance
 from tinyeval.history import History
 from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors
@@ -96,7 +96,7 @@ def fit_mlp(
     """
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, found {epochs}")
-    source, y, mean, cov = _source(history, anchors)
+    source, y, mean, cov = source_arrays(history, anchors)
     count = min(FOLDS, len(y))
     fold = rng.permutation(len(y)) % count
     held_out = fold == np.arange(count)[:, None]

@@ -27,8 +27,8 @@ from tinyeval.errors import FitError
 from tinyeval.estimators.base import Estimate, State, fill_unanswered
 from tinyeval.estimators.means import SMALLEST_SPREAD
 from tinyeval.history import History
+from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
-from tinyeval.selection.random import by_id
 
 Array = NDArray[np.float64]
 
@@ -131,7 +131,7 @@ class KernelEstimator:
 
 def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -> LinearEstimator:
     """Fit a ridge regression of every target, penalties chosen by leave-one-out error."""
-    source, y, mean, cov = _source(history, anchors)
+    source, y, mean, cov = source_arrays(history, anchors)
     x = source - mean
     intercept = y.mean(axis=0)
     sizes, axes = np.linalg.eigh(x.T @ x)
@@ -156,7 +156,7 @@ def fit_kernel_ridge(
     history: History, anchors: Anchors, *, rng: np.random.Generator
 ) -> KernelEstimator:
     """Fit a kernel ridge regression of degree 2, penalties chosen by leave-one-out error."""
-    source, y, mean, cov = _source(history, anchors)
+    source, y, mean, cov = source_arrays(history, anchors)
     intercept = y.mean(axis=0)
     sizes, axes = np.linalg.eigh(kernel(source, source))
     sizes = np.maximum(sizes, 0.0)
@@ -203,7 +203,7 @@ def unanswered_variance(missing: NDArray[np.bool_], cov: Array, gradient: Array)
     return np.maximum(variance, 0.0)
 
 
-def _source(history: History, anchors: Anchors) -> tuple[Array, Array, Array, Array]:
+def source_arrays(history: History, anchors: Anchors) -> tuple[Array, Array, Array, Array]:
     """Anchor scores and targets of the source models; the anchors' mean and shrunk covariance.
 
     Models come sorted by id, so that not even rounding depends on the order of the input.

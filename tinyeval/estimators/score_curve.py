@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tinyeval.estimators.aipw import own_weights
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.means import SMALLEST_SPREAD
-from tinyeval.estimators.regression import _source, unanswered_variance
+from tinyeval.estimators.regression import source_arrays, unanswered_variance
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array, IRTModel
@@ -109,7 +109,7 @@ class ScoreCurve:
 
 def fit_score_curve(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ScoreCurve:
     """Fit the curves to the source models' answers on the anchors; ``rng`` is not used."""
-    source, y, _, cov = _source(history, anchors)
+    source, y, _, cov = source_arrays(history, anchors)
     columns = history.columns(anchors.items)
     model = history.fit.model.take(columns)
     weights = own_weights(history.targets.weights[:, columns])

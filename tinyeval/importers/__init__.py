@@ -12,10 +12,11 @@ from importlib import import_module
 from pathlib import Path
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers.base import Importer, ItemKey, Options, Progress, silent
+from tinyeval.importers.base import Importer, ItemKey, Options, silent
 from tinyeval.importers.merge import check_hashes
 from tinyeval.importers.notes import annotate
 from tinyeval.importers.write import write_results
+from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 
 IMPORTERS: dict[str, str] = {

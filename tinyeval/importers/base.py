@@ -7,15 +7,13 @@ usually turns every file into a :class:`~tinyeval.importers.merge.Block` and han
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
-
-Progress = Callable[[int, int, str], None]
-"""Called with (files done, files in all, name of the file)."""
 
 
 def silent(done: int, total: int, what: str) -> None:

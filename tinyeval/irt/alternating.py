@@ -19,15 +19,13 @@ maximised.  Scores may be graded (quasi-Bernoulli) and missing; items are visite
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from tinyeval.errors import FitError
-
-Progress = Callable[[int, int, str], None]
+from tinyeval.progress import Progress
 
 PRIOR_SWEEPS = 10
 """Sweeps that also update the priors; their values have settled to a few per cent by then."""

@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, FitError, examples
-from tinyeval.irt.alternating import Data, Progress, State, fit_map
+from tinyeval.irt.alternating import Data, State, fit_map
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix
+from tinyeval.progress import Progress
+from tinyeval.responses import ResponseMatrix, by_id
 
 HELD_OUT_SHARE = 0.1
 """Share of the observed cells hidden when the number of dimensions is chosen."""
@@ -54,8 +55,8 @@ def fit_irt(
     candidates = _candidates(dimensions, responses)
     if block_size < 1:
         raise ConfigError(f"block_size must be at least 1, found {block_size}")
-    order = np.argsort(np.array(responses.items.ids, dtype=object), kind="stable")
-    rows = np.argsort(np.array(responses.models.ids, dtype=object), kind="stable")
+    order = by_id(responses.items.ids)
+    rows = by_id(responses.models.ids)
     data = _load(responses, rows, order, guessing, _device(device), block_size)
     held_out = {}
     if len(candidates) > 1:

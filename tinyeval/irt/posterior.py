@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -36,9 +36,8 @@ from pyro.optim import ClippedAdam
 
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.model import Array, IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix
-
-Progress = Callable[[int, int, str], None]
+from tinyeval.progress import Progress
+from tinyeval.responses import ResponseMatrix, by_id
 
 FINAL_RATE = 0.01
 """Share of the first learning rate left at the end, when the steps average the noise away."""
@@ -108,8 +107,8 @@ def fit_posterior(
     _check_answers(responses, dimensions)
     chance = _guessing(guessing, responses.n_items)
     # Sorted by id, so that neither the noise of the gradients nor the result depends on the order.
-    rows = np.argsort(np.array(responses.models.ids, dtype=object))
-    columns = np.argsort(np.array(responses.items.ids, dtype=object))
+    rows = by_id(responses.models.ids)
+    columns = by_id(responses.items.ids)
     search = _Search(steps, learning_rate, seed, _place(device), progress)
     raw = _infer(responses.scores[np.ix_(rows, columns)], chance[columns], dimensions, search)
     posterior = _canonical(raw)

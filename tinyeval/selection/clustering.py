@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.history import History
+from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors, check_budget
-from tinyeval.selection.random import by_id
 
 RESTARTS = 5
 """Starts of k-means, of which the best is kept, as in tinyBenchmarks."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.history import History
+from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors, check_budget
 
 
@@ -86,11 +87,6 @@ def allocate(
     order = np.lexsort((rng.random(len(share)), -remainder))
     count[order[: n - count.sum()]] += 1
     return count
-
-
-def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
-    """Positions in the order of the ids, so that a draw does not depend on the columns' order."""
-    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
 
 
 def _strata(history: History) -> list[NDArray[np.intp]]:
