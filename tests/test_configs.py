@@ -26,7 +26,7 @@ def test_the_default_recipe_is_the_defaults():
     ("name", "function"),
     [
         ("optimal_design", get_selector("optimal_design")),
-        ("kriging", get_estimator("kriging")),
+        ("stack", get_estimator("stack")),
     ],
 )
 def test_the_default_recipe_states_the_options_defaults(name, function):

@@ -47,7 +47,7 @@ class SelectionSettings(_Section):
 class EstimatorSettings(_Section):
     """Which estimator turns answers into targets, and its options."""
 
-    method: str = "kriging"
+    method: str = "stack"
     options: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -140,6 +140,7 @@ ESTIMATOR: dict[str, tuple[str, ...]] = {
     "ridge": ("hoerl1970",),
     "kernel_ridge": ("saunders1998",),
     "kriging": ("goldberger1962",),
+    "stack": ("goldberger1962", "zhang2025"),
 }
 INTERVALS = ("vovk2015",)
 

@@ -91,6 +91,19 @@ class Kriging:
 
     def _average(self, answers: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
         """Average the hypotheses for models that answered the same anchors."""
+        return self.average(*self.hypotheses(answers, seen))
+
+    def hypotheses(self, answers: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+        """Predict models that answered the same anchors, under every drift hypothesis.
+
+        Args:
+            answers: on the anchors seen, shape (models, anchors seen).
+            seen: which anchors, shape (anchors,).
+
+        Returns:
+            Means, shape (hypotheses, models, targets); variances, shape (hypotheses, targets);
+            tempered log posterior weights, not normalised, shape (hypotheses, models).
+        """
         deviations = (answers - self.mean[seen]).T  # (seen, models)
         means, variances, evidence = [], [], []
         for h in range(len(self.drift)):
@@ -101,11 +114,17 @@ class Kriging:
             variances.append(self.target_variance[h] - (cross**2).sum(0))
             fit = -0.5 * (data**2).sum(0) - np.log(np.diag(factor)).sum()
             evidence.append(fit / self.temper + self.log_prior[h])
-        weight = np.exp(np.array(evidence) - np.max(evidence, axis=0))
+        return np.array(means), np.maximum(variances, 0.0), np.array(evidence)
+
+    def average(
+        self, means: Array, variances: Array, evidence: Array
+    ) -> tuple[Array, Array, Array]:
+        """Average what :meth:`hypotheses` returned: mean, spread and novelty of every model."""
+        weight = np.exp(evidence - evidence.max(axis=0))
         weight /= weight.sum(0)  # (hypotheses, models)
-        mean = np.einsum("hm,hmt->mt", weight, np.array(means))
-        within = np.einsum("hm,ht->mt", weight, np.maximum(variances, 0.0))
-        between = np.einsum("hm,hmt->mt", weight, (np.array(means) - mean) ** 2)
+        mean = np.einsum("hm,hmt->mt", weight, means)
+        within = np.einsum("hm,ht->mt", weight, variances)
+        between = np.einsum("hm,hmt->mt", weight, (means - mean) ** 2)
         spread = np.sqrt(np.maximum(within + between, 1e-10))
         return np.clip(mean, 0.0, 1.0), spread, weight[self.drift >= NOVEL_DRIFT].sum(0)
 
@@ -125,6 +144,7 @@ def fit_kriging(
     *,
     rng: np.random.Generator,
     drift: Sequence[float] = DRIFT_GRID,
+    undrifted: float | None = None,
     temper: float = 2.0,
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
@@ -136,7 +156,8 @@ def fit_kriging(
         history: source models only.
         anchors: whose answers will be given.
         rng: for the :class:`Estimator` protocol.
-        drift: sizes averaged over, with equal prior weights.
+        drift: sizes averaged over.
+        undrifted: prior weight of the first size, the others sharing the rest; all alike if None.
         temper: the marginal likelihood enters with exponent 1 / temper.
         irt_share, shrinkage, length: of :func:`item_covariance`.
     """
@@ -156,7 +177,16 @@ def fit_kriging(
         np.array(cov),
         np.array([covariance.with_targets(s)[index] for s in drift]),
         np.array([covariance.target_variance(s) for s in drift]),
-        np.full(len(drift), -np.log(len(drift))),
+        _log_prior(len(drift), undrifted),
         np.array(drift, dtype=np.float64),
         np.array(float(temper)),
     )
+
+
+def _log_prior(n: int, first: float | None) -> Array:
+    """Log prior weights of ``n`` hypotheses, the first of which weighs ``first``."""
+    if first is None or n == 1:
+        return np.full(n, -np.log(n))
+    if not 0 < first < 1:
+        raise ConfigError(f"undrifted must lie between 0 and 1, found {first}")
+    return np.log(np.r_[first, np.full(n - 1, (1 - first) / (n - 1))])
