@@ -19,6 +19,7 @@ Nothing here is ever items x items: 100,000 items cost (rank x items) numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +132,19 @@ def item_covariance(
     for name, value, high in (("irt_share", irt_share, 1), ("shrinkage", shrinkage, 1)):
         _check_number(name, value, 0.0, high)
     _check_number("length", length, 1e-6, 1e6)
-    history = history.sorted()
+    known = _KNOWN.setdefault(history, {})
+    key = (irt_share, shrinkage, length)
+    if key not in known:
+        known[key] = _blend(history.sorted(), *key)
+    return known[key]
+
+
+_KNOWN: WeakKeyDictionary[History, dict[tuple[float, float, float], ItemCovariance]]
+_KNOWN = WeakKeyDictionary()  # a design and an estimator of the same history ask for the same one
+
+
+def _blend(history: History, irt_share: float, shrinkage: float, length: float) -> ItemCovariance:
+    """Blend the two views of a sorted history."""
     scores, fitted = history.filled.astype(np.float64), history.fitted.astype(np.float64)
     values, weights = history.target_values, history.targets.weights
     explained, unexplained, slope = _explained(history, fitted)
@@ -144,6 +157,9 @@ def item_covariance(
     factors = np.vstack([view[0] for view in views])
     noise = (1 - irt_share) * shrinkage * (sample**2).sum(0)
     noise += irt_share * _noise_of_irt(scores, fitted) + sum(view[2] for view in views)
+    if history.targets.column is not None:
+        # The others are sums over items, whose own noise holds what the components leave out.
+        unexplained[0] += sum(view[3][0] for view in views)
     total = (factors**2).sum(0) + noise
     drift, rest = _drift_field(history, fitted.mean(0), length)
     return ItemCovariance(
@@ -197,24 +213,28 @@ def _noise_of_irt(scores: Array, fitted: Array) -> Array:
     return np.asarray(bernoulli * min(1.0, dispersion) if dispersion < 0.5 else bernoulli)
 
 
-def _compress(view: Array, targets: Array, share: float) -> tuple[Array, Array, Array]:
+def _compress(view: Array, targets: Array, share: float) -> tuple[Array, Array, Array, Array]:
     """Rotate (models, items) into its leading components.
 
     Returns:
-        sqrt(share) times the components, the targets rotated alike, and the variance that the
-        dropped components leave on the diagonal.
+        sqrt(share) times the components, the targets rotated alike, and the variance of items and
+        of targets that the components leave out.
     """
-    n = view.shape[0]
-    gram = view @ view.T
-    values, vectors = np.linalg.eigh(gram)
-    keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-min(MAX_RANK, n) :]
-    basis = (
-        vectors[:, keep] * np.where(vectors[np.abs(vectors).argmax(0), range(n)] < 0, -1, 1)[keep]
-    )
+    # Eigenvectors of the smaller side's Gram matrix give those of the other.
+    wide = view.shape[0] <= view.shape[1]
+    values, vectors = np.linalg.eigh(view @ view.T if wide else view.T @ view)
+    keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-MAX_RANK:]
+    if not wide:
+        vectors = view @ (vectors[:, keep] / np.sqrt(values[keep]))
+        keep = np.arange(len(keep))
+    signs = np.where(vectors[np.abs(vectors).argmax(0), range(vectors.shape[1])] < 0, -1, 1)
+    basis = vectors[:, keep] * signs[keep]
     factors = basis.T @ view
     dropped = np.maximum((view**2).sum(0) - (factors**2).sum(0), 0.0)
+    rotated = basis.T @ targets
+    left = np.maximum((targets**2).sum(0) - (rotated**2).sum(0), 0.0)
     root = np.sqrt(share)
-    return root * factors, root * (basis.T @ targets), share * dropped
+    return root * factors, root * rotated, share * dropped, share * left
 
 
 def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from tinyeval.responses import ResponseMatrix, by_id
 from tinyeval.targets import Targets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """Everything known of the source models.
 
@@ -58,6 +58,18 @@ class History:
             self.responses.take(rows, order),
             replace(self.targets, weights=self.targets.weights[:, order]),
             replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows]),
+        )
+
+    def take(self, models: NDArray) -> History:
+        """Return the history of some models, under the same item parameters.
+
+        Args:
+            models: positions or a mask.
+        """
+        return History(
+            self.responses.take(models),
+            self.targets,
+            replace(self.fit, ability=self.fit.ability[models]),
         )
 
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:

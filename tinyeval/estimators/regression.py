@@ -35,6 +35,12 @@ Array = NDArray[np.float64]
 PENALTIES = np.logspace(-3, 3, 13)
 """Penalties tried; the published grids span a part of it."""
 
+LOO_MODELS = 1000
+"""Most source models by whose leave-one-out error kernel ridge chooses its penalties."""
+
+FIT_MODELS = 4000
+"""Most source models that kernel ridge is fitted on."""
+
 
 @dataclass(frozen=True)
 class LinearEstimator:
@@ -88,36 +94,34 @@ class LinearEstimator:
 class KernelEstimator:
     """Kernel ridge regression of every target on the anchors.
 
+    A kernel of degree 2 makes f a quadratic form, f(x) = c + x'b + x'Qx, so the source models'
+    answers need not be kept.
+
     Attributes:
         mean, cov: of the anchors over source models, shapes (anchors,) and (anchors, anchors).
-        intercept: mean targets of the source models, shape (targets,).
-        source: anchor scores of the source models, shape (source models, anchors).
-        dual: coefficients u, shape (source models, targets).
+        intercept: c, shape (targets,).
+        slopes: b, shape (anchors, targets).
+        curvature: Q, symmetric, shape (targets, anchors, anchors).
         variance: mean square of the leave-one-out residuals, shape (targets,).
     """
 
     mean: Array
     cov: Array
     intercept: Array
-    source: Array
-    dual: Array
+    slopes: Array
+    curvature: Array
     variance: Array
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
         x = fill_unanswered(answers, self.mean, self.cov)
-        mean = self.intercept + kernel(x, self.source) @ self.dual
+        bent = np.stack([x @ q for q in self.curvature], axis=2)  # (models, anchors, targets)
+        mean = self.intercept + x @ self.slopes + np.einsum("ma,mat->mt", x, bent)
         missing = np.isnan(answers)
         variance = np.tile(self.variance, (len(x), 1))
         if missing.any():
-            variance += unanswered_variance(missing, self.cov, self._gradient(x))
+            variance += unanswered_variance(missing, self.cov, self.slopes + 2.0 * bent)
         return _estimate(mean, variance)
-
-    def _gradient(self, x: Array) -> Array:
-        """Derivative of the targets by the answers, shape (models, anchors, targets)."""
-        n = x.shape[1]
-        base = 2.0 / n * (x @ self.source.T / n + 1.0)
-        return np.stack([(base * u) @ self.source for u in self.dual.T], axis=2)
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
@@ -155,23 +159,40 @@ def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -
 def fit_kernel_ridge(
     history: History, anchors: Anchors, *, rng: np.random.Generator
 ) -> KernelEstimator:
-    """Fit a kernel ridge regression of degree 2, penalties chosen by leave-one-out error."""
+    """Fit a kernel ridge regression of degree 2, penalties chosen by leave-one-out error.
+
+    Of very many source models, a part drawn with ``rng`` chooses the penalties (LOO_MODELS) and
+    makes the fit (FIT_MODELS), whose cost grows with the cube of their number.
+    """
     source, y, mean, cov = source_arrays(history, anchors)
+    order = rng.permutation(len(source)) if len(source) > LOO_MODELS else np.arange(len(source))
+    penalty, variance = _kernel_penalty(source[order[:LOO_MODELS]], y[order[:LOO_MODELS]])
+    used = np.sort(order[:FIT_MODELS])
+    source, n = source[used], source.shape[1]
     intercept = y.mean(axis=0)
+    gram = kernel(source, source)
+    dual = np.empty((len(used), y.shape[1]))
+    for alpha in np.unique(penalty):
+        same = penalty == alpha
+        ridge = gram + alpha * np.eye(len(gram))
+        dual[:, same] = np.linalg.solve(ridge, (y[used] - intercept)[:, same])
+    curvature = np.stack([(source * u[:, None]).T @ source for u in dual.T]) / n**2
+    slopes = 2.0 / n * source.T @ dual
+    return KernelEstimator(mean, cov, intercept + dual.sum(0), slopes, curvature, variance)
+
+
+def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
+    """Each target's best penalty, and the mean square of its leave-one-out residuals."""
     sizes, axes = np.linalg.eigh(kernel(source, source))
     sizes = np.maximum(sizes, 0.0)
-    moments = axes.T @ (y - intercept)
-
-    def dual(alpha: float) -> Array:
-        return np.asarray(axes @ (moments / (sizes + alpha)[:, None]))
+    moments = axes.T @ (y - y.mean(axis=0))
 
     def leave_one_out(alpha: float) -> tuple[Array, Array]:
         free = axes**2 @ (1.0 / (sizes + alpha))  # (1 - H_ii) / alpha, as (y - y_hat) / alpha = u
-        return dual(alpha) / free[:, None], free
+        return axes @ (moments / (sizes + alpha)[:, None]) / free[:, None], free
 
     penalty, residuals, _ = _best_penalty(leave_one_out)
-    u = np.column_stack([dual(alpha)[:, t] for t, alpha in enumerate(penalty)])
-    return KernelEstimator(mean, cov, intercept, source, u, (residuals**2).mean(axis=0))
+    return penalty, (residuals**2).mean(axis=0)
 
 
 def kernel(x: NDArray, z: NDArray) -> Array:

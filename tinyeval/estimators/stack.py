@@ -1,15 +1,17 @@
 """The default estimator: one expert inside the history's range, others beyond it, and a gate.
 
 Inside the range the best predictor leans on the history: kriging, averaged over drift sizes with
-half of the prior weight on no drift at all.  Beyond it the same trust is what breaks every learned
-method, and two predictors hold that let a model's own answers speak: kriging under large drift,
-and AIPW, whose regression is learned from those answers alone.  They err differently (kriging
-knows how items vary, AIPW assumes nothing), so their mean is better than either.
+four fifths of the prior weight on no drift at all, mixed with kernel ridge in the share that
+predicts source models best when they are left out (Wolpert 1992, stacked generalisation; the share
+is shrunk to none, since only long histories can tell).  Beyond it the same trust is what breaks every
+learned method, and two predictors hold that let a model's own answers speak: kriging under large
+drift, and AIPW, whose regression is learned from those answers alone.  They err differently
+(kriging knows how items vary, AIPW assumes nothing), so their mean is better than either.
 
 Which one a model needs shows in where it lands: the probability, under the robust prediction
-t ~ N(r, v), that its score lies outside the central 90 % of the source models' scores,
+t ~ N(r, v), that its score lies outside the central 98 % of the source models' scores,
 
-    g = P(t > q95) + P(t < q05),        prediction = (1 - g) inside + g robust.
+    g = P(t > q99) + P(t < q01),        prediction = (1 - g) inside + g robust.
 
 A model stronger or weaker than the history is thus never pulled back to it, and one in its midst
 keeps the precision that history buys.  Between the two, drift by evidence (inside the first
@@ -18,9 +20,10 @@ expert) still notices models that score like the source ones but answer unlike t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import erf, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +32,7 @@ from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.aipw import AIPW, fit_aipw
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
+from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
@@ -36,6 +40,12 @@ Array = NDArray[np.float64]
 
 ROBUST_DRIFT = 0.15
 """Drift sizes from here on make the robust kriging."""
+
+FOLDS = 5
+"""Folds of source models that weigh kernel ridge against kriging."""
+
+DOUBT = 20
+"""Imaginary source models that speak for kriging alone."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +55,24 @@ class Stack:
     Attributes:
         kriging: under every drift hypothesis.
         aipw: on the same anchors.
+        kernel: kernel ridge on the same anchors.
+        share: weight of kernel ridge inside the range, shape (targets,).
         score_range: quantiles of the source models' targets that bound the inside, shape
             (2, targets).
     """
 
     kriging: Kriging
     aipw: AIPW
+    kernel: KernelEstimator
+    share: Array
     score_range: Array
 
     def __post_init__(self) -> None:
         targets = len(self.kriging.target_mean)
-        if np.shape(self.score_range) != (2, targets):
-            raise BankError(
-                f"stack score_range has shape {np.shape(self.score_range)}, expected {(2, targets)}"
-            )
+        for name, shape in (("share", (targets,)), ("score_range", (2, targets))):
+            found = np.shape(getattr(self, name))
+            if found != shape:
+                raise BankError(f"stack {name} has shape {found}, expected {shape}")
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 
@@ -66,30 +80,22 @@ class Stack:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
         answers = np.asarray(answers, dtype=np.float64)
         n, targets = len(answers), len(self.kriging.target_mean)
-        mean, spread, novelty = np.empty((n, targets)), np.empty((n, targets)), np.empty(n)
-        aipw = self.aipw.predict(answers)
+        inside, beyond = np.empty((2, n, targets)), np.empty((2, n, targets))
+        robust, drifted = np.empty((2, n, targets)), np.empty(n)
         patterns, which = np.unique(~np.isnan(answers), axis=0, return_inverse=True)
         for k, seen in enumerate(patterns):
             rows = np.flatnonzero(which.ravel() == k)
-            found = self.kriging.hypotheses(answers[np.ix_(rows, seen)], seen)
-            unbound = Estimate(aipw.mean[rows], aipw.spread[rows], aipw.novelty[rows])
-            mean[rows], spread[rows], novelty[rows] = self._gated(found, unbound)
-        return Estimate(mean, spread, novelty)
-
-    def _gated(
-        self, hypotheses: tuple[Array, Array, Array], aipw: Estimate
-    ) -> tuple[Array, Array, Array]:
-        """Mix the experts for models that answered the same anchors."""
-        means, variances, evidence = hypotheses
-        inside, inside_spread, drifted = self.kriging.average(means, variances, evidence)
-        large = self.kriging.drift >= ROBUST_DRIFT
-        robust = self.kriging.average(
-            np.clip(means, 0, 1), variances, np.where(large[:, None], evidence, -np.inf)
-        )
-        beyond, beyond_spread = _mean_of_two(robust[0], robust[1], aipw.mean, aipw.spread)
-        gate = self._outside(beyond, robust[1])
-        mean, spread = _mixture(gate, inside, inside_spread, beyond, beyond_spread)
-        return mean, spread, 1 - (1 - gate[:, 0]) * (1 - drifted)
+            means, variances, evidence = self.kriging.hypotheses(answers[np.ix_(rows, seen)], seen)
+            *inside[:, rows], drifted[rows] = self.kriging.average(means, variances, evidence)
+            small = (self.kriging.drift < ROBUST_DRIFT)[:, None]
+            bounded = np.clip(means, 0.0, 1.0), variances, np.where(small, -np.inf, evidence)
+            *robust[:, rows], _ = self.kriging.average(*bounded)
+        kernel, aipw = self.kernel.predict(answers), self.aipw.predict(answers)
+        inside = _mix(self.share, inside, np.array([kernel.mean, kernel.spread]))
+        beyond = _mix(0.5, robust, np.array([aipw.mean, aipw.spread]))
+        gate = self._outside(beyond[0], robust[1])
+        mean, spread = _mix(gate, inside, beyond)
+        return Estimate(mean, spread, 1 - (1 - gate[:, 0]) * (1 - drifted))
 
     def _outside(self, mean: Array, spread: Array) -> Array:
         """Probability that a target lies outside the range, shape (models, targets)."""
@@ -100,30 +106,26 @@ class Stack:
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
-        parts = {"kriging": self.kriging.state(), "aipw": self.aipw.state()}
-        arrays = {
-            f"{part}/{name}": value
-            for part, state in parts.items()
-            for name, value in state.items()
-        }
-        return {"score_range": self.score_range, **arrays}
+        arrays = {"share": self.share, "score_range": self.score_range}
+        for part in EXPERTS:
+            state = getattr(self, part).state()
+            arrays.update({f"{part}/{name}": np.asarray(value) for name, value in state.items()})
+        return arrays
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray]) -> Stack:
         """Rebuild a fitted estimator from ``state()``."""
+        arrays = {name: np.asarray(value, dtype=np.float64) for name, value in state.items()}
+        parts = {
+            part: expert.from_state(
+                {n.removeprefix(f"{part}/"): a for n, a in arrays.items() if n.startswith(part)}
+            )
+            for part, expert in EXPERTS.items()
+        }
+        return cls(**parts, share=arrays["share"], score_range=arrays["score_range"])
 
-        def part(prefix: str) -> State:
-            return {
-                name.removeprefix(prefix): np.asarray(value, dtype=np.float64)
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
 
-        return cls(
-            Kriging.from_state(part("kriging/")),
-            AIPW.from_state(part("aipw/")),
-            np.asarray(state["score_range"], dtype=np.float64),
-        )
+EXPERTS: dict[str, Any] = {"kriging": Kriging, "aipw": AIPW, "kernel": KernelEstimator}
 
 
 def fit_stack(
@@ -132,13 +134,13 @@ def fit_stack(
     *,
     rng: np.random.Generator,
     drift: Sequence[float] = DRIFT_GRID,
-    undrifted: float = 0.5,
+    undrifted: float = 0.8,
     temper: float = 2.0,
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
     alpha: float = 10.0,
-    tail: float = 0.05,
+    tail: float = 0.01,
 ) -> Stack:
     """Fit on source models; ``rng`` is not used.
 
@@ -155,36 +157,55 @@ def fit_stack(
     """
     if not 0 <= tail < 0.5:
         raise ConfigError(f"tail must lie in [0, 0.5), found {tail}")
-    kriging = fit_kriging(
-        history,
-        anchors,
-        rng=rng,
-        drift=drift,
-        undrifted=undrifted,
-        temper=temper,
-        irt_share=irt_share,
-        shrinkage=shrinkage,
-        length=length,
-    )
     if max(drift) < ROBUST_DRIFT:
         raise ConfigError(f"stack needs a drift size from {ROBUST_DRIFT:g} on, found {list(drift)}")
-    quantiles = np.quantile(history.target_values, [tail, 1 - tail], axis=0)
-    return Stack(kriging, fit_aipw(history, anchors, rng=rng, alpha=alpha), quantiles)
+    covariance = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
+
+    def krige(part: History, drift: Sequence[float]) -> Kriging:
+        return fit_kriging(
+            part, anchors, rng=rng, drift=drift, undrifted=undrifted, temper=temper, **covariance
+        )
+
+    return Stack(
+        krige(history, drift),
+        fit_aipw(history, anchors, rng=rng, alpha=alpha),
+        fit_kernel_ridge(history, anchors, rng=rng),
+        _kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
+        np.quantile(history.target_values, [tail, 1 - tail], axis=0),
+    )
 
 
-def _mean_of_two(a: Array, spread_a: Array, b: Array, spread_b: Array) -> tuple[Array, Array]:
-    """Mean of two predictions that share most of their error, and its spread."""
-    spread = np.sqrt((spread_a**2 + spread_b**2) / 2 + (a - b) ** 2 / 4)
-    return (a + b) / 2, spread
+def _kernel_share(
+    history: History,
+    anchors: Anchors,
+    krige: Callable[[History], Kriging],
+    rng: np.random.Generator,
+) -> Array:
+    """Share of kernel ridge, beside kriging, that predicts left-out source models best.
+
+    Least squares over FOLDS folds, and DOUBT more models that speak for none; anchors and item
+    parameters stay, so that a fold costs a fraction of a fit.
+    """
+    history = history.sorted()
+    n = history.responses.n_models
+    if n < 2 * FOLDS:
+        return np.zeros(len(history.targets.names))
+    fold = rng.permutation(n) % FOLDS
+    answers = history.filled[:, history.columns(anchors.items)].astype(np.float64)
+    linear, bent = np.empty((2, *history.target_values.shape))
+    for k in range(FOLDS):
+        part, out = history.take(fold != k), fold == k
+        linear[out] = krige(part).predict(answers[out]).mean
+        bent[out] = fit_kernel_ridge(part, anchors, rng=rng).predict(answers[out]).mean
+    step, error = bent - linear, history.target_values - linear
+    return np.clip((step * error).sum(0) / ((step**2).mean(0) * (n + DOUBT) + 1e-12), 0.0, 1.0)
 
 
-def _mixture(
-    gate: Array, a: Array, spread_a: Array, b: Array, spread_b: Array
-) -> tuple[Array, Array]:
-    """Mean and spread of a mixture that is b with probability ``gate``."""
-    mean = (1 - gate) * a + gate * b
-    within = (1 - gate) * spread_a**2 + gate * spread_b**2
-    return mean, np.sqrt(within + gate * (1 - gate) * (a - b) ** 2)
+def _mix(share: Array | float, a: Array, b: Array) -> Array:
+    """Mean and spread of a mixture that is ``b`` with probability ``share``, stacked in axis 0."""
+    mean = (1 - share) * a[0] + share * b[0]
+    within = (1 - share) * a[1] ** 2 + share * b[1] ** 2
+    return np.array([mean, np.sqrt(within + share * (1 - share) * (a[0] - b[0]) ** 2)])
 
 
 def _normal_cdf(x: Array) -> Array:

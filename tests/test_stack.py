@@ -1,0 +1,132 @@
+"""The stack against its own formula, and what its gate and its share are for."""
+
+import numpy as np
+import pytest
+from helpers import make_history, split_models
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+
+from tinyeval.errors import BankError, ConfigError
+from tinyeval.estimators import stack as module
+from tinyeval.estimators.aipw import fit_aipw
+from tinyeval.estimators.kriging import DRIFT_GRID, fit_kriging
+from tinyeval.estimators.regression import fit_kernel_ridge
+from tinyeval.estimators.stack import ROBUST_DRIFT, Stack, fit_stack
+from tinyeval.selection.base import equal_weights
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def some(history, n, seed=0):
+    ids = sorted(history.responses.items.ids)
+    return equal_weights(tuple(np.random.default_rng(seed).permutation(ids)[:n]))
+
+
+def answers_of(history, anchors):
+    return history.responses.align(anchors.items).astype(float)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return split_models(make_history(60, 120, benchmarks=2, seed=3), 45)
+
+
+def test_it_is_the_gated_mixture_of_its_experts(parts):
+    source, new = parts
+    anchors = some(source, 20)
+    answers = answers_of(new, anchors)
+    stack = fit_stack(source, anchors, rng=rng())
+    found = stack.predict(answers)
+    kriging = fit_kriging(source, anchors, rng=rng(), undrifted=0.8).predict(answers).mean
+    large = [s for s in DRIFT_GRID if s >= ROBUST_DRIFT]
+    robust = fit_kriging(source, anchors, rng=rng(), drift=large).predict(answers)
+    aipw = fit_aipw(source, anchors, rng=rng()).predict(answers).mean
+    kernel = fit_kernel_ridge(source, anchors, rng=rng()).predict(answers).mean
+    inside = (1 - stack.share) * kriging + stack.share * kernel
+    beyond = (robust.mean + aipw) / 2
+    low, high = np.quantile(source.target_values, [0.01, 0.99], axis=0)
+    gate = norm.sf(high, beyond, robust.spread) + norm.cdf(low, beyond, robust.spread)
+    assert_allclose(found.mean, (1 - gate) * inside + gate * beyond, atol=2e-3)
+    assert ((gate > 0.01) & (gate < 0.99)).any()
+    assert (found.spread > 0).all()
+
+
+def test_a_model_beyond_the_range_is_not_pulled_back():
+    history = make_history(120, 200, seed=5)
+    order = np.argsort(history.target_values[:, 0])
+    weak, strong = history.take(order[:72]), history.take(order[-18:])
+    anchors = some(weak, 40)
+    answers, truth = answers_of(strong, anchors), strong.target_values[:, 0]
+    trusting = fit_kriging(weak, anchors, rng=rng(), drift=[0.0]).predict(answers).mean[:, 0]
+    estimate = fit_stack(weak, anchors, rng=rng()).predict(answers)
+    assert abs((estimate.mean[:, 0] - truth).mean()) < abs((trusting - truth).mean())
+    assert np.median(estimate.novelty) > 0.9
+
+
+def test_inside_the_range_it_is_nearly_kriging_without_drift(parts):
+    source, new = parts
+    anchors = some(source, 60)
+    answers = answers_of(new, anchors)
+    stack = fit_stack(source, anchors, rng=rng())
+    trusting = fit_kriging(source, anchors, rng=rng(), drift=[0.0]).predict(answers).mean[:, 0]
+    truth = new.target_values[:, 0]
+    error = np.abs(stack.predict(answers).mean[:, 0] - truth).mean()
+    assert error < 1.3 * np.abs(trusting - truth).mean()
+
+
+def test_a_short_history_gives_kernel_ridge_no_share():
+    source = make_history(9, 40)
+    stack = fit_stack(source, some(source, 10), rng=rng())
+    assert (stack.share == 0).all()
+
+
+def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
+    source = make_history(60, 50)
+    anchors = some(source, 10)
+
+    class Wrong:
+        def predict(self, answers):
+            estimate = fit_kriging(source, anchors, rng=rng(), drift=[0.0]).predict(answers)
+            return type(estimate)(estimate.mean + 0.3, estimate.spread, estimate.novelty)
+
+    share = module._kernel_share(source, anchors, lambda part: Wrong(), rng())
+    assert (share > 0.6).all()
+    monkeypatch.setattr(module, "fit_kernel_ridge", lambda *_, **__: Wrong())
+    honest = module._kernel_share(
+        source, anchors, lambda part: fit_kriging(part, anchors, rng=rng(), drift=[0.0]), rng()
+    )
+    assert (honest < 0.05).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tail": 0.5}, r"tail must lie in \[0, 0.5\), found 0.5"),
+        ({"tail": -0.1}, "tail must lie"),
+        ({"drift": [0.0, 0.1]}, "stack needs a drift size from 0.15 on"),
+        ({"undrifted": 1.0}, "undrifted must lie between 0 and 1"),
+        ({"alpha": 0}, "alpha must be above 0"),
+        ({"temper": 0}, "temper must be above 0"),
+    ],
+)
+def test_options_out_of_range(options, message):
+    source = make_history(12, 20)
+    with pytest.raises(ConfigError, match=message):
+        fit_stack(source, some(source, 5), rng=rng(), **options)
+
+
+@pytest.mark.parametrize(("name", "value"), [("share", np.zeros(2)), ("score_range", np.zeros(2))])
+def test_states_of_the_wrong_shape(name, value):
+    source = make_history(12, 20)
+    state = fit_stack(source, some(source, 5), rng=rng()).state()
+    with pytest.raises(BankError, match=f"stack {name} has shape"):
+        Stack.from_state({**state, name: value})
+
+
+def test_a_state_without_large_drift():
+    source = make_history(12, 20)
+    state = fit_stack(source, some(source, 5), rng=rng()).state()
+    with pytest.raises(BankError, match="stack has no drift size from 0.15 on"):
+        Stack.from_state({**state, "kriging/drift": state["kriging/drift"] / 100})
