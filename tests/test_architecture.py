@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
     *("errors", "progress", "atomic", "network", "threads", "shipped", "config"),
-    *("responses", "targets", "importers"),
+    *("responses", "answers", "targets", "importers"),
     *(
         "irt.model",
         "irt.ability",
@@ -29,7 +29,8 @@ ORDER = (
         "history",
         "covariance",
     ),
-    *("selection", "estimators", "learned", "intervals", "prediction", "calibration"),
+    *("selection", "estimators", "learned", "intervals", "prediction"),
+    *("comparison", "pair_calibration", "calibration"),
     *("bank_parquet", "bank_codec", "bank_files", "bank_format", "bank_card", "bank", "building"),
     *("splits", "metrics", "backtesting", "documents", "export", "cli"),
 )

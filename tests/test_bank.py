@@ -169,7 +169,12 @@ def forged(bank, tmp_path, arrays=None, **manifest):
         ("calibration/inside", (0, 60, 3)),
         ("calibration/noise", (7,)),
         ("calibration/novelty_limit", (2,)),
-        ("calibration/misfit_limit", (0,)),
+        ("calibration/surprise_limit", (0,)),
+        ("calibration/range_margin", (2,)),
+        ("comparison/inside", (3, 0, 3)),
+        ("comparison/slope_inside", (3,)),
+        ("comparison/slope_beyond", (3, 2)),
+        ("comparison/sizes", (2,)),
         ("estimator/mean", (3,)),
         ("estimator/cov", (8, 3, 3)),
         ("estimator/cross", (1, 15, 3)),
@@ -198,7 +203,43 @@ def test_arrays_that_are_needed_later_are_refused_on_loading(bank, tmp_path, arr
         ItemBank.load(folder)
 
 
-@pytest.mark.parametrize("array", ["calibration/inside", "estimator/mean", "irt/intercept"])
+@pytest.fixture
+def earlier(bank, tmp_path):
+    """The bank as an earlier tinyeval wrote it: another measure of misfit, no comparisons."""
+    files = bank._files()
+    new = ("comparison/", "calibration/range_margin", "calibration/surprise_limit")
+    arrays = {name: one for name, one in files.arrays.items() if not name.startswith(new)}
+    arrays["calibration/misfit_limit"] = np.full(3, 1.2)
+    write_bank(
+        tmp_path / "bank", BankFiles(files.manifest, files.items, arrays, None, files.readme)
+    )
+    return tmp_path / "bank"
+
+
+def test_a_bank_of_an_earlier_format_predicts_flags_no_misfit_and_says_so(
+    bank, new_models, earlier
+):
+    with pytest.warns(UserWarning, match=r"compares no models and flags no misfit: build it again"):
+        old = ItemBank.load(earlier)
+    spoilt = {item: float(k % 2) for k, item in enumerate(old.anchors.items)}
+    assert not old.predict(spoilt).misfit
+    for one, other in zip(old.predict(new_models), bank.predict(new_models), strict=True):
+        assert one.score == other.score
+    with pytest.raises(BankError, match="before comparisons were calibrated; build it again"):
+        old.compare(new_models)
+
+
+def test_a_bank_of_an_earlier_format_is_saved_and_loaded_again(earlier, tmp_path):
+    with pytest.warns(UserWarning, match="build it again"):
+        old = ItemBank.load(earlier)
+    old.save(tmp_path / "again")
+    with pytest.warns(UserWarning, match="build it again"):
+        assert ItemBank.load(tmp_path / "again").predictor.pairs is None
+
+
+@pytest.mark.parametrize(
+    "array", ["calibration/inside", "comparison/inside", "estimator/mean", "irt/intercept"]
+)
 def test_a_missing_array_is_refused_on_loading(bank, tmp_path, array):
     files = bank._files()
     left = {name: one for name, one in files.arrays.items() if name != array}

@@ -26,7 +26,7 @@ from tinyeval.selection import SELECTORS
 from tinyeval.shipped import dump_path
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["build", "predict", "show", "import", "export", "backtest", "demo"]
+COMMANDS = ["build", "predict", "compare", "show", "import", "export", "backtest", "demo"]
 HEAVY = {"torch", "pyro", "sklearn", "scipy", "pandas", "datasets", "pydantic", "yaml"}
 
 
@@ -372,6 +372,12 @@ def test_hostile_answers(case, work, bank, tmp_path):
         (["predict", "BANK"], 2, "Missing argument 'ANSWERS...'"),
         (["predict", "BANK", "R", "--level", "1"], 2, "1.0 is not in the range"),
         (["predict", "R", "R"], 1, "is not a folder"),
+        (["compare", "BANK"], 2, "Missing argument 'ANSWERS...'"),
+        (["compare", "BANK", "R", "--models", "model0000"], 1, "two models or more, found 1"),
+        (["compare", "BANK", "R", "--models", "model0000,x"], 1, "unknown model(s): 'x'"),
+        (["compare", "BANK", "R", "--models", "model0000,model0000"], 1, "must be unique"),
+        (["compare", "BANK", "R", "--models", "model0000,"], 1, "needs an id"),
+        (["compare", "BANK", "R", "--level", "1"], 2, "1.0 is not in the range"),
         (["predict", "nothing", "R"], 1, "does not exist"),
         (["show", "R"], 1, "is not a folder"),
         (["import", "R", "--out", "R"], 1, "exists already"),
@@ -516,6 +522,77 @@ def test_a_damaged_bank_is_an_error(bank, results, tmp_path):
     path = write_answers(tmp_path / "a.csv", answers_of(bank, results, results.models.ids[:1]))
     assert "items.parquet" in assert_one_line(run("predict", copy, path))
     assert "items.parquet" in assert_one_line(run("show", copy))
+
+
+# compare
+
+
+def test_compare_of_two_prints_their_difference(bank, results, tmp_path):
+    models = results.models.ids[3:5]
+    path = write_answers(tmp_path / "answers.csv", answers_of(bank, results, results.models.ids))
+    lines = succeed("compare", bank, path, "--models", ",".join(models)).stdout.splitlines()
+    (one,) = ItemBank.load(bank).compare(results, models)
+    assert lines[:2] == [f"A  {models[0]}", f"B  {models[1]}"]
+    assert lines[3].split("  ")[0] == "score"
+    assert [line.split()[0] for line in lines[4:7]] == ["overall", "bench0", "bench1"]
+    assert f"{one.difference:+.3f}" in lines[4]
+    assert f"{one.lower:+.3f} to {one.upper:+.3f}" in lines[4]
+    assert lines[4].endswith(f"{100 * one.probability:.1f} %")
+    assert lines[-1] == f"12 anchors, {one.n_different} of them answered differently"
+
+
+def test_compare_of_many_prints_a_ranking(bank, results, tmp_path):
+    path = write_answers(tmp_path / "answers.csv", answers_of(bank, results, results.models.ids))
+    header, *rows = succeed("compare", bank, path).stdout.splitlines()
+    assert re.split(r"  +", header) == [
+        "rank", "may be", "model", "score", "90 % interval", "ahead of the next",
+    ]  # fmt: skip
+    cells = [re.split(r"  +", row.strip()) for row in rows]
+    predicted = {one.model: one.score for one in ItemBank.load(bank).predict(results)}
+    assert [row[2] for row in cells] == sorted(predicted, key=lambda m: (-predicted[m], m))
+    for k, row in enumerate(cells, 1):
+        best, worst = map(int, row[1].split(" to "))
+        assert int(row[0]) == k
+        assert best <= k <= worst
+    assert all(float(row[5].split()[0]) >= 50 for row in cells[:-1])
+    assert len(cells[-1]) == 5
+
+
+def test_compare_json_is_what_the_library_says(bank, results, tmp_path):
+    models = list(results.models.ids[:3])
+    path = write_answers(tmp_path / "answers.csv", answers_of(bank, results, models))
+    found = json.loads(succeed("compare", bank, path, "--json", "--level", "0.8").stdout)
+    expected = ItemBank.load(bank).compare(results, models, level=0.8)
+    assert (found["bank"], found["level"]) == ("bank", 0.8)
+    assert [one["model"] for one in found["models"]] == models
+    assert all(1 <= one["ranks"][0] <= one["ranks"][1] <= 3 for one in found["models"])
+    for one, other in zip(found["comparisons"], expected, strict=True):
+        values = json.loads(json.dumps(other.to_dict()))
+        assert values.pop("level") == 0.8
+        assert one == values
+
+
+def test_compare_says_that_anchors_are_not_shared(bank, results, tmp_path):
+    answers = answers_of(bank, results, results.models.ids[:2])
+    first, second = answers
+    anchors = list(answers[first])
+    del answers[first][anchors[0]], answers[second][anchors[1]]
+    path = write_answers(tmp_path / "answers.csv", answers)
+    result = succeed("compare", bank, path)
+    assert "10 anchors" in result.stdout
+    assert "10 of 12 anchors were answered by both models" in result.stderr
+    for model, kept in ((first, anchors[:3]), (second, anchors[3:])):
+        answers[model] = dict.fromkeys(kept, 1.0)
+    write_answers(path, answers)
+    line = assert_one_line(run("compare", bank, path), 1)
+    assert "answered no anchor in common; run both on the same anchors" in line
+
+
+def test_compare_needs_two_models(bank, results, tmp_path):
+    path = write_answers(
+        tmp_path / "answers.csv", answers_of(bank, results, results.models.ids[:1])
+    )
+    assert "two models or more, found 1" in assert_one_line(run("compare", bank, path), 1)
 
 
 # show

@@ -26,7 +26,7 @@ FAST = Settings().replace(items=15, device="cpu", irt={"dimensions": [1]}, inter
 def calibrated(responses, settings=FAST, **options):
     learned = learn(responses, settings)
     run = partial(learn, settings=settings)
-    return calibrate(responses, learned, run, folds=settings.interval.folds, seed=0, **options)
+    return calibrate(responses, learned, run, folds=settings.interval.folds, seed=0, **options)[0]
 
 
 def folds_of(responses, folds, seed):
@@ -83,6 +83,31 @@ def test_a_limit_is_exceeded_by_no_more_than_the_false_alarms():
     values = np.random.default_rng(0).normal(size=199)
     assert (values > steps._limit(values)).sum() == 9  # 5 % of 200, less the new one itself
     assert steps._limit(np.array([3.0, 1.0, 2.0])) == 3
+    assert steps._limit(np.array([np.nan, 1.0, np.inf])) == 1
+    assert steps._limit(np.array([])) == module.NO_LIMIT
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(0, 1), st.booleans()), min_size=1, max_size=300)
+)
+def test_margin_and_novelty_together_flag_no_more_than_the_false_alarms(models):
+    excess, novelty, within = (np.array(one) for one in zip(*models, strict=True))
+    margin, limit = steps._range_limits(excess, novelty, within.astype(bool))
+    flagged = ((excess > margin) | (novelty > limit))[within.astype(bool)]
+    assert flagged.sum() <= steps.FALSE_ALARM * (len(flagged) + 1)
+    assert margin >= 0
+
+
+def test_the_margin_is_0_where_few_are_predicted_beyond_and_novelty_gets_the_rest():
+    rng = np.random.default_rng(0)
+    excess, novelty = np.where(np.arange(199) < 4, 0.1, -0.1), rng.random(199)
+    margin, limit = steps._range_limits(excess, novelty, np.ones(199, dtype=bool))
+    assert margin == 0
+    assert (novelty[4:] > limit).sum() == 5  # 9 in all
+    many = np.where(np.arange(199) < 40, np.linspace(0.1, 0.2, 199), -0.1)
+    margin, limit = steps._range_limits(many, novelty, np.ones(199, dtype=bool))
+    assert (many > margin).sum() == 9
+    assert limit == novelty[many <= margin].max()
 
 
 # --- what is held out ---------------------------------------------------------------------------
@@ -140,9 +165,9 @@ def test_a_model_is_never_learned_from_when_it_is_predicted(monkeypatch):
     pairs = []
     real = steps._cases
 
-    def watched(part, held_out, sizes, names):
+    def watched(part, held_out, *others):
         pairs.append((set(part.history.responses.models.ids), set(held_out.models.ids)))
-        return real(part, held_out, sizes, names)
+        return real(part, held_out, *others)
 
     monkeypatch.setattr(steps, "_cases", watched)
     calibrated(responses, parallel=False)
@@ -355,5 +380,6 @@ def test_few_answers_are_no_reason_to_flag_a_model(n):
 
 def test_a_model_without_the_first_anchors_counts_there_as_it_does_with_more():
     error = np.array([[[np.nan], [0.4], [np.nan]], [[0.1], [0.2], [np.nan]]])
-    cases = steps.Cases(error, np.full((2, 3, 1), 0.1), np.zeros((2, 3)), np.zeros((2, 3)))
+    nothing = np.zeros((2, 3))
+    cases = steps.Cases(error, np.full((2, 3, 1), 0.1), nothing, nothing, nothing, nothing == 0)
     assert_allclose(steps._known(cases)[..., 0], [[1, 4], [1, 2]])

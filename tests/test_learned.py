@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tinyeval.building import learn
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.learned import MIN_KNOWN, anchor_answers, person_fit, residual_fit, true_targets
+from tinyeval.irt.model import IRTModel
+from tinyeval.learned import MIN_KNOWN, anchor_answers, surprise, true_targets
 
 NAN = float("nan")
 
@@ -83,9 +84,69 @@ def test_the_anchors_parameters_and_means_are_theirs(learned, source):
     assert_array_equal(learned.anchor_model().intercept, learned.irt.intercept[at])
 
 
-def test_person_fit_is_the_residual_fit_of_the_anchors(learned, new_models):
-    answers = anchor_answers(learned, new_models)
-    assert_array_equal(person_fit(learned, answers), residual_fit(learned.anchor_model(), answers))
+# --- surprise -----------------------------------------------------------------------------------
+
+
+def spread_out(n=60):
+    """Items from easy to difficult, one dimension, ability N(0, 1)."""
+    items = tuple(map(str, range(n)))
+    discrimination, intercept = np.full((n, 1), 1.5), np.linspace(3, -3, n)
+    return IRTModel(items, discrimination, intercept, np.zeros(n), np.zeros(1), np.eye(1))
+
+
+def drawn(model, n, seed=0):
+    rng = np.random.default_rng(seed)
+    p = model.probability(rng.normal(size=(n, 1)))
+    return (rng.random(p.shape) < p).astype(float)
+
+
+def surprise_of(model, answers):
+    return surprise(answers, estimate_ability(model, answers))
+
+
+def test_surprise_is_the_log_likelihood_ratio_by_quadrature():
+    model = spread_out(20)
+    answers = drawn(model, 6)
+    answers[:, 15:] = NAN
+    grid = np.linspace(-8, 8, 4001)
+    p = model.probability(grid[:, None])[:, :15]
+    for found, y in zip(surprise_of(model, answers), answers[:, :15], strict=True):
+        likelihood = np.prod(np.where(y == 1, p, 1 - p), axis=1)
+        density = np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi)
+        evidence = np.log(np.trapezoid(likelihood * density, grid))
+        mean = y.mean()
+        constant = np.log(np.where(y == 1, mean, 1 - mean)).sum()
+        assert found == pytest.approx((constant - evidence) / 15, abs=0.01)
+
+
+def test_answers_that_fit_are_below_0_and_mixed_up_ones_above():
+    model = spread_out()
+    answers = drawn(model, 300)
+    rng = np.random.default_rng(1)
+    assert (surprise_of(model, answers) < 0).mean() > 0.95
+    for spoilt in (
+        rng.permuted(answers, axis=1),
+        answers[:, ::-1],
+        1 - answers,
+        rng.integers(0, 2, answers.shape).astype(float),
+    ):
+        assert (surprise_of(model, spoilt) > 0).mean() > 0.95
+
+
+@pytest.mark.parametrize("answers", [[1.0] * 60, [0.0] * 60, [1.0] + [NAN] * 59])
+def test_all_right_all_wrong_and_a_single_answer_are_finite(answers):
+    assert np.isfinite(surprise_of(spread_out(), np.array([answers]))).all()
+
+
+def test_surprise_does_not_depend_on_the_order_of_anchors():
+    model = spread_out()
+    answers, order = drawn(model, 20), np.random.default_rng(0).permutation(60)
+    assert_allclose(
+        surprise_of(model.take(order), answers[:, order]), surprise_of(model, answers), rtol=1e-6
+    )
+
+
+# --- noise --------------------------------------------------------------------------------------
 
 
 def test_the_scatter_of_unasked_items_is_that_of_coin_flips(fast):

@@ -8,10 +8,10 @@ import pytest
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate
-from tinyeval.intervals import Calibration
+from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import IRTModel
-from tinyeval.learned import residual_fit
+from tinyeval.learned import surprise
 from tinyeval.prediction import Predictor
 from tinyeval.selection.base import equal_weights
 
@@ -43,7 +43,8 @@ def calibration(**changes):
         "beyond": ratios * 2.0,
         "score_range": np.array([[0.3, 0.2], [0.7, 0.9]]),
         "novelty_limit": np.full(2, 0.5),
-        "misfit_limit": np.full(2, 1.5),
+        "range_margin": np.zeros(2),
+        "surprise_limit": np.full(2, 1.5),
         "expected_error": np.zeros((2, 2)),
         "noise": np.zeros(2),
     }
@@ -51,6 +52,11 @@ def calibration(**changes):
 
 
 IRT = IRTModel(ITEMS, np.ones((4, 1)), np.zeros(4), np.zeros(4), np.zeros(1), np.eye(1))
+
+
+def surprise_of(answers):
+    given = np.array([answers])
+    return surprise(given, estimate_ability(IRT, given))[0]
 
 
 def predictor(targets=("overall", "maths"), limits=None, **estimate):
@@ -130,10 +136,18 @@ def test_the_limits_are_those_of_the_number_of_answers():
     novel = {"novelty_limit": np.array([0.3, 0.1])}
     assert one(few, limits=novel).in_range
     assert not one(limits=novel).in_range
-    fit = residual_fit(IRT, np.array([few]))[0]
-    for limit, misfit in ((fit - 0.01, True), (fit + 0.01, False)):
-        found = one(few, limits={"misfit_limit": np.array([limit, 99.0])})
+    surprised = surprise_of(few)
+    for limit, misfit in ((surprised - 0.01, True), (surprised + 0.01, False)):
+        found = one(few, limits={"surprise_limit": np.array([limit, 99.0])})
         assert found.misfit == misfit
+    assert one(few, mean=(0.75, 0.4), limits={"range_margin": np.array([0.06, 0.0])}).in_range
+    assert not one(mean=(0.75, 0.4), limits={"range_margin": np.array([0.06, 0.0])}).in_range
+
+
+def test_the_margin_widens_the_range_at_both_ends():
+    margin = {"range_margin": np.full(2, 0.05)}
+    for score, within in ((0.74, True), (0.76, False), (0.26, True), (0.24, False)):
+        assert one(mean=(score, 0.4), limits=margin).in_range == within
 
 
 @pytest.mark.parametrize("edge", [0.3, 0.7])
@@ -146,41 +160,23 @@ def test_a_benchmark_beyond_its_range_alone_does_not_flag():
 
 
 def test_answers_that_do_not_fit_are_flagged_and_the_interval_wider():
-    fit = residual_fit(IRT, np.array([TYPICAL]))[0]
-    fits = one(limits={"misfit_limit": np.full(2, fit + 0.01)})
-    misfits = one(limits={"misfit_limit": np.full(2, fit - 0.01)})
+    limit = surprise_of(TYPICAL)
+    fits = one(limits={"surprise_limit": np.full(2, limit + 0.01)})
+    misfits = one(limits={"surprise_limit": np.full(2, limit - 0.01)})
     assert not fits.misfit
     assert misfits.misfit
     assert misfits.in_range
     assert misfits.upper - misfits.score == pytest.approx(0.2)
-    assert "do not fit the item-response model; check the prompt format" in misfits.warnings[0]
+    assert "do not fit the item-response model" in misfits.warnings[0]
+    assert "check the prompt format, the metric, and that each" in misfits.warnings[0]
+    assert "new kind" not in misfits.warnings[0]
 
 
-def test_residual_fit_is_wrights_infit_by_hand():
-    answers = np.array([[1.0, 0.0, NAN, 1.0]])
-    p = 1 / (1 + np.exp(-estimate_ability(IRT, answers).mean[0, 0]))
-    expected = (2 * (1 - p) ** 2 + p**2) / (3 * p * (1 - p))
-    assert residual_fit(IRT, answers)[0] == pytest.approx(expected)
-
-
-def test_residual_fit_is_about_one_where_answers_fit_and_more_where_they_do_not():
-    rng = np.random.default_rng(0)
-    easy_first = replace(
-        IRT,
-        items=tuple(map(str, range(60))),
-        **{
-            "discrimination": np.full((60, 1), 1.5),
-            "intercept": np.linspace(3, -3, 60),
-            "guessing": np.zeros(60),
-            "discrimination_sd": None,
-            "intercept_sd": None,
-        },
-    )
-    p = easy_first.probability(rng.normal(size=(300, 1)))
-    answers = (rng.random(p.shape) < p).astype(float)
-    fits = residual_fit(easy_first, answers)
-    assert fits.mean() == pytest.approx(1, abs=0.05)
-    assert (residual_fit(easy_first, answers[:, ::-1]) > 1.5).mean() > 0.9
+def test_a_misfit_beyond_the_range_may_be_a_model_of_a_new_kind():
+    both = one(novelty=0.9, limits={"surprise_limit": np.full(2, -9.0)})
+    assert both.misfit
+    assert not both.in_range
+    assert "if all is right, the model is of a new kind" in both.warnings[1]
 
 
 # --- several models, and what is refused ---------------------------------------------------------
@@ -225,6 +221,13 @@ def test_anchors_must_be_the_estimators_first():
 def test_overall_must_come_first():
     with pytest.raises(DataError, match="the first target must be 'overall', found 'maths'"):
         predictor(targets=("maths", "overall"))
+
+
+def test_a_calibration_of_differences_must_be_of_the_same_targets():
+    ratios, slopes = np.ones((2, 9, 1)), np.ones((2, 1))
+    pairs = PairCalibration(np.array([2, 4]), ratios, ratios, slopes, slopes)
+    with pytest.raises(DataError, match="comparison is of 1 targets, expected 2"):
+        replace(predictor(), pairs=pairs)
 
 
 def test_parts_that_give_no_finite_numbers_do_not_pass_the_check():

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,19 @@ def test_the_terminal_session_runs(results):
     header, row = found.stdout.splitlines()[:2]
     assert header.split()[:6] == ["model", "score", "90", "%", "interval", "answered"]
     assert row.startswith("model-3")
+
+
+def test_the_comparison_runs(results):
+    (line,) = re.findall(r"^\$ tinyeval (compare .*)$", README, re.MULTILINE)
+    succeed = partial(CliRunner().invoke, main, catch_exceptions=False)
+    assert succeed(["build", "results.parquet", "--items", "20", "--out", "bank"]).exit_code == 0
+    two = results.take(np.arange(2))
+    write_results(
+        ResponseMatrix.from_arrays(two.scores, ["new", "old"], two.items.ids), Path("answers.csv")
+    )
+    found = succeed(shlex.split(line))
+    assert found.exit_code == 0, found.output
+    assert found.stdout.startswith("A  new\nB  old\n")
 
 
 def test_the_python_lines_run(results, capsys):

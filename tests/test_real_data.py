@@ -11,6 +11,7 @@ from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix
+from tinyeval.splits import make_splits
 
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 QUICK = Settings().replace(device="cpu", irt={"dimensions": [2]}, interval={"folds": 2})
@@ -50,6 +51,61 @@ def test_chosen_items_tell_more_than_random_ones(name, every):
     assert chosen["kendall"] > 0.7
     assert 0.75 <= chosen["coverage"] <= 1
     assert chosen["width"] < 0.35
+
+
+PAIRS_OF = [("ollb2_ifeval_musr", 4), ("arc_challenge_official", 4), ("helm_legalbench_79", 4)]
+FOLDS = QUICK.replace(items=50, interval={"folds": 4})
+
+
+def compared(name: str, every: int, split: str) -> tuple[np.ndarray, ...]:
+    """Coverage of each difference of test models, width, and what was said of the leader."""
+    rows = []
+    for source, test in make_splits(read(name, every), split, repeats=2):
+        bank = build(source.take(None, source.observed.any(0)), settings=FOLDS)
+        truth = dict(zip(test.models.ids, np.nanmean(test.scores, 1), strict=True))
+        for one in bank.compare(test):
+            gap = truth[one.a] - truth[one.b]
+            sure = max(one.probability, 1 - one.probability)
+            right = 0.5 if gap == 0 else (gap > 0) == (one.probability >= 0.5)
+            rows.append((one.lower <= gap <= one.upper, one.upper - one.lower, sure, right))
+    return tuple(np.array(rows, dtype=float).T)
+
+
+@pytest.mark.parametrize(("name", "every"), PAIRS_OF)
+def test_differences_of_models_like_the_source_are_covered_and_their_signs_honest(name, every):
+    covered, width, sure, right = compared(name, every, "random")
+    assert 0.8 <= covered.mean() <= 0.99
+    assert width.mean() < 0.25
+    assert right.mean() == pytest.approx(sure.mean(), abs=0.04)
+    doubtful = (sure > 0.6) & (sure < 0.9)
+    assert right[doubtful].mean() == pytest.approx(sure[doubtful].mean(), abs=0.1)
+
+
+def test_the_signs_of_differences_beyond_the_range_are_no_more_certain_than_true():
+    figures = [compared(name, every, "top") for name, every in PAIRS_OF]
+    covered, _, sure, right = (
+        np.array([one.mean() for one in column]) for column in zip(*figures, strict=True)
+    )
+    assert (covered > 0.7).all()
+    assert covered.mean() > 0.82
+    assert right.mean() > sure.mean() - 0.1
+
+
+@pytest.mark.parametrize(("name", "every"), PAIRS_OF)
+def test_flags_are_rare_on_models_like_the_source_and_find_mixed_up_answers(name, every):
+    alarms, found, far = [], [], []
+    for source, test in make_splits(read(name, every), "random", repeats=2):
+        bank = build(source, settings=FOLDS)
+        answers = test.align(bank.anchors.items)
+        mixed = np.random.default_rng(0).permuted(answers, axis=1)
+        spoilt = ResponseMatrix.from_arrays(mixed, test.models.ids, bank.anchors.items)
+        alarms += [(not one.in_range, one.misfit) for one in bank.predict(test)]
+        found += [one.misfit for one in bank.predict(spoilt)]
+    (source, test), *_ = make_splits(read(name, every), "top")
+    far = [not one.in_range for one in build(source, settings=FOLDS).predict(test)]
+    assert (np.mean(alarms, axis=0) <= 0.12).all()
+    assert np.mean(found) > 0.85
+    assert np.mean(far) > 0.7
 
 
 def test_the_strongest_models_are_predicted_from_the_weakest_by_allowing_for_drift():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tinyeval.backtesting import backtest as backtest
     from tinyeval.bank import ItemBank as ItemBank
     from tinyeval.building import build as build
+    from tinyeval.comparison import Comparison as Comparison
     from tinyeval.config import Settings as Settings
     from tinyeval.config import load_settings as load_settings
     from tinyeval.errors import TinyEvalError as TinyEvalError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Comparison": "comparison",
     "ItemBank": "bank",
     "Prediction": "prediction",
     "ResponseMatrix": "responses",

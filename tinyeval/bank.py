@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval import __version__
+from tinyeval.answers import Answers, read_answers
 from tinyeval.bank_card import card
 from tinyeval.bank_files import BankFiles
 from tinyeval.bank_format import bank_digest, read_bank, write_bank
+from tinyeval.comparison import Comparison, compare
 from tinyeval.errors import BankError, DataError, TinyEvalError, examples
 from tinyeval.estimators import load_estimator
 from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
-from tinyeval.intervals import Calibration
+from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix, Table, as_ids
 from tinyeval.selection.base import Anchors
 
-Answers = Mapping[str, float]
 Content = Mapping[str, Mapping[str, Any]]
 
 
@@ -118,31 +121,40 @@ class ItemBank:
             DataError: scores outside [0, 1], or a model that answered none of the anchors.
         """
         level = self.level if level is None else level
-        if isinstance(answers, ResponseMatrix):
-            return self._predict_matrix(answers, level)
-        if not isinstance(answers, Mapping):
-            raise DataError(
-                "expected answers as {item: score}, {model: {item: score}} or a ResponseMatrix, "
-                f"found {type(answers).__name__}"
-            )
-        named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
-        single = {item: score for item, score in answers.items() if not isinstance(score, Mapping)}
-        if named and single:
-            raise DataError(
-                f"answers mix models ({examples(named)}) and items ({examples(single)}); give "
-                "{item: score} of one model, or {model: {item: score}}"
-            )
-        if named:
-            return self._predict_matrix(_as_matrix(named), level)
-        return self._predict_matrix(_as_matrix({"model": single}), level)[0]
+        matrix, single = read_answers(answers)
+        predictions = self.predictor.predict(self._aligned(matrix), matrix.models.ids, level)
+        return predictions[0] if single else predictions
 
-    def _predict_matrix(self, answers: ResponseMatrix, level: float) -> list[Prediction]:
-        self._check_shared(answers)
-        aligned = answers.align(self.anchors.items)
-        return self.predictor.predict(aligned, answers.models.ids, level)
+    def compare(
+        self,
+        answers: ResponseMatrix | Mapping[str, Answers],
+        models: Sequence[str] | None = None,
+        *,
+        level: float | None = None,
+    ) -> list[Comparison]:
+        """Compare models by the paired difference of their full-benchmark scores.
 
-    def _check_shared(self, answers: ResponseMatrix) -> None:
-        """Raise unless the answers hold an anchor, and say what both sides look like."""
+        Args:
+            answers: ``{model: {item: score}}`` or a :class:`ResponseMatrix`.
+            models: which of them to compare; all by default.
+            level: of the intervals; the bank's own by default.
+
+        Returns:
+            One comparison per pair: first and second, first and third ... in the order given.
+
+        Raises:
+            DataError: fewer than two models, an unknown one or one given twice, or two that share
+                no answered anchor.
+            BankError: a bank that was built before differences were calibrated.
+        """
+        matrix, _ = read_answers(answers)
+        if models is not None:
+            matrix = matrix.select(as_ids(models, "model"))
+        level = self.level if level is None else level
+        return compare(self.predictor, self._aligned(matrix), matrix.models.ids, level)
+
+    def _aligned(self, answers: ResponseMatrix) -> NDArray:
+        """Return the answers on the anchors; raise unless there are any, and say what there is."""
         if not set(answers.items.ids) & set(self.anchors.items):
             raise DataError(
                 f"the answers share no item with the bank's {len(self.anchors)} anchors: the "
@@ -151,6 +163,7 @@ class ItemBank:
             )
         hashes = self.items.column("hash", "")
         check_hashes(answers.items, dict(zip(self.items.ids, hashes, strict=True)))
+        return answers.align(self.anchors.items)
 
     def head(self, n: int) -> ItemBank:
         """Return the bank of the first ``n`` anchors; its intervals are calibrated for them."""
@@ -173,10 +186,17 @@ class ItemBank:
         """
         files = read_bank(Path(path))
         try:
-            return _from_files(files)
+            bank = _from_files(files)
         except (LookupError, TypeError, ValueError, TinyEvalError) as error:
             reason = str(error) if isinstance(error, TinyEvalError) else f"unusable {error}"
             raise BankError(f"{path}: {reason}; download or build the bank again") from None
+        if bank.predictor.pairs is None:
+            warnings.warn(
+                f"{path}: an earlier tinyeval built this bank; it compares no models and flags no "
+                "misfit: build it again",
+                stacklevel=2,
+            )
+        return bank
 
     def _files(self) -> BankFiles:
         rank = np.full(len(self.items), np.nan)
@@ -203,6 +223,7 @@ class ItemBank:
             "irt": _irt_arrays(self.irt),
             "estimator": self.predictor.estimator.state(),
             "calibration": self.predictor.calibration.state(),
+            "comparison": self.predictor.pairs.state() if self.predictor.pairs else {},
         }
         arrays = {
             f"{g}/{name}": value for g, group in groups.items() for name, value in group.items()
@@ -217,11 +238,10 @@ def _irt_arrays(irt: IRTModel) -> dict[str, Any]:
 
 def _from_files(files: BankFiles) -> ItemBank:
     """Rebuild a bank from what its folder holds."""
-    groups: dict[str, dict[str, Any]] = {"irt": {}, "estimator": {}, "calibration": {}}
+    groups: dict[str, dict[str, Any]] = {}
     for name, array in files.arrays.items():
         group, _, key = name.partition("/")
-        if group in groups:
-            groups[group][key] = array
+        groups.setdefault(group, {})[key] = array
     rank = files.items.columns["anchor_rank"]
     chosen = np.flatnonzero(np.isfinite(rank))
     chosen = chosen[np.argsort(rank[chosen])]
@@ -243,6 +263,7 @@ def _from_files(files: BankFiles) -> ItemBank:
         method,
         load_estimator(method, groups["estimator"]),
         Calibration.from_state(groups["calibration"]),
+        PairCalibration.from_state(groups["comparison"]) if "comparison" in groups else None,
     )
     bank = ItemBank(
         manifest["name"],
@@ -256,21 +277,3 @@ def _from_files(files: BankFiles) -> ItemBank:
     )
     bank.predictor.check(bank.level)
     return bank
-
-
-def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
-    """Put ``{model: {item: score}}`` into a matrix, NaN where a model lacks an item."""
-    items = tuple(dict.fromkeys(item for one in answers.values() for item in one))
-    if not items:
-        raise DataError("no answers were given; expected {item: score}")
-    scores = np.full((len(answers), len(items)), np.nan)
-    position = {item: k for k, item in enumerate(items)}
-    for row, (model, one) in enumerate(answers.items()):
-        for item, score in one.items():
-            if not isinstance(score, (bool, int, float, np.number, np.bool_)):
-                raise DataError(
-                    f"the score of model {model!r} on item {item!r} must be a number from 0 to 1, "
-                    f"found {score!r}"
-                )
-            scores[row, position[item]] = float(score)
-    return ResponseMatrix.from_arrays(scores, answers, items)

@@ -17,7 +17,7 @@ from tinyeval.config import Settings, checked_options
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.intervals import Calibration
+from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.model import IRTFit
 from tinyeval.learned import Learned
 from tinyeval.prediction import Predictor
@@ -70,14 +70,14 @@ def build(
     _load_fit(settings)
     with one_thread(kept.scores.size):
         learned = learn(kept, settings, progress, history_of)
-        calibration = _calibrated(kept, learned, settings, history_of, progress)
+        calibrations = _calibrated(kept, learned, settings, history_of, progress)
     predictor = Predictor(
         learned.anchors,
         learned.history.targets.names,
         learned.anchor_model(),
         settings.estimator.method,
         learned.estimator,
-        calibration,
+        *calibrations,
     )
     found = provenance(kept, duplicates, source)
     table = bank_items(learned)
@@ -90,7 +90,7 @@ def _calibrated(
     settings: Settings,
     history_of: HistoryOf,
     progress: Progress | None,
-) -> Calibration:
+) -> tuple[Calibration, PairCalibration]:
     """Calibrate by learning again from some of the models, with the same number of dimensions."""
     fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
 

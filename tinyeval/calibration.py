@@ -9,7 +9,8 @@ round, once without and once with a gap between, because a new model may be just
 or far beyond it.
 
 The same held-out models give the thresholds of ``in_range`` and ``misfit``, and the expected error
-by number of answered anchors.
+by number of answered anchors.  Two models that the same fold holds out are predicted by the same
+bank, as two new models are: their pairs calibrate differences (:mod:`tinyeval.comparison`).
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError
-from tinyeval.intervals import Calibration
+from tinyeval.intervals import NO_LIMIT, Calibration, PairCalibration
+from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array
-from tinyeval.learned import Learned, anchor_answers, person_fit, true_targets
+from tinyeval.learned import Learned, anchor_answers, surprise, true_targets
+from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs, pair_cases
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix, by_id
 from tinyeval.threads import side_by_side
@@ -35,7 +38,7 @@ BEYOND = ((0.8, 0.2), (0.6, 0.15))
 """Shares of the models learned from and predicted, at opposite ends, to see the errors beyond."""
 
 FALSE_ALARM = 0.05
-"""Share of held-out source models that ``in_range`` and ``misfit`` may flag."""
+"""Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
 
 Learn = Callable[[ResponseMatrix], Learned]
 
@@ -46,7 +49,9 @@ class Cases(NamedTuple):
     error: Array
     spread: Array
     novelty: Array  # (sizes, models)
-    fit: Array  # (sizes, models)
+    surprise: Array  # (sizes, models)
+    excess: Array  # (sizes, models): how far the overall score is predicted beyond the range
+    within: NDArray[np.bool_]  # (sizes, models): whether its true value lies in the range
 
     @property
     def ratio(self) -> Array:
@@ -63,7 +68,7 @@ def calibrate(
     seed: int,
     parallel: bool = True,
     progress: Progress | None = None,
-) -> Calibration:
+) -> tuple[Calibration, PairCalibration]:
     """Learn again without some source models, predict those, and keep what that tells.
 
     Args:
@@ -81,12 +86,12 @@ def calibrate(
     values = learned.history.target_values
     plan = list(_folds(responses, values[:, 0], min(folds, responses.n_models), seed))
 
-    def predict(fold: Fold) -> Cases:
+    def predict(fold: Fold) -> tuple[Cases, PairCases]:
         source = responses.take(fold.source)
         asked = source.observed.any(axis=0)
         held_out = responses.take(fold.held_out, asked)
         part = learn(source.take(None, asked))
-        return _cases(part, held_out, sizes, learned.history.targets.names)
+        return _cases(part, held_out, sizes, learned.history.targets.names, seed)
 
     def report(done: int) -> None:
         if progress is not None:
@@ -94,18 +99,43 @@ def calibrate(
 
     report(0)
     cases = side_by_side(predict, plan, responses.scores.size if parallel else np.inf, report)
-    pairs = list(zip(plan, cases, strict=True))
-    inside = _join([one for fold, one in pairs if not fold.beyond])
-    beyond = _join([one for fold, one in pairs if fold.beyond])
+    inside, beyond = (
+        [one for fold, one in zip(plan, cases, strict=True) if fold.beyond == side]
+        for side in (False, True)
+    )
+    singles = [_join([one for one, _ in side]) for side in (inside, beyond)]
+    ratios = (_known(singles[0]), _known(singles[1]))
+    return (
+        _calibration(sizes, ratios, singles[0], values, learned.noise()),
+        calibrate_pairs(sizes, [two for _, two in inside], [two for _, two in beyond], ratios),
+    )
+
+
+def _calibration(
+    sizes: NDArray[np.int64],
+    ratios: tuple[Array, Array],
+    inside: Cases,
+    values: Array,
+    noise: Array,
+) -> Calibration:
+    """Put together what single models tell."""
+    limits = [
+        _range_limits(*one)
+        for one in zip(inside.excess, inside.novelty, inside.within, strict=True)
+    ]
+    surprise_limit = [
+        _limit(one[within]) for one, within in zip(inside.surprise, inside.within, strict=True)
+    ]
+    margin, novelty_limit = np.transpose(limits)
     return Calibration(
         sizes,
-        _known(inside),
-        _known(beyond),
+        *ratios,
         np.array([values.min(0), values.max(0)]),
-        np.array([_limit(one) for one in inside.novelty]),
-        np.array([_limit(one) for one in inside.fit]),
+        margin,
+        novelty_limit,
+        np.array(surprise_limit),
         _mean_error(inside),
-        learned.noise(),
+        noise,
     )
 
 
@@ -134,30 +164,57 @@ def _folds(responses: ResponseMatrix, score: Array, folds: int, seed: int) -> It
 
 
 def _cases(
-    part: Learned, held_out: ResponseMatrix, sizes: NDArray[np.int64], names: tuple[str, ...]
-) -> Cases:
+    part: Learned,
+    held_out: ResponseMatrix,
+    sizes: NDArray[np.int64],
+    names: tuple[str, ...],
+    seed: int,
+) -> tuple[Cases, PairCases]:
     """Predict held-out models from the first 5, 10, ... anchors, for the targets ``names``."""
     answers = anchor_answers(part, held_out)
-    truth = true_targets(part, held_out)
-    position = {name: k for k, name in enumerate(part.history.targets.names)}
-    columns = [position[name] for name in names if name in position]
-    known = [k for k, name in enumerate(names) if name in position]
-    shape = (len(sizes), len(answers), len(names))
-    error, spread = np.full(shape, np.nan), np.ones(shape)
-    novelty, fit = np.full(shape[:2], np.nan), np.full(shape[:2], np.nan)
-    for k, size in enumerate(sizes):
+    truth = _named(part, true_targets(part, held_out), names)
+    low, high = np.quantile(part.history.target_values[:, 0], [0, 1])
+    within = ~((truth[:, 0] < low) | (truth[:, 0] > high))
+    pairs = draw_pairs(held_out.models.ids, seed)
+    singles, paired = [], []
+    for size in sizes:
         cut = answers.copy()
         cut[:, size:] = np.nan
-        rows = np.flatnonzero(~np.isnan(cut).all(axis=1))
-        if not rows.size:
-            continue
-        estimate = part.estimator.predict(cut[rows])
-        cells = (k, rows[:, None], np.array(known))
-        error[cells] = (estimate.mean - truth[rows])[:, columns]
-        spread[cells] = estimate.spread[:, columns]
-        novelty[k, rows] = estimate.novelty
-        fit[k, rows] = person_fit(part, cut[rows])
-    return Cases(error, spread, novelty, fit)
+        mean, spread, novelty, surprised, p = _predicted(part, cut, names)
+        excess = np.maximum(low - mean[:, 0], mean[:, 0] - high)
+        singles.append(Cases(mean - truth, spread, novelty, surprised, excess, within))
+        paired.append(pair_cases(mean, truth, spread, cut, p, pairs))
+    return (
+        Cases(*(np.array(arrays) for arrays in zip(*singles, strict=True))),
+        PairCases(*(np.array(arrays) for arrays in zip(*paired, strict=True))),
+    )
+
+
+def _predicted(
+    part: Learned, answers: Array, names: tuple[str, ...]
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Mean, spread, novelty, surprise and probabilities; NaN for a model without answers."""
+    n, irt = len(answers), part.anchor_model()
+    mean, spread = np.full((2, n, len(names)), np.nan)
+    novelty, surprised = np.full((2, n), np.nan)
+    p = np.full(answers.shape, np.nan)
+    rows = np.flatnonzero(~np.isnan(answers).all(axis=1))
+    if rows.size:
+        estimate = part.estimator.predict(answers[rows])
+        ability = estimate_ability(irt, answers[rows])
+        mean[rows], spread[rows] = (
+            _named(part, one, names) for one in (estimate.mean, estimate.spread)
+        )
+        novelty[rows], surprised[rows] = estimate.novelty, surprise(answers[rows], ability)
+        p[rows] = irt.probability(ability.mean)
+    return mean, spread, novelty, surprised, p
+
+
+def _named(part: Learned, values: Array, names: tuple[str, ...]) -> Array:
+    """Columns of the targets ``names``; NaN where a fold has no such target."""
+    own = part.history.targets.names
+    columns = [values[:, own.index(one)] if one in own else values[:, 0] * np.nan for one in names]
+    return np.stack(columns, axis=1)
 
 
 def _join(cases: list[Cases]) -> Cases:
@@ -189,11 +246,29 @@ def _known(cases: Cases) -> Array:
     return np.sort(ratio[:, known], axis=1)
 
 
-def _limit(values: Array) -> float:
-    """Value that a share FALSE_ALARM of held-out models exceeds; the largest if they are few."""
-    values = values[np.isfinite(values)]
-    n = len(values)
-    if not n:
-        return np.finfo(np.float64).max
+def _range_limits(excess: Array, novelty: Array, within: NDArray[np.bool_]) -> tuple[float, float]:
+    """Margin of the range and limit of novelty that together flag FALSE_ALARM of the models.
+
+    A score predicted beyond the range speaks louder than novelty, so the margin is set first, at 0
+    if it can be, and novelty may flag what is left.
+    """
+    known = within & np.isfinite(excess) & np.isfinite(novelty)
+    excess, novelty = excess[known], novelty[known]
+    margin = max(_limit(excess), 0.0) if known.any() else 0.0
+    outside = excess > margin
+    return margin, _limit(novelty[~outside], int(outside.sum()))
+
+
+def _limit(values: Array, flagged: int = 0) -> float:
+    """Value that a share FALSE_ALARM of models exceeds; the largest if they are few.
+
+    Args:
+        values: of the models not flagged yet; those that are not finite do not count.
+        flagged: number of models that are flagged already.
+    """
+    values = np.sort(values[np.isfinite(values)])
+    n = len(values) + flagged
+    if not len(values):
+        return NO_LIMIT
     rank = int(np.ceil((n + 1) * (1 - FALSE_ALARM)))
-    return float(np.sort(values)[min(rank, n) - 1])
+    return float(values[min(rank, len(values)) - 1])

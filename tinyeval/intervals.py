@@ -3,8 +3,9 @@
     half-width = quantile of |error| / spread over held-out source models  x  spread
 
 (normalised conformal scores: Lei et al. 2018), separately inside the history's range and beyond it
-and by number of answered anchors; never below what the scatter of unasked items allows.  How the
-ratios come about is in :mod:`tinyeval.calibration`.
+and by number of answered anchors; never below what the scatter of unasked items allows.  The
+difference of two models has a calibration of its own, from pairs of held-out source models.  How
+the ratios come about is in :mod:`tinyeval.calibration`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
-from tinyeval.irt.model import Array
+from tinyeval.irt.model import Array, sigmoid
+
+NO_LIMIT = float(np.finfo(np.float64).max)
+"""A limit that nothing exceeds; infinity has no place in a bank."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,10 @@ class Calibration:
             (sizes, cases, targets).
         beyond: the same for models stronger or weaker than those learned from.
         score_range: lowest and highest target among source models, shape (2, targets).
+        range_margin: how far the overall score may be predicted beyond that range, shape (sizes,).
         novelty_limit: novelty above which a model counts as unlike the history, shape (sizes,).
-        misfit_limit: person fit (mean squared residual over expected) above which answers do not
-            fit, shape (sizes,).
+        surprise_limit: surprise (see :func:`tinyeval.learned.surprise`) above which answers do
+            not fit, shape (sizes,).
         expected_error: mean absolute error inside the range, shape (sizes, targets).
         noise: smallest standard deviation of each target: the scatter of unasked items' answers
             around their probabilities, which no method can know, shape (targets,).
@@ -42,44 +47,37 @@ class Calibration:
     inside: Array
     beyond: Array
     score_range: Array
+    range_margin: Array
     novelty_limit: Array
-    misfit_limit: Array
+    surprise_limit: Array
     expected_error: Array
     noise: Array
 
     def __post_init__(self) -> None:
-        sizes, targets = len(self.sizes), np.shape(self.noise)[-1:]
+        sizes, targets = len(self.sizes), len(self.noise)
+        by_size = ("range_margin", "novelty_limit", "surprise_limit")
         expected = {
-            "score_range": (2, *targets),
-            "novelty_limit": (sizes,),
-            "misfit_limit": (sizes,),
-            "expected_error": (sizes, *targets),
-            "noise": targets,
-            "inside": (sizes, max(np.shape(self.inside)[1:2], default=1) or 1, *targets),
-            "beyond": (sizes, max(np.shape(self.beyond)[1:2], default=1) or 1, *targets),
+            "score_range": (2, targets),
+            "expected_error": (sizes, targets),
+            **dict.fromkeys(by_size, (sizes,)),
+            **dict.fromkeys(("inside", "beyond"), (sizes, None, targets)),
         }
-        for name, shape in expected.items():
-            if np.shape(getattr(self, name)) != shape or sizes == 0:
-                found = np.shape(getattr(self, name))
-                raise DataError(f"calibration {name} has shape {found}, expected {shape}")
+        _check_shapes("calibration", self, expected)
 
-    def _at(self, n_answered: int) -> int:
-        """Position of the largest calibrated size that is not above ``n_answered``."""
-        return max(int(np.searchsorted(self.sizes, n_answered, side="right")) - 1, 0)
+    def in_range(self, score: float, novelty: float, n_answered: int) -> bool:
+        """Say whether a model looks like the source models; FALSE_ALARM of those do not."""
+        k = _at(self.sizes, n_answered)
+        low, high = self.score_range[:, 0]
+        beyond = max(low - score, score - high) > self.range_margin[k]
+        return bool(not beyond and novelty <= self.novelty_limit[k])
 
-    def is_novel(self, novelty: float, n_answered: int) -> bool:
-        """Say whether so much novelty is more than FALSE_ALARM of source models show."""
-        return bool(novelty > self.novelty_limit[self._at(n_answered)])
-
-    def is_misfit(self, fit: float, n_answered: int) -> bool:
-        """Say whether so bad a fit is worse than that of FALSE_ALARM of source models."""
-        return bool(fit > self.misfit_limit[self._at(n_answered)])
+    def is_misfit(self, surprise: float, n_answered: int) -> bool:
+        """Say whether answers surprise more than those of all but FALSE_ALARM source models."""
+        return bool(surprise > self.surprise_limit[_at(self.sizes, n_answered)])
 
     def factor(self, n_answered: int, level: float, beyond: bool) -> Array:
         """Half-width in units of the spread, shape (targets,)."""
-        k = self._at(n_answered)
-        inside = _quantile(self.inside[k], level)
-        return np.maximum(inside, _quantile(self.beyond[k], level)) if beyond else inside
+        return _factor(self.inside, self.beyond, _at(self.sizes, n_answered), level, beyond)
 
     def half_width(
         self, spread: NDArray, n_answered: int, n_anchors: int, level: float, beyond: bool
@@ -98,8 +96,91 @@ class Calibration:
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray]) -> Calibration:
+        """Rebuild a calibration from ``state()``.
+
+        A bank of an earlier format limits another measure of misfit; it flags none.
+        """
+        state = dict(state)
+        if state.pop("misfit_limit", None) is not None:
+            sizes = len(state["sizes"])
+            state |= {"range_margin": np.zeros(sizes), "surprise_limit": np.full(sizes, NO_LIMIT)}
+        return cls(**state)
+
+
+@dataclass(frozen=True)
+class PairCalibration:
+    """What pairs of held-out source models tell of the difference of two models' scores.
+
+    Attributes:
+        sizes: numbers of answered anchors, ascending, shape (sizes,).
+        inside: sorted ratios |error of the difference| / scale, shape (sizes, cases, targets).
+        beyond: the same for pairs of models stronger or weaker than those learned from.
+        slope_inside, slope_beyond: how the odds of being ahead grow with the predicted difference
+            in units of the scale, shape (sizes, targets).
+    """
+
+    sizes: NDArray[np.int64]
+    inside: Array
+    beyond: Array
+    slope_inside: Array
+    slope_beyond: Array
+
+    def __post_init__(self) -> None:
+        sizes, targets = len(self.sizes), np.shape(self.slope_inside)[-1]
+        expected = {
+            **dict.fromkeys(("slope_inside", "slope_beyond"), (sizes, targets)),
+            **dict.fromkeys(("inside", "beyond"), (sizes, None, targets)),
+        }
+        _check_shapes("comparison", self, expected)
+
+    def half_width(self, scale: NDArray, n_answered: int, level: float, beyond: bool) -> Array:
+        """Half-width of the intervals of one difference, shape (targets,)."""
+        k = _at(self.sizes, n_answered)
+        return np.asarray(_factor(self.inside, self.beyond, k, level, beyond) * scale)
+
+    def probability(
+        self, difference: NDArray, scale: NDArray, n_answered: int, beyond: bool
+    ) -> Array:
+        """Probability that the true difference is above 0, shape (targets,)."""
+        k = _at(self.sizes, n_answered)
+        slope = self.slope_inside[k]
+        if beyond:
+            slope = np.minimum(slope, self.slope_beyond[k])
+        return sigmoid(slope * difference / scale)
+
+    def state(self) -> dict[str, NDArray]:
+        """Return plain arrays from which ``from_state`` rebuilds this calibration."""
+        return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> PairCalibration:
         """Rebuild a calibration from ``state()``."""
         return cls(**state)
+
+
+def _check_shapes(
+    what: str, values: object, expected: Mapping[str, tuple[int | None, ...]]
+) -> None:
+    """Raise :class:`DataError` unless arrays have these shapes; None stands for 1 or more."""
+    for name, shape in expected.items():
+        found = np.shape(getattr(values, name))
+        fits = len(found) == len(shape) and all(
+            n == m if m is not None else n > 0 for n, m in zip(found, shape, strict=True)
+        )
+        if not fits or 0 in found:
+            wanted = ", ".join("any" if n is None else str(n) for n in shape)
+            raise DataError(f"{what} {name} has shape {found}, expected ({wanted})")
+
+
+def _at(sizes: NDArray[np.int64], n_answered: int) -> int:
+    """Position of the largest calibrated size that is not above ``n_answered``."""
+    return max(int(np.searchsorted(sizes, n_answered, side="right")) - 1, 0)
+
+
+def _factor(inside: Array, beyond: Array, k: int, level: float, is_beyond: bool) -> Array:
+    """Quantile of the ratios of the ``k``-th size; beyond the range no smaller than inside."""
+    factor = _quantile(inside[k], level)
+    return np.maximum(factor, _quantile(beyond[k], level)) if is_beyond else factor
 
 
 def _quantile(ratios: Array, level: float) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
-from tinyeval.irt.ability import estimate_ability
+from tinyeval.irt.ability import Ability, estimate_ability
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
@@ -76,26 +76,24 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
     return np.where(known >= MIN_KNOWN, values, np.nan)
 
 
-def person_fit(learned: Learned, answers: NDArray) -> Array:
-    """How badly answers on the anchors fit the IRT model: see :func:`residual_fit`."""
-    return residual_fit(learned.anchor_model(), answers)
+def surprise(answers: NDArray, ability: Ability) -> Array:
+    """How much worse the IRT model predicts some answers than a constant does, per answer.
 
+        (log p(y | mean of y) - log p(y | IRT model)) / answers
 
-def residual_fit(model: IRTModel, answers: NDArray, ability: NDArray | None = None) -> Array:
-    """Information-weighted mean-square residual of each model's answers (Wright's infit).
+    with the evidence of the IRT model, its prior over abilities included, on the right.  Answers
+    that fit are predicted better than by their mean, so it is below 0; where they belong to other
+    items, or are given at random, the items' parameters mislead and it rises.
 
     Args:
-        model: item parameters of the anchors.
-        answers: shape (models, anchors), NaN where unanswered.
-        ability: of the models, shape (models, dimensions), where it is estimated already.
+        answers: shape (models, anchors), NaN where unanswered, at least one answer per model.
+        ability: estimated from them.
 
     Returns:
-        shape (models,); about 1 where the answers fit, larger where they do not.
+        shape (models,), in nats.
     """
-    if ability is None:
-        ability = estimate_ability(model, answers).mean
-    p = model.probability(ability)
-    seen = ~np.isnan(answers)
-    residual = np.where(seen, np.nan_to_num(answers) - p, 0.0)
-    variance = np.where(seen, p * (1 - p), 0.0)
-    return np.asarray((residual**2).sum(1) / np.maximum(variance.sum(1), 1e-6))
+    n = (~np.isnan(answers)).sum(1)
+    mean = np.clip(np.nanmean(answers, axis=1), 0.5 / n, 1 - 0.5 / n)  # finite if all are alike
+    right = np.nansum(answers, axis=1)
+    constant = right * np.log(mean) + (n - right) * np.log1p(-mean)
+    return np.asarray((constant - ability.log_evidence) / n)

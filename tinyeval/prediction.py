@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.estimators.base import FittedEstimator
-from tinyeval.intervals import Calibration
-from tinyeval.irt.ability import estimate_ability
+from tinyeval.estimators.base import Estimate, FittedEstimator
+from tinyeval.intervals import Calibration, PairCalibration
+from tinyeval.irt.ability import Ability, estimate_ability
 from tinyeval.irt.model import IRTModel
-from tinyeval.learned import residual_fit
+from tinyeval.learned import surprise
 from tinyeval.selection.base import Anchors
 from tinyeval.targets import OVERALL
 
@@ -41,7 +41,7 @@ class Prediction:
         in_range: False where the model looks stronger, weaker or otherwise unlike every model
             that the bank was built from; its interval is then wider.
         misfit: True where the answers do not fit the item-response model (a broken prompt
-            format, a contaminated item set, mixed-up items ...).
+            format, a contaminated item set, mixed-up items ...); the interval is then wider too.
         warnings: what to know before using the number, and what to do about it.
     """
 
@@ -66,6 +66,20 @@ class Prediction:
         return values
 
 
+class Reading(NamedTuple):
+    """What the estimator and the IRT model make of some models' answers.
+
+    Attributes:
+        answers: on the estimator's anchors, shape (models, anchors), NaN where unanswered.
+        estimate: of the targets.
+        ability: of the models.
+    """
+
+    answers: NDArray[np.float64]
+    estimate: Estimate
+    ability: Ability
+
+
 @dataclass(frozen=True)
 class Predictor:
     """The parts of a bank that a prediction needs.
@@ -77,6 +91,7 @@ class Predictor:
         method: name of the estimator.
         estimator: the fitted estimator; its anchors may be more than ``anchors`` (a bank's head).
         calibration: of its spread.
+        pairs: calibration of differences; None in a bank of an earlier format.
     """
 
     anchors: Anchors
@@ -85,12 +100,16 @@ class Predictor:
     method: str
     estimator: FittedEstimator
     calibration: Calibration
+    pairs: PairCalibration | None = None
 
     def __post_init__(self) -> None:
         if self.anchors.items != self.irt.items[: len(self.anchors)]:
             raise DataError("the anchors must be the first of the estimator's items, in order")
         if self.targets[0] != OVERALL:
             raise DataError(f"the first target must be {OVERALL!r}, found {self.targets[0]!r}")
+        if self.pairs is not None and self.pairs.slope_inside.shape[1] != len(self.targets):
+            found = self.pairs.slope_inside.shape[1]
+            raise DataError(f"comparison is of {found} targets, expected {len(self.targets)}")
 
     def check(self, level: float) -> None:
         """Predict the mean answers once, so that parts which do not fit each other show now."""
@@ -113,49 +132,41 @@ class Predictor:
         """
         if not 0 < level < 1:
             raise ConfigError(f"level must lie between 0 and 1, found {level}")
+        reading = self.read(answers, models)
+        doubts = self.doubts(reading)
+        return [self._one(model, reading, k, *doubts[k], level) for k, model in enumerate(models)]
+
+    def read(self, answers: NDArray, models: tuple[str, ...]) -> Reading:
+        """Estimate targets and abilities; raise where a model answered none of the anchors."""
         padded = np.full((len(models), len(self.irt.items)), np.nan)
         padded[:, : len(self.anchors)] = answers
-        answered = (~np.isnan(padded)).sum(1)
-        if (answered == 0).any():
-            name = models[int(np.flatnonzero(answered == 0)[0])]
+        nothing = np.flatnonzero(np.isnan(padded).all(axis=1))
+        if nothing.size:
             raise DataError(
-                f"model {name!r} answered none of the bank's {len(self.anchors)} anchors; "
-                "`tinyeval export` writes the list of items to run"
+                f"model {models[nothing[0]]!r} answered none of the bank's {len(self.anchors)} "
+                "anchors; `tinyeval export` writes the list of items to run"
             )
-        estimate = self.estimator.predict(padded)
-        ability = estimate_ability(self.irt, padded)
-        fit = residual_fit(self.irt, padded, ability.mean)
+        return Reading(padded, self.estimator.predict(padded), estimate_ability(self.irt, padded))
+
+    def doubts(self, reading: Reading) -> list[tuple[bool, bool]]:
+        """Return (in_range, misfit) of every model."""
+        answered = (~np.isnan(reading.answers)).sum(1)
+        estimate, calibration = reading.estimate, self.calibration
+        found = surprise(reading.answers, reading.ability)
         return [
-            self._one(
-                models[k],
-                estimate.mean[k],
-                estimate.spread[k],
-                float(estimate.novelty[k]),
-                float(fit[k]),
-                ability.mean[k],
-                int(answered[k]),
-                level,
+            (
+                calibration.in_range(estimate.mean[k, 0], estimate.novelty[k], n),
+                calibration.is_misfit(found[k], n),
             )
-            for k in range(len(models))
+            for k, n in enumerate(answered.tolist())
         ]
 
     def _one(
-        self,
-        model: str,
-        mean: NDArray,
-        spread: NDArray,
-        novelty: float,
-        fit: float,
-        ability: NDArray,
-        n_answered: int,
-        level: float,
+        self, model: str, reading: Reading, k: int, in_range: bool, misfit: bool, level: float
     ) -> Prediction:
-        calibration = self.calibration
-        low, high = calibration.score_range[:, 0]
-        novel = calibration.is_novel(novelty, n_answered)
-        in_range = bool(not novel and low <= mean[0] <= high)
-        misfit = calibration.is_misfit(fit, n_answered)
-        half = calibration.half_width(
+        mean, spread = reading.estimate.mean[k], reading.estimate.spread[k]
+        n_answered = int((~np.isnan(reading.answers[k])).sum())
+        half = self.calibration.half_width(
             spread, n_answered, len(self.irt.items), level, not in_range or misfit
         )
         intervals = {
@@ -168,7 +179,7 @@ class Predictor:
             *overall,
             level,
             intervals,
-            tuple(float(one) for one in ability),
+            tuple(float(one) for one in reading.ability.mean[k]),
             n_answered,
             in_range,
             misfit,
@@ -192,7 +203,8 @@ class Predictor:
             )
         if misfit:
             warnings.append(
-                "the answers do not fit the item-response model; check the prompt format, the "
-                "metric, and that each answer belongs to its item"
+                "the answers do not fit the item-response model; the interval is widened: check "
+                "the prompt format, the metric, and that each answer belongs to its item"
+                + ("" if in_range else "; if all is right, the model is of a new kind")
             )
         return warnings

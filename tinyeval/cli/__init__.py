@@ -12,6 +12,7 @@ import click
 from tinyeval import __version__
 from tinyeval.cli.backtest import backtest_command
 from tinyeval.cli.build import build_command
+from tinyeval.cli.compare import compare_command
 from tinyeval.cli.demo import demo_command
 from tinyeval.cli.export import export_command
 from tinyeval.cli.group import Group
@@ -22,6 +23,7 @@ from tinyeval.cli.show import show_command
 COMMANDS: tuple[click.Command, ...] = (
     build_command,
     predict_command,
+    compare_command,
     show_command,
     import_command,
     export_command,

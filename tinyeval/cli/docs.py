@@ -48,7 +48,25 @@ With `--json`:
 `benchmarks` holds `score`, `lower` and `upper` by name where the bank covers several. `in_range` is
 false for a model stronger, weaker or otherwise unlike those the bank was built from; `misfit` is
 true where answers contradict each other, as when they belong to other items. Either way the
-interval is widened, and `warnings` says what to do.
+interval is widened, and `warnings` says what to do. Of models like those of the bank at most about
+5 in 100 get each of the flags.
+""",
+    "compare": """\
+Two models are printed as a difference, more than two as a ranking; `may be` are the ranks that a
+model may truly have, counting it behind another only where the other is ahead with a probability of
+95 % (at level 0.9). With `--json`:
+
+```json
+{"bank": "mmlu", "level": 0.9,
+ "models": [{"model": "new", "score": 0.71, "ranks": [1, 2]},
+            {"model": "old", "score": 0.7, "ranks": [1, 2]}],
+ "comparisons": [
+  {"a": "new", "b": "old", "difference": 0.01, "lower": -0.02, "upper": 0.04, "probability": 0.74,
+   "benchmarks": {}, "n_shared": 100, "n_different": 12, "warnings": []}]}
+```
+
+`comparisons` holds every pair once: `difference` is the score of `a` less that of `b`, and
+`probability` that of `a` being ahead.
 """,
     "show": """\
 With `--json`, `anchors` holds the ids of the items to run, in order; beside it are `name`,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ def predict_command(
         )
         return
     click.echo(prediction_table(predictions))
-    for line in warning_lines(predictions):
+    for line in warning_lines((one.model, one.warnings) for one in predictions):
         click.echo(f"warning: {line}", err=True)
 
 
@@ -101,18 +101,21 @@ def flags(prediction: Prediction) -> str:
     return ", ".join(beyond + ["misfit"] * prediction.misfit)
 
 
-def warning_lines(predictions: Sequence[Prediction]) -> list[str]:
+def warning_lines(warned: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     """Return every kind of warning once, with the models it concerns.
 
     Warnings that differ in their numbers alone are of one kind; the first one's text stands.
+
+    Args:
+        warned: names of models, and the warnings of each.
     """
     kinds: dict[str, list[tuple[str, str]]] = {}
-    for one in predictions:
-        for text in one.warnings:
-            kinds.setdefault(re.sub(r"\d+", "0", text), []).append((printable(one.model), text))
+    for name, texts in warned:
+        for text in texts:
+            kinds.setdefault(re.sub(r"\d+", "0", text), []).append((printable(name), text))
     lines = []
     for found in kinds.values():
-        model, text = found[0]
+        name, text = found[0]
         many = f"{len(found)} models, such as " if len(found) > 1 else ""
-        lines.append(f"{many}{model}: {text}")
+        lines.append(f"{many}{name}: {text}")
     return lines

@@ -1,0 +1,57 @@
+"""Answers as programs hold them, ``{item: score}`` of one model or of several, as a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyeval.errors import DataError, examples
+from tinyeval.responses import ResponseMatrix
+
+Answers = Mapping[str, float]
+
+
+def read_answers(
+    answers: Answers | ResponseMatrix | Mapping[str, Answers],
+) -> tuple[ResponseMatrix, bool]:
+    """Return answers as a matrix, and whether they are one model's, without its name.
+
+    Raises:
+        DataError: answers of another form, none at all, or a score that is no number.
+    """
+    if isinstance(answers, ResponseMatrix):
+        return answers, False
+    if not isinstance(answers, Mapping):
+        raise DataError(
+            "expected answers as {item: score}, {model: {item: score}} or a ResponseMatrix, "
+            f"found {type(answers).__name__}"
+        )
+    named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
+    single = {item: score for item, score in answers.items() if not isinstance(score, Mapping)}
+    if named and single:
+        raise DataError(
+            f"answers mix models ({examples(named)}) and items ({examples(single)}); give "
+            "{item: score} of one model, or {model: {item: score}}"
+        )
+    if named:
+        return _as_matrix(named), False
+    return _as_matrix({"model": single}), True
+
+
+def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
+    """Put ``{model: {item: score}}`` into a matrix, NaN where a model lacks an item."""
+    items = tuple(dict.fromkeys(item for one in answers.values() for item in one))
+    if not items:
+        raise DataError("no answers were given; expected {item: score}")
+    scores = np.full((len(answers), len(items)), np.nan)
+    position = {item: k for k, item in enumerate(items)}
+    for row, (model, one) in enumerate(answers.items()):
+        for item, score in one.items():
+            if not isinstance(score, (bool, int, float, np.number, np.bool_)):
+                raise DataError(
+                    f"the score of model {model!r} on item {item!r} must be a number from 0 to 1, "
+                    f"found {score!r}"
+                )
+            scores[row, position[item]] = float(score)
+    return ResponseMatrix.from_arrays(scores, answers, items)

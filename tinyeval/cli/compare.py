@@ -1,0 +1,129 @@
+"""``tinyeval compare``: who is ahead, by how much, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
+from tinyeval.cli.output import Progress, print_json, table
+from tinyeval.cli.predict import interval, warning_lines
+
+if TYPE_CHECKING:
+    from tinyeval.comparison import Comparison
+    from tinyeval.prediction import Prediction
+
+
+@click.command("compare", short_help="Who is ahead, by how much, and how surely.")
+@click.argument("bank", type=PATH)
+@click.argument("answers", nargs=-1, required=True, type=PATH)
+@click.option("--models", metavar="A,B,...", help="Models to compare. [default: all in ANSWERS]")
+@reading_options(tables=False)
+@level_option("the bank's")
+@json_option
+def compare_command(
+    bank: Path,
+    answers: Sequence[Path],
+    models: str | None,
+    reading: Reading,
+    level: float | None,
+    as_json: bool,
+) -> None:
+    """Compare the models in ANSWERS on the BANK's anchors.
+
+    Two models: the difference of their full scores, A less B, its interval, and the probability
+    that A is ahead. More than two: a ranking, with the ranks that each model may truly have and the
+    probability that it is ahead of the next. A difference is known better than the two scores,
+    because what both models share cancels; only anchors that both answered count.
+
+    \b
+    Example:
+      tinyeval compare bank answers.csv --models new,old
+      tinyeval compare bank answers.csv
+      tinyeval compare bank new.csv old.csv --json
+    """
+    from tinyeval.bank import ItemBank
+    from tinyeval.comparison import rank_ranges
+
+    loaded = ItemBank.load(bank)
+    with Progress() as progress:
+        responses = reading.read(answers, progress, loaded.item_key)
+    chosen = responses.models.ids if models is None else tuple(models.split(","))
+    found = loaded.compare(responses, chosen, level=level)
+    predictions = loaded.predict(responses.select(chosen), level=level)
+    ranges = rank_ranges(chosen, found)
+    if as_json:
+        print_json(
+            {
+                "bank": loaded.name,
+                "level": found[0].level,
+                "models": [
+                    {"model": one.model, "score": one.score, "ranks": list(ranges[one.model])}
+                    for one in predictions
+                ],
+                "comparisons": [_record(one) for one in found],
+            }
+        )
+        return
+    if len(chosen) == 2:
+        click.echo(pair_table(found[0]))
+        warned = [(f"{one.a} and {one.b}", one.warnings) for one in found]
+    else:
+        click.echo(ranking(predictions, found, ranges))
+        warned = [(one.model, one.warnings) for one in predictions]
+    for line in warning_lines(warned):
+        click.echo(f"warning: {line}", err=True)
+
+
+def _record(comparison: Comparison) -> dict[str, Any]:
+    values = comparison.to_dict()
+    del values["level"]  # the same for all, and said once
+    return values
+
+
+def pair_table(one: Comparison) -> str:
+    """Return the differences of two models, overall and per benchmark."""
+    header = ["score", "A - B", f"{100 * one.level:g} % interval", "A is ahead"]
+    whole = (one.difference, one.lower, one.upper, one.probability)
+    rows = [
+        [name, f"{gap:+.3f}", f"{low:+.3f} to {high:+.3f}", percent(probability)]
+        for name, (gap, low, high, probability) in {"overall": whole, **one.benchmarks}.items()
+    ]
+    facts = f"{one.n_shared} anchors, {one.n_different} of them answered differently"
+    return f"{table(['A', one.a], [['B', one.b]])}\n\n{table(header, rows)}\n\n{facts}"
+
+
+def ranking(
+    predictions: Sequence[Prediction],
+    comparisons: Sequence[Comparison],
+    ranges: dict[str, tuple[int, int]],
+) -> str:
+    """Return the models, best first, each against the next."""
+    ahead = {(one.a, one.b): one.probability for one in comparisons}
+    ahead |= {(b, a): 1 - probability for (a, b), probability in ahead.items()}
+    order = sorted(predictions, key=lambda one: (-one.score, one.model))
+    following = [one.model for one in order[1:]]
+    chances = [
+        percent(ahead[one.model, other]) for one, other in zip(order, following, strict=False)
+    ]
+    level = f"{100 * order[0].level:g} % interval"
+    rows = [
+        [
+            str(k),
+            "{} to {}".format(*ranges[one.model]),
+            one.model,
+            f"{one.score:.3f}",
+            interval(one.lower, one.upper),
+            chance,
+        ]
+        for k, (one, chance) in enumerate(zip(order, [*chances, ""], strict=True), 1)
+    ]
+    return table(["rank", "may be", "model", "score", level, "ahead of the next"], rows)
+
+
+def percent(probability: float) -> str:
+    """Return a probability in per cent; none is quite 0 or 100."""
+    return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"

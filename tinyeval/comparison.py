@@ -1,0 +1,278 @@
+"""Two models on the same anchors: by how much, and how surely, one is ahead of the other.
+
+    difference = score_a - score_b,        P(a ahead) = sigmoid(slope * difference / scale)
+
+    scale^2 = (s_a^2 + s_b^2) (1 + r) / 2,    r = (1 + sum_i (y_ai - y_bi)^2) / (1 + e)
+
+with s the estimator's spreads, y the answers on the anchors that both answered and e the sum that
+two models of these abilities would have if their answers were otherwise unrelated,
+e = sum_i P_ai (1 - P_bi) + P_bi (1 - P_ai).  What the two share cancels, so the error of the
+difference of near copies, r well below 1, is smaller than that of unrelated models.  It cancels on
+the unasked items in part only: of full cancellation (scale^2 proportional to r) and none, half of
+each covers like and unlike pairs equally well (docs/methods.md).
+
+The interval is a quantile of |error| / scale over pairs of held-out source models, and the slope is
+fitted to which of the two was truly ahead: :mod:`tinyeval.calibration`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import BankError, ConfigError, DataError
+from tinyeval.intervals import PairCalibration
+from tinyeval.irt.model import Array
+from tinyeval.prediction import Predictor, Reading
+from tinyeval.targets import OVERALL
+
+PAIRS_AT_ONCE = 10_000
+"""Pairs whose answers are held side by side at a time, so that memory stays bounded."""
+
+Index = NDArray[np.intp]
+
+
+class Difference(NamedTuple):
+    """A predicted difference of two scores, its interval, and how probably it is above 0."""
+
+    difference: float
+    lower: float
+    upper: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the answers on shared anchors say of two models' full-benchmark scores.
+
+    Attributes:
+        a, b: ids of the models.
+        difference, lower, upper: overall score of ``a`` less that of ``b``, and its interval, in
+            [-1, 1].
+        probability: that ``a`` has the higher overall score.
+        level: probability with which the interval should hold the true difference.
+        benchmarks: the same per benchmark, where the bank covers several.
+        n_shared: anchors that both answered; the comparison rests on these alone.
+        n_different: those of them on which the two answers differ.
+        warnings: what to know before using the numbers, and what to do about it.
+    """
+
+    a: str
+    b: str
+    difference: float
+    lower: float
+    upper: float
+    probability: float
+    level: float
+    benchmarks: Mapping[str, Difference]
+    n_shared: int
+    n_different: int
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, strings and lists, as ``--json`` prints them."""
+        values = asdict(self)
+        values["benchmarks"] = {name: one._asdict() for name, one in self.benchmarks.items()}
+        values["warnings"] = list(self.warnings)
+        return values
+
+
+class _Shared(NamedTuple):
+    """Answers on shared anchors: a row for each model and set of anchors, and pairs of rows."""
+
+    answers: Array  # (rows, anchors)
+    models: tuple[str, ...]  # of the rows
+    pairs: Index  # (pairs, 2)
+
+
+def pair_scale(
+    spread: NDArray, answers: NDArray, p: NDArray, one: Index, two: Index
+) -> NDArray[np.float64]:
+    """Return the scale of the errors of differences, shape (pairs, targets).
+
+    Args:
+        spread: of the estimates, shape (models, targets).
+        answers: shape (models, anchors), NaN where unanswered.
+        p: probabilities of these answers under the IRT model, shape (models, anchors).
+        one, two: positions of each pair's models, shape (pairs,).
+    """
+    squares = (answers[one] - answers[two]) ** 2
+    alone = p[one] * (1 - p[two]) + p[two] * (1 - p[one])
+    expected = np.where(np.isnan(squares), 0.0, alone).sum(1)
+    ratio = (1.0 + np.nansum(squares, axis=1)) / (1.0 + expected)
+    variance = spread[one] ** 2 + spread[two] ** 2
+    return np.asarray(np.sqrt(variance * (1.0 + ratio[:, None]) / 2.0))
+
+
+def compare(
+    predictor: Predictor, answers: NDArray, models: tuple[str, ...], level: float
+) -> list[Comparison]:
+    """Compare every pair of some models, on the anchors that both answered.
+
+    Args:
+        predictor: of a bank.
+        answers: shape (models, anchors), in [0, 1], NaN where unanswered.
+        models: their ids, two or more.
+        level: of the intervals, in (0, 1).
+
+    Returns:
+        (first, second), (first, third) ... in the order of ``models``.
+
+    Raises:
+        DataError: fewer than two models, or two that share no answered anchor.
+        BankError: a bank that was built before differences were calibrated.
+        ConfigError: a level outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ConfigError(f"level must lie between 0 and 1, found {level}")
+    if len(models) < 2:
+        raise DataError(
+            f"a comparison needs the answers of two models or more, found {len(models)}"
+        )
+    if predictor.pairs is None:
+        raise BankError("this bank was built before comparisons were calibrated; build it again")
+    shared = _on_shared_anchors(np.asarray(answers, dtype=np.float64), models)
+    reading = predictor.read(shared.answers, shared.models)
+    found: list[Comparison] = []
+    for k in range(0, len(shared.pairs), PAIRS_AT_ONCE):
+        found += _block(
+            predictor, reading, shared.models, shared.pairs[k : k + PAIRS_AT_ONCE], level
+        )
+    return found
+
+
+def _block(
+    predictor: Predictor, reading: Reading, names: tuple[str, ...], rows: Index, level: float
+) -> list[Comparison]:
+    """Compare some pairs of rows of a reading; ``names`` are those of its rows."""
+    assert predictor.pairs is not None
+    one, two = rows.T
+    estimate = reading.estimate
+    p = predictor.irt.probability(reading.ability.mean)
+    scale = pair_scale(estimate.spread, reading.answers, p, one, two)
+    difference = estimate.mean[one] - estimate.mean[two]
+    gap = reading.answers[one] - reading.answers[two]
+    n_shared, n_different = (~np.isnan(gap)).sum(1), (np.abs(gap) > 0).sum(1)
+    beyond = np.array([not in_range or misfit for in_range, misfit in predictor.doubts(reading)])
+    doubtful = np.column_stack([beyond[one], beyond[two]])
+    bounds = _bounds(predictor.pairs, difference, scale, n_shared, beyond[one] | beyond[two], level)
+    return [
+        _one(
+            predictor,
+            (names[one[k]], names[two[k]]),
+            bounds[k],
+            level,
+            int(n_shared[k]),
+            int(n_different[k]),
+            doubtful[k],
+        )
+        for k in range(len(rows))
+    ]
+
+
+def _on_shared_anchors(answers: Array, models: tuple[str, ...]) -> _Shared:
+    """Leave each model of a pair the anchors that both answered; equal rows are kept once."""
+    seen = ~np.isnan(answers)
+    position: dict[tuple[int, bytes], int] = {}
+    kept: list[Array] = []
+    pairs = []
+    for pair in combinations(range(len(models)), 2):
+        both = seen[pair[0]] & seen[pair[1]]
+        if not both.any():
+            raise DataError(
+                f"models {models[pair[0]]!r} and {models[pair[1]]!r} answered no anchor in common; "
+                "run both on the same anchors (`tinyeval export` lists them)"
+            )
+        keys = [(model, both.tobytes()) for model in pair]
+        for key in keys:
+            if key not in position:
+                position[key] = len(kept)
+                kept.append(np.where(both, answers[key[0]], np.nan))
+        pairs.append([position[key] for key in keys])
+    names = tuple(models[model] for model, _ in position)
+    return _Shared(np.array(kept), names, np.array(pairs))
+
+
+def _bounds(
+    pairs: PairCalibration,
+    difference: Array,
+    scale: Array,
+    n_shared: NDArray[np.int64],
+    beyond: NDArray[np.bool_],
+    level: float,
+) -> Array:
+    """Difference, lower, upper and probability of every pair, shape (pairs, targets, 4)."""
+    found = np.empty((*difference.shape, 4))
+    kinds, which = np.unique(np.column_stack([n_shared, beyond]), axis=0, return_inverse=True)
+    for k, (n, doubtful) in enumerate(kinds.tolist()):
+        rows = which.ravel() == k
+        centre = difference[rows]
+        half = pairs.half_width(scale[rows], n, level, bool(doubtful))
+        found[rows] = np.stack(
+            [
+                centre,
+                np.maximum(centre - half, -1.0),
+                np.minimum(centre + half, 1.0),
+                pairs.probability(centre, scale[rows], n, bool(doubtful)),
+            ],
+            axis=-1,
+        )
+    return found
+
+
+def _one(
+    predictor: Predictor,
+    names: tuple[str, str],
+    bounds: Array,
+    level: float,
+    n_shared: int,
+    n_different: int,
+    beyond: NDArray[np.bool_],
+) -> Comparison:
+    differences = {
+        name: Difference(*row) for name, row in zip(predictor.targets, bounds.tolist(), strict=True)
+    }
+    overall = differences.pop(OVERALL)
+    warnings = []
+    if n_shared < len(predictor.anchors):
+        warnings.append(
+            f"{n_shared} of {len(predictor.anchors)} anchors were answered by both models, and "
+            "these alone are compared: run the others too"
+        )
+    if beyond.any():
+        who = "both are" if beyond.all() else f"the {'second' if beyond[1] else 'first'} is"
+        warnings.append(
+            f"{who} unlike the models the bank was built from, or answered in a way that does not "
+            "fit; the interval is wider and the probability nearer to 0.5: see the warnings of "
+            "`tinyeval predict`"
+        )
+    return Comparison(*names, *overall, level, differences, n_shared, n_different, tuple(warnings))
+
+
+def rank_ranges(
+    models: Sequence[str], comparisons: Iterable[Comparison]
+) -> dict[str, tuple[int, int]]:
+    """Return the best and the worst rank that each model may truly have.
+
+    A model is counted behind another where the other is ahead with probability
+    (1 + level) / 2, 95 % at the usual level.
+
+    Args:
+        models: ids.
+        comparisons: of every pair of them.
+    """
+    ahead, behind = dict.fromkeys(models, 0), dict.fromkeys(models, 0)
+    for one in comparisons:
+        sure = (1 + one.level) / 2
+        if one.probability >= sure:
+            ahead[one.a] += 1
+            behind[one.b] += 1
+        elif one.probability <= 1 - sure:
+            ahead[one.b] += 1
+            behind[one.a] += 1
+    return {model: (1 + behind[model], len(models) - ahead[model]) for model in models}
