@@ -5,7 +5,7 @@ import numpy as np
 from tinyeval.history import History
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix, Table
-from tinyeval.targets import make_targets
+from tinyeval.targets import OVERALL, make_targets
 
 
 def simulate(
@@ -74,14 +74,18 @@ def take_models(history: History, index: np.ndarray) -> History:
     """The history of some of the models, by position, under the same item parameters."""
     fit = history.fit
     part = IRTFit(fit.model, fit.ability[index], fit.log_likelihood, fit.held_out)
-    return history_of(history.responses.take(models=index), part, history.targets.column)
+    return history_of(
+        history.responses.take(models=index), part, history.targets.columns.get(OVERALL)
+    )
 
 
 def take_items(history: History, index: np.ndarray) -> History:
     """The history on some of the items, or on all in another order, by position."""
     fit = history.fit
     part = IRTFit(fit.model.take(index), fit.ability, fit.log_likelihood, fit.held_out)
-    return history_of(history.responses.take(items=index), part, history.targets.column)
+    return history_of(
+        history.responses.take(items=index), part, history.targets.columns.get(OVERALL)
+    )
 
 
 def split_models(history: History, n_source: int) -> tuple[History, History]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from tinyeval.bank import ItemBank
+from tinyeval.bank_card import card
 from tinyeval.bank_files import BankFiles
 from tinyeval.bank_format import bank_digest, write_bank
 from tinyeval.building import build
@@ -109,6 +110,13 @@ def test_the_card_says_what_the_bank_is(bank, bank_folder):
     assert "Source: tests/helpers.py." in text
     for n, error in bank.expected_error.items():
         assert f"| {n} | {100 * error:.2f} |" in text
+
+
+def test_the_card_lists_benchmarks_where_there_are_several(bank):
+    benchmark = bank.items.column("benchmark")[bank.items.index(bank.anchors.items)]
+    for name, errors in bank.benchmark_errors.items():
+        count = (benchmark == name).sum()
+        assert f"| {name} | {count} | {100 * errors[15]:.2f} |" in card(bank)
 
 
 def test_a_folder_that_is_no_bank_is_refused(tmp_path):
@@ -467,3 +475,32 @@ def test_the_source_is_numbers_and_no_answers(fast):
         (score.min(), score.max()), abs=1e-6
     )
     assert len(json.dumps(said)) < 300
+
+
+# --- costs and benchmarks -----------------------------------------------------------------------
+
+
+def test_the_cost_is_that_of_the_anchors_there_are(bank):
+    assert bank.cost is None
+    cost = np.arange(1.0, len(bank.items) + 1)
+    priced = replace(bank, items=bank.items.with_columns(cost=cost))
+    index = bank.items.index(bank.anchors.items)
+    assert priced.cost == cost[index].sum()
+    assert priced.head(4).cost == cost[index[:4]].sum()
+    words = replace(bank, items=bank.items.with_columns(words=cost))
+    assert words.cost is None
+    assert replace(words, settings={**bank.settings, "cost": "words"}).cost == priced.cost
+    unknown = np.where(np.arange(len(cost)) == index[0], np.nan, cost)
+    assert replace(bank, items=bank.items.with_columns(cost=unknown)).cost is None
+
+
+def test_a_bank_of_before_there_were_costs_has_none(bank):
+    settings = {key: value for key, value in bank.settings.items() if key != "cost"}
+    assert replace(bank, settings=settings).cost is None
+
+
+def test_errors_of_benchmarks_are_by_number_of_anchors_too(bank):
+    errors = bank.benchmark_errors
+    assert list(errors) == ["bench0", "bench1"]
+    assert all(list(one) == [5, 10, 15] for one in errors.values())
+    assert errors["bench0"][15] == bank.predictor.calibration.expected_error[2, 1]

@@ -347,3 +347,119 @@ def test_drift_costs_little_for_a_score_on_another_scale(fast):
     truth = new.models.column("full")
     error = [mean_error(build(source, settings=one), new, truth) for one in (settings, still)]
     assert error[0] < 1.2 * error[1]
+
+
+# --- several benchmarks, budgets and quotas -----------------------------------------------------
+
+
+def priced(responses, seed=0):
+    """The same responses with lognormal costs."""
+    cost = np.random.default_rng(seed).lognormal(0, 1, responses.n_items)
+    return replace(responses, items=responses.items.with_columns(cost=cost))
+
+
+def test_a_budget_bounds_the_cost_of_the_anchors(source, fast):
+    settings = Settings().replace(device="cpu", irt={"dimensions": [1]}, interval={"folds": 2})
+    bank = build(priced(source), budget=12.0, settings=settings)
+    assert 0.8 * 12 < bank.cost <= 12
+    assert bank.settings["budget"] == 12
+    assert bank.settings["items"] is None
+    both = build(priced(source), budget=12.0, items=4, settings=settings)
+    assert len(both.anchors) == 4
+    assert both.cost <= 12
+
+
+def test_a_budget_needs_costs(source, fast):
+    with pytest.raises(DataError, match="the items table has no column 'cost'"):
+        build(source, budget=12.0, settings=fast)
+
+
+def test_quotas_divide_the_anchors(source, fast):
+    settings = fast.replace(items=9, quotas={"anchors": {"bench0": "2+", "bench1": 6}})
+    bank = build(source, settings=settings)
+    benchmark = bank.items.column("benchmark")[bank.items.index(bank.anchors.items)]
+    assert len(bank.anchors) == 9
+    assert (benchmark == "bench1").sum() == 6
+    assert set(bank.benchmark_errors) == {"bench0", "bench1"}
+    assert list(bank.benchmark_errors["bench0"]) == list(bank.expected_error)
+
+
+def test_impossible_quotas_are_refused_before_any_work(source, fast):
+    settings = fast.replace(items=9, quotas={"anchors": 5})
+    with pytest.raises(ConfigError, match="the quotas ask for 10 anchors at least"):
+        build(source, settings=settings, history_of=lambda *_: pytest.fail("work was done"))
+
+
+def with_full_scores(responses, seed=0):
+    """A column for each benchmark: its mean, stretched, with a little noise."""
+    rng = np.random.default_rng(seed)
+    benchmark = responses.items.column("benchmark")
+    columns = {
+        f"full_{name}": np.clip(
+            0.1
+            + 0.7 * responses.scores[:, benchmark == name].mean(1)
+            + rng.normal(0, 0.01, len(responses.models)),
+            0,
+            1,
+        )
+        for name in responses.benchmarks
+    }
+    return replace(responses, models=responses.models.with_columns(**columns))
+
+
+@pytest.mark.parametrize("estimator", ["kriging", "p_irt", "aipw", "ridge"])
+def test_full_scores_of_benchmarks_are_predicted(fast, estimator):
+    responses, _ = simulate(200, 80, dimensions=2, seed=5, benchmarks=2)
+    responses = with_full_scores(responses)
+    source, new = responses.take(np.arange(100)), responses.take(np.arange(100, 200))
+    settings = fast.replace(
+        items=30,
+        target={"columns": {"bench0": "full_bench0"}, "benchmark_weights": "equal"},
+        estimator={"method": estimator},
+    )
+    bank = build(source, settings=settings)
+    first = new.models.column("full_bench0")
+    second = new.scores[:, new.items.column("benchmark") == "bench1"].mean(1)
+    errors = {
+        "bench0": mean_error(bank, new, first, "bench0"),
+        "bench1": mean_error(bank, new, second, "bench1"),
+        "overall": mean_error(bank, new, (first + second) / 2),
+    }
+    spread = {
+        "bench0": first.std(),
+        "bench1": second.std(),
+        "overall": ((first + second) / 2).std(),
+    }
+    for name, error in errors.items():
+        assert error < 0.6 * spread[name], name
+    covered = np.mean(
+        [
+            one.benchmarks["bench0"].lower <= truth <= one.benchmarks["bench0"].upper
+            for one, truth in zip(bank.predict(answers_to(bank, new)), first, strict=True)
+        ]
+    )
+    assert covered > 0.8
+
+
+def test_a_fold_may_lack_a_benchmark_that_has_a_quota_and_a_column(fast):
+    responses, _ = simulate(24, 40, seed=5, benchmarks=2)
+    scores = responses.scores.copy()
+    scores[3:, responses.items.column("benchmark") == "bench1"] = np.nan
+    models = responses.models.with_columns(full=np.linspace(0.2, 0.8, 24))
+    responses = replace(responses, scores=scores, models=models)
+    settings = fast.replace(
+        items=10, quotas={"anchors": "3+"}, target={"columns": {"bench1": "full"}}
+    )
+    bank = build(responses, settings=settings)
+    assert len(bank.anchors) == 10
+    assert np.isfinite(bank.predict(answers_to(bank, responses))[0].score)
+
+
+def test_subjects_can_count_the_same(fast):
+    responses, _ = simulate(60, 60, seed=5)
+    subject = np.where(np.arange(60) < 50, "large", "small")
+    responses = replace(responses, items=responses.items.with_columns(subject=subject))
+    settings = fast.replace(items=60, target={"average": "subjects"})
+    found = build(responses, settings=settings).predict(responses)
+    truth = (responses.scores[:, :50].mean(1) + responses.scores[:, 50:].mean(1)) / 2
+    assert_allclose([one.score for one in found], truth, atol=1e-4)

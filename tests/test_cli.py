@@ -221,7 +221,7 @@ def test_build_options_override_the_recipe(work, quick, tmp_path):
     assert (facts["items"], facts["models"], facts["level"]) == (40, 30, 0.8)
     assert facts["expected_error"]["9"] == pytest.approx(bank.expected_error[9])
     assert bank.settings["seed"] == 7
-    assert bank.settings["target"] == {"column": "full", "benchmark_weights": "items"}
+    assert bank.settings["target"]["column"] == "full"
     assert bank.settings["interval"] == {"level": 0.8, "folds": 2}
     assert bank.settings["device"] == "cpu"
     assert bank.source["origin"] == "somewhere"
@@ -501,9 +501,21 @@ def test_models_that_are_unlike_the_history_are_flagged(bank, tmp_path):
 def test_many_benchmarks_leave_no_room_for_their_intervals():
     benchmarks = {f"bench{k}": Interval(0.1 * k, 0.0, 0.2 * k) for k in range(4)}
     one = Prediction("m", 0.5, 0.4, 0.6, 0.9, benchmarks, (0.0,), 7, True, True)
-    header, row = prediction_table([one]).splitlines()
+    header, row, other = prediction_table([one, one]).splitlines()
     assert header.split()[-5:] == [*benchmarks, "flags"]
     assert row.split()[-6:] == ["7", "0.000", "0.100", "0.200", "0.300", "misfit"]
+    assert other == row
+
+
+def test_many_benchmarks_of_one_model_are_a_table_of_their_own():
+    benchmarks = {f"bench{k}": Interval(0.1 * k, 0.0, 0.2 * k) for k in range(4)}
+    one = Prediction("m", 0.5, 0.4, 0.6, 0.9, benchmarks, (0.0,), 7, True, True)
+    header, row, blank, second, *rows = prediction_table([one]).splitlines()
+    assert "bench0" not in header + row + blank
+    assert row.split()[-2:] == ["7", "misfit"]
+    assert second.split() == ["benchmark", "score", "90", "%", "interval"]
+    assert rows[3].split() == ["bench3", "0.300", "0.000", "to", "0.600"]
+    assert len(rows) == 4
 
 
 def test_answers_that_share_no_anchor_are_an_error(bank, tmp_path):
@@ -598,6 +610,55 @@ def test_compare_needs_two_models(bank, results, tmp_path):
 # show
 
 
+def test_budgets_quotas_and_targets_are_told_on_the_command_line(work, quick, tmp_path):
+    items = tmp_path / "items.csv"
+    ids = read_results(work / "results.csv").items.ids
+    items.write_text("item,words\n" + "".join(f"{one},{k + 1}\n" for k, one in enumerate(ids)))
+    out = tmp_path / "bank"
+    shown = succeed(
+        "build", work / "results.csv", "--out", out, *quick, "--items-table", items,
+        "--budget", 90, "--cost", "words", "--quotas", "bench0=2+,bench1=4",
+        "--target", "bench0=full", "--json",
+    )  # fmt: skip
+    facts = json.loads(shown.stdout)
+    settings = ItemBank.load(out).settings
+    assert facts["cost"] <= 90
+    assert (settings["budget"], settings["cost"], settings["items"]) == (90, "words", None)
+    assert settings["quotas"]["anchors"] == {"bench0": "2+", "bench1": 4}
+    assert settings["target"]["columns"] == {"bench0": "full"}
+    told = json.loads(succeed("show", out, "--json").stdout)
+    assert told["cost"] == facts["cost"]
+    assert told["benchmarks"]["bench1"]["anchors"] == 4
+    text = succeed("show", out).stdout
+    assert f"at a cost of {facts['cost']:g} in all" in text
+    assert "By benchmark, with all anchors answered" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--budget", 5], "no column 'cost'"),
+        (["--quotas", "many"], "quotas.anchors: expected a number of anchors such as 20"),
+        (["--quotas", "bench7=3"], "quotas are given for 'bench7'"),
+        (["--quotas", 3, "--quotas-by", "topic"], "there is no column 'topic'"),
+        (["--items", 9, "--target", "bench7=full"], "target columns are given for 'bench7'"),
+        (["--items", 9, "--target", "bench0=nothing"], "there is no column 'nothing'"),
+    ],
+)
+def test_impossible_budgets_quotas_and_targets_are_errors(work, quick, tmp_path, options, message):
+    out = tmp_path / "bank"
+    line = assert_one_line(run("build", work / "results.csv", "--out", out, *quick, *options))
+    assert message in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ["a=1,a=2", "=3", "a=1,3"])
+def test_names_that_are_missing_or_twice_are_wrong_usage(work, tmp_path, text):
+    result = run("build", work / "results.csv", "--out", tmp_path / "bank", "--quotas", text)
+    assert result.exit_code == 2
+    assert "is not NAME=VALUE,... with names that differ" in result.output
+
+
 def test_show_tells_what_a_bank_is(bank):
     text = succeed("show", bank).stdout
     loaded = ItemBank.load(bank)
@@ -631,7 +692,12 @@ def test_show_json_carries_the_anchors_in_order(bank):
     assert shown["anchors"] == list(loaded.anchors.items)
     assert shown["digest"] == loaded.digest
     assert (shown["name"], shown["items"], shown["models"]) == ("bank", 40, 30)
-    assert shown["benchmarks"] == ["bench0", "bench1"]
+    assert list(shown["benchmarks"]) == ["bench0", "bench1"]
+    assert sum(one["anchors"] for one in shown["benchmarks"].values()) == len(loaded.anchors)
+    assert [one["items"] for one in shown["benchmarks"].values()] == [20, 20]
+    errors = {name: one["expected_error"] for name, one in shown["benchmarks"].items()}
+    assert errors == {name: one[12] for name, one in loaded.benchmark_errors.items()}
+    assert shown["cost"] is None
     assert shown["settings"] == loaded.settings
     assert shown["level"] == 0.9
     assert {int(n): error for n, error in shown["expected_error"].items()} == loaded.expected_error

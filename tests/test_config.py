@@ -136,6 +136,51 @@ def test_settings_cannot_be_written():
         Settings().irt.guessing = 0.5
 
 
+# --- budgets and quotas -------------------------------------------------------------------------
+
+
+def test_the_default_number_stands_back_where_something_else_says_how_many():
+    assert Settings().replace(budget=500).items is None
+    assert Settings().replace(quotas={"anchors": 20}).items is None
+    assert Settings().replace(quotas={"by": "subject"}).items == 100
+    assert parse_settings({"quotas": {"anchors": {"arc": "5+"}}}, "here").items is None
+
+
+def test_a_number_that_was_asked_for_stays():
+    assert Settings().replace(items=100).replace(budget=500).items == 100
+    assert Settings().replace(budget=500).replace(items=30).items == 30
+    assert parse_settings({"items": 7, "budget": 500}, "here").items == 7
+
+
+def test_quotas_are_read_as_numbers_or_least_numbers():
+    def read(anchors):
+        return parse_settings({"quotas": {"anchors": anchors}}, "here").quotas.anchors
+
+    assert read(20) == read("20") == read(" 20 ") == 20
+    assert read("20+") == "20+"
+    assert read({"arc": "20", "gsm8k": "5+", 7: 3}) == {"arc": 20, "gsm8k": "5+", "7": 3}
+
+
+def test_budgets_and_quotas_survive_a_round_trip():
+    settings = Settings().replace(budget=0.5, cost="tokens", quotas={"anchors": {"arc": "5+"}})
+    assert parse_settings(settings.model_dump(), "here") == settings
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize("value", ["many", "20-", "+20", "-3", -3, 2.5, True, "", [], "٣"])
+def test_a_quota_that_is_no_number_is_refused(value):
+    with pytest.raises(ConfigError, match=r"here: quotas\.anchors: expected a number of anchors"):
+        parse_settings({"quotas": {"anchors": value}}, "here")
+    with pytest.raises(ConfigError, match=r"such as 20, or 20\+ for at least 20, found"):
+        parse_settings({"quotas": {"anchors": {"arc": value}}}, "here")
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "much"])
+def test_a_budget_that_is_no_amount_is_refused(value):
+    with pytest.raises(ConfigError, match="here: budget: "):
+        parse_settings({"budget": value}, "here")
+
+
 # --- options of methods -------------------------------------------------------------------------
 
 

@@ -9,7 +9,9 @@ from numpy.testing import assert_allclose
 
 from tinyeval import covariance as module
 from tinyeval.covariance import item_covariance
+from tinyeval.history import History
 from tinyeval.responses import ResponseMatrix
+from tinyeval.targets import make_targets
 
 SIZES = (0.0, 0.03, 0.3)
 KINDS = {
@@ -196,6 +198,43 @@ def test_an_external_score_moves_with_drift_by_its_own_scale():
     shift = [one.with_targets(0.3) - one.with_targets(0) for one in (scaled, plain)]
     own = (plain.weights * (plain.own_variance(0.3) - plain.own_variance(0))).T
     assert_allclose(shift[0], 0.5 * (shift[1] - own), atol=1e-6)
+
+
+def with_columns(history, **columns):
+    """The same history with columns of the models table as the targets of these benchmarks."""
+    responses = history.responses
+    models = responses.models.with_columns(**columns)
+    responses = ResponseMatrix(responses.scores, models, responses.items)
+    targets = make_targets(responses, columns={name: name for name in columns})
+    return History(responses, targets, history.fit)
+
+
+def test_a_benchmark_that_is_known_from_elsewhere_leaves_the_others_as_they_are():
+    history = make_history(40, 60, 2, benchmarks=3)
+    plain = item_covariance(history)
+    full = 0.2 + 0.5 * (history.fitted @ history.targets.weights[2])
+    covariance = item_covariance(with_columns(history, bench1=full))
+    for s in SIZES:
+        cross, other = covariance.with_targets(s), plain.with_targets(s)
+        assert_allclose(cross[:, [1, 3]], other[:, [1, 3]], atol=1e-12)
+    assert (covariance.weights[2] == 0).all()
+    assert_allclose(covariance.weights[0], plain.weights[1] / 3 + plain.weights[3] / 3, atol=1e-12)
+    assert (covariance.target_noise[[1, 3]] == 0).all()
+
+
+def test_the_overall_score_is_the_mean_of_benchmarks_wherever_they_come_from():
+    history = make_history(40, 60, 2, benchmarks=3)
+    rng = np.random.default_rng(0)
+    columns = {
+        f"bench{k}": np.clip(history.filled @ history.targets.weights[k + 1] * 0.8, 0, 1)
+        + 0.01 * rng.random(40)
+        for k in (0, 1)
+    }
+    covariance = item_covariance(with_columns(history, **columns))
+    cross, variance = covariance.with_targets(0), covariance.target_variance(0)
+    assert_allclose(covariance.target_mean[0], covariance.target_mean[1:].mean())
+    assert_allclose(cross[:, 0], cross[:, 1:].mean(1), atol=0.01 * np.abs(cross).max())
+    assert 0 < variance[0] < variance[1:].max()
 
 
 # --- little data --------------------------------------------------------------------------------

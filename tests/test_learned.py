@@ -167,3 +167,15 @@ def test_a_score_known_from_elsewhere_has_no_such_floor(fast):
     noise = learn(responses, fast.replace(target={"column": "full"})).noise()
     assert noise[0] == 0
     assert (noise[1:] > 0.02).all()
+
+
+def test_what_the_items_do_not_decide_has_no_scatter_of_theirs(fast):
+    responses, _ = simulate(40, 30, seed=1, benchmarks=2)
+    models = responses.models.with_columns(full=np.linspace(0.2, 0.8, 40))
+    responses = replace(responses, models=models)
+    plain = learn(responses, fast.replace(items=6)).noise()
+    target = {"columns": {"bench1": "full"}}
+    noise = learn(responses, fast.replace(items=6, target=target)).noise()
+    assert noise[2] == 0
+    assert 0 < noise[0] < plain[0]
+    assert noise[1] > 0

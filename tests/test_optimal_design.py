@@ -1,5 +1,8 @@
 """Greedy design against exhaustive search by dense Gaussian conditioning."""
 
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 from helpers import history_of, make_history, take_items, take_models
@@ -7,7 +10,8 @@ from helpers import history_of, make_history, take_items, take_models
 from tinyeval.covariance import item_covariance
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix
+from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.selection.budget import Allowance, Bounds, Budget
 from tinyeval.selection.optimal_design import greedy_design, select_optimal_design
 
 RNG = np.random.default_rng(0)
@@ -19,6 +23,11 @@ def weights_of(history):
 
 def dense(covariance, s):
     return np.array([covariance.row(k, s) for k in range(len(covariance.items))])
+
+
+def design(covariance, drift, n, price=1.0):
+    items = Table(covariance.items)
+    return greedy_design(covariance, drift, Allowance(Budget(n), items), price).chosen
 
 
 def open_variance(c, weights, chosen):
@@ -55,7 +64,7 @@ def test_every_step_takes_the_item_that_an_exhaustive_search_takes(drift, option
     history = make_history(30, 40, 2, seed=1, **options)
     covariance = item_covariance(history)
     expected = exhaustive(covariance, weights_of(history), 12, drift, np.ones(40))
-    assert greedy_design(covariance, 12, drift) == expected
+    assert design(covariance, drift, 12) == expected
     anchors = select_optimal_design(history, 12, rng=RNG, drift=drift)
     assert anchors.items == tuple(covariance.items[k] for k in expected)
 
@@ -65,8 +74,125 @@ def test_gains_are_divided_by_the_cost():
     covariance = item_covariance(history)
     cost = np.random.default_rng(0).uniform(1, 3, 40)
     expected = exhaustive(covariance, weights_of(history), 12, (0.1,), cost)
-    assert greedy_design(covariance, 12, (0.1,), cost) == expected
-    assert expected != greedy_design(covariance, 12, (0.1,))
+    assert design(covariance, (0.1,), 12, cost) == expected
+    assert expected != design(covariance, (0.1,), 12)
+
+
+def priced(cost, **options):
+    """A history whose items, in the order of their ids, have these costs."""
+    history = make_history(40, len(cost), 2, seed=1, **options)
+    place = np.argsort(np.argsort(history.responses.items.ids))
+    items = history.responses.items.with_columns(cost=np.asarray(cost, dtype=float)[place])
+    return history_of(replace(history.responses, items=items), history.fit)
+
+
+def left_open(history):
+    """A function of items: the overall variance they leave open, summed over the hypotheses."""
+    covariance = item_covariance(history)
+    parts = [(dense(covariance, s), weights_of(history)[:1]) for s in (0.03, 0.1, 0.3)]
+
+    def share(chosen):
+        rows = [covariance.items.index(one) for one in chosen]
+        opens = ((open_variance(c, w, rows)[0], open_variance(c, w, [])[0]) for c, w in parts)
+        return sum(after / before for after, before in opens)
+
+    return share
+
+
+def select(history, budget):
+    return select_optimal_design(history, budget.items, rng=RNG, budget=budget).items
+
+
+def cost_of(history, chosen):
+    return history.responses.items.column("cost")[history.columns(chosen)].sum()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_within_a_small_budget_the_design_is_close_to_the_best_there_is(seed):
+    cost = np.random.default_rng(seed).lognormal(0, 1, 14)
+    history = priced(cost)
+    money = 0.3 * cost.sum()
+    chosen = select(history, Budget(14, money))
+    assert cost_of(history, chosen) <= money * (1 + 1e-9)
+    ids = sorted(history.responses.items.ids)
+    share = left_open(history)
+    best = min(share([ids[k] for k in one]) for one in full_knapsacks(cost, money))
+    assert share(chosen) <= 1.1 * best
+
+
+def full_knapsacks(cost, money):
+    """Sets of positions that cost at most ``money`` and leave too little for any other item."""
+    for size in range(1, len(cost) + 1):
+        for one in combinations(range(len(cost)), size):
+            rest = np.delete(cost, one)
+            left = money - cost[list(one)].sum()
+            if left >= 0 and not (rest <= left).any():
+                yield one
+
+
+def test_one_dear_item_that_tells_all_is_bought_instead_of_cheap_ones_that_tell_nothing():
+    history = make_history(60, 20, seed=2)
+    scores = history.responses.scores.copy()
+    ids = sorted(history.responses.items.ids)
+    dear = history.responses.items.ids.index(ids[0])
+    scores[:, :] = scores[:, [dear]]  # every item is a copy of the dear one ...
+    cheap = [history.responses.items.ids.index(one) for one in ids[1:8]]
+    noise = np.random.default_rng(0).random((60, 7)) < 0.5
+    scores[:, cheap] = noise  # ... but for these, which weigh nothing and tell nothing
+    weight = np.ones(20)
+    weight[cheap] = 1e-3
+    cost = np.full(20, 50.0)
+    cost[dear], cost[cheap] = 10.0, 1.0
+    items = history.responses.items.with_columns(cost=cost, weight=weight)
+    history = history_of(replace(history.responses, items=items, scores=scores), history.fit)
+    assert ids[0] in select(history, Budget(20, 10.0))
+
+
+def test_costs_that_are_all_the_same_change_nothing():
+    history = priced(np.full(30, 2.5))
+    plain = select_optimal_design(history, 12, rng=RNG).items
+    assert select(history, Budget(30, 30.0)) == plain
+    assert select(history, Budget(12, 1e9)) == plain
+
+
+def test_knowing_costs_beats_not_looking_at_them():
+    cost = np.random.default_rng(3).lognormal(0, 1, 60)
+    history = priced(cost)
+    thrifty = select(history, Budget(60, 10.0))
+    blind = []
+    for item in select_optimal_design(history, 60, rng=RNG).items:
+        if cost_of(history, (*blind, item)) <= 10.0:
+            blind.append(item)
+    assert len(thrifty) > len(blind)
+    assert left_open(history)(thrifty) < 0.8 * left_open(history)(blind)
+
+
+def test_where_places_are_short_money_is_spent_on_better_items():
+    cost = np.random.default_rng(3).lognormal(0, 1, 60)
+    history = priced(cost)
+    few = select(history, Budget(8, 10.0))
+    assert len(few) <= 8
+    assert cost_of(history, few) <= 10.0
+    cheapest = select(history, Budget(60, 10.0))[:8]
+    assert left_open(history)(few) < left_open(history)(cheapest)
+
+
+def test_quotas_hold_and_the_rest_goes_where_it_tells_most():
+    history = make_history(40, 60, 2, benchmarks=3)
+    quotas = {"bench0": Bounds(2, 2), "bench1": Bounds(7, 20)}
+    chosen = select(history, Budget(12, quotas=quotas))
+    items = history.responses.items.take(history.columns(chosen))
+    counts = [int((items.column("benchmark") == name).sum()) for name in ("bench0", "bench1")]
+    assert len(chosen) == 12
+    assert counts[0] == 2
+    assert counts[1] >= 7
+
+
+def test_a_quota_that_the_design_meets_anyway_changes_nothing():
+    history = make_history(40, 60, 2, benchmarks=3)
+    plain = select_optimal_design(history, 12, rng=RNG).items
+    quotas = {f"bench{k}": Bounds(1, 20) for k in range(3)}
+    assert select(history, Budget(12, quotas=quotas)) == plain
 
 
 def test_a_prefix_is_the_smaller_design():
@@ -81,7 +207,7 @@ def test_the_design_leaves_less_open_than_random_items():
     history = make_history(60, 100, 2)
     covariance = item_covariance(history)
     c, weights = dense(covariance, 0.1), weights_of(history)
-    chosen = open_variance(c, weights, greedy_design(covariance, 15, (0.1,)))[0]
+    chosen = open_variance(c, weights, design(covariance, (0.1,), 15))[0]
     rng = np.random.default_rng(0)
     random = [open_variance(c, weights, list(rng.permutation(100)[:15]))[0] for _ in range(50)]
     assert chosen < 0.9 * min(random)

@@ -87,12 +87,29 @@ class ItemBank:
     @property
     def expected_error(self) -> dict[int, float]:
         """Mean absolute error of the overall score, by number of answered anchors."""
+        return self._errors(0)
+
+    @property
+    def benchmark_errors(self) -> dict[str, dict[int, float]]:
+        """The same of each benchmark's score, where the bank covers several."""
+        return {name: self._errors(k) for k, name in enumerate(self.predictor.targets) if k}
+
+    def _errors(self, target: int) -> dict[int, float]:
         calibration = self.predictor.calibration
         return {
-            int(n): float(error[0])
+            int(n): float(error[target])
             for n, error in zip(calibration.sizes, calibration.expected_error, strict=True)
             if n <= len(self.anchors)
         }
+
+    @property
+    def cost(self) -> float | None:
+        """What the anchors cost together; None where the items' costs are not known."""
+        costs = self.items.columns.get(self.settings.get("cost", "cost"))
+        if costs is None or costs.dtype.kind != "f":
+            return None
+        total = float(costs[self.items.index(self.anchors.items)].sum())
+        return total if np.isfinite(total) else None
 
     @overload
     def predict(self, answers: Answers, *, level: float | None = None) -> Prediction: ...

@@ -37,7 +37,7 @@ answered anchors; intervals at level {bank.level:g} are calibrated on the same m
 | anchors | error |
 |---|---|
 {rows}
-
+{_by_benchmark(bank)}
 A model beyond the range of the source models is flagged (`in_range: false`) and gets a wider
 interval.
 
@@ -45,4 +45,23 @@ interval.
 
     tinyeval export BANK --to jsonl            # the anchors, best first
     tinyeval predict BANK ANSWERS              # a table, a jsonl or a harness's folder
+"""
+
+
+def _by_benchmark(bank: ItemBank) -> str:
+    """The table by benchmark; nothing where there is only one."""
+    errors = {name: list(one.values()) for name, one in bank.benchmark_errors.items()}
+    if not errors or not bank.expected_error:
+        return ""
+    benchmark = bank.items.column("benchmark")[bank.items.index(bank.anchors.items)]
+    rows = "\n".join(
+        f"| {name} | {int((benchmark == name).sum())} | {100 * one[-1]:.2f} |"
+        for name, one in errors.items()
+    )
+    return f"""
+With all of them, by benchmark:
+
+| benchmark | anchors | error |
+|---|---|---|
+{rows}
 """

@@ -14,7 +14,7 @@ import numpy as np
 from tinyeval.bank import ItemBank
 from tinyeval.calibration import calibrate
 from tinyeval.config import Settings, checked_options
-from tinyeval.errors import ConfigError, DataError
+from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
 from tinyeval.intervals import Calibration, PairCalibration
@@ -24,7 +24,9 @@ from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix, Table, by_id
 from tinyeval.selection import get_selector
-from tinyeval.targets import make_targets
+from tinyeval.selection.budget import Budget, make_budget
+from tinyeval.selection.choose import choose
+from tinyeval.targets import OVERALL, make_targets
 from tinyeval.threads import one_thread
 
 MIN_MODELS = 5
@@ -36,6 +38,7 @@ def build(
     responses: ResponseMatrix,
     *,
     items: int | None = None,
+    budget: float | None = None,
     settings: Settings | None = None,
     name: str = "bank",
     source: str = "",
@@ -47,6 +50,8 @@ def build(
     Args:
         responses: at least five models; exact duplicates of a model are dropped.
         items: number of anchors; overrides ``settings.items``.
+        budget: most that the anchors may cost together, in the unit of the items' costs; overrides
+            ``settings.budget``.
         settings: everything else; defaults are ``configs/default.yaml``.
         name: of the bank.
         source: where the responses come from, for the bank's card.
@@ -56,16 +61,13 @@ def build(
 
     Raises:
         DataError: fewer than five models, items without answers, a missing target column.
-        ConfigError: more anchors than items, unknown methods or options.
+        ConfigError: more anchors than items, unknown methods or options, a budget or quotas that
+            cannot be met.
     """
-    settings = (settings or Settings()).replace(items=items)
+    settings = (settings or Settings()).replace(items=items, budget=budget)
     check_settings(settings)
     kept, duplicates = usable(responses)
-    if settings.items > kept.n_items:
-        raise ConfigError(
-            f"{settings.items} items were asked for, but the benchmark has {kept.n_items} with "
-            "answers; ask for at most that many"
-        )
+    make_budget(settings, kept.items)  # before any work is done
     history_of = history_of or make_history
     _load_fit(settings)
     with one_thread(kept.scores.size):
@@ -93,11 +95,13 @@ def _calibrated(
 ) -> tuple[Calibration, PairCalibration]:
     """Calibrate by learning again from some of the models, with the same number of dimensions."""
     fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
+    budget, columns = make_budget(settings, responses.items), settings.target.columns
 
     def again(part: ResponseMatrix) -> Learned:
-        # A fold may lack an item that one model alone answered.
-        few = fixed.replace(items=min(fixed.items, part.n_items))
-        return learn(part, few, None, history_of)
+        # A fold may lack an item that one model alone answered, or all of a benchmark's.
+        there = {name: columns[name] for name in columns if name in (OVERALL, *part.benchmarks)}
+        own = fixed.replace(target={"columns": there})
+        return learn(part, own, None, history_of, budget.within(part.items))
 
     folds, seed = settings.interval.folds, settings.seed
     parallel = settings.irt.method != "pyro"  # Pyro keeps global state
@@ -117,7 +121,14 @@ def make_history(
     responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
 ) -> History:
     """Fit the IRT model and make the targets on these models alone."""
-    targets = make_targets(responses, settings.target.column, settings.target.benchmark_weights)
+    target = settings.target
+    targets = make_targets(
+        responses,
+        target.column,
+        target.benchmark_weights,
+        columns=target.columns,
+        average=target.average,
+    )
     return History(responses, targets, fit_model(responses, settings, progress))
 
 
@@ -126,16 +137,18 @@ def learn(
     settings: Settings,
     progress: Progress | None = None,
     history_of: HistoryOf = make_history,
+    budget: Budget | None = None,
 ) -> Learned:
-    """Fit, select and fit the estimator on these models alone."""
+    """Fit, select and fit the estimator on these models alone, within a budget of their own."""
     rng = np.random.default_rng(settings.seed)
     select, fit = get_selector(settings.selection.method), get_estimator(settings.estimator.method)
     options = checked_options(select, settings.selection.options, "selection")
     fit_options = checked_options(fit, settings.estimator.options, "estimator")
+    budget = budget or make_budget(settings, responses.items)
     _load_fit(settings)
     with one_thread(responses.scores.size):
         history = history_of(responses, settings, progress)
-        anchors = select(history, settings.items, rng=rng, **options)
+        anchors = choose(select, history, budget, rng=rng, options=options)
         return Learned(history, anchors, fit(history, anchors, rng=rng, **fit_options))
 
 

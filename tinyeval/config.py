@@ -9,12 +9,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from tinyeval.errors import ConfigError
+
+DEFAULT_ITEMS = 100
+"""Anchors where neither their number nor a budget nor quotas for every group say how many."""
 
 
 class _Section(BaseModel):
@@ -25,7 +36,35 @@ class TargetSettings(_Section):
     """What is reconstructed: see :mod:`tinyeval.targets`."""
 
     column: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
     benchmark_weights: Literal["items", "equal"] = "items"
+    average: Literal["items", "subjects"] = "items"
+
+
+Quota = int | str
+"""A number of anchors: 20 stands for exactly 20, "20+" for at least 20."""
+
+
+def _quota(value: object) -> Quota:
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.removesuffix("+").isdecimal()):
+        raise ValueError(
+            f"expected a number of anchors such as 20, or 20+ for at least 20, found {value!r}"
+        )
+    return text if text.endswith("+") else int(text)
+
+
+def _quotas(value: object) -> Quota | dict[str, Quota] | None:
+    if isinstance(value, dict):
+        return {str(name): _quota(one) for name, one in value.items()}
+    return None if value is None else _quota(value)
+
+
+class QuotaSettings(_Section):
+    """How many anchors each group of items gets: see :mod:`tinyeval.selection.budget`."""
+
+    by: str = Field(default="benchmark", min_length=1)
+    anchors: Annotated[Quota | dict[str, Quota] | None, PlainValidator(_quotas)] = None
 
 
 class IRTSettings(_Section):
@@ -77,7 +116,10 @@ class RunSettings(_Section):
 class Settings(_Section):
     """Everything a build depends on besides the responses."""
 
-    items: int = Field(default=100, ge=1)
+    items: int | None = Field(default=DEFAULT_ITEMS, ge=1)
+    budget: FiniteFloat | None = Field(default=None, gt=0)
+    cost: str = Field(default="cost", min_length=1)
+    quotas: QuotaSettings = QuotaSettings()
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     target: TargetSettings = TargetSettings()
@@ -87,9 +129,18 @@ class Settings(_Section):
     interval: IntervalSettings = IntervalSettings()
     run: RunSettings = RunSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_items(cls, values: Any) -> Any:
+        """The default number of anchors stands back where a budget or quotas say how many."""
+        quotas = values.get("quotas") or {}
+        anchors = quotas.get("anchors") if isinstance(quotas, dict) else quotas.anchors
+        limited = values.get("budget") is not None or anchors is not None
+        return {"items": None, **values} if limited else values
+
     def replace(self, **changes: Any) -> Settings:
         """Return these settings with changes; ``section={"key": value}`` changes one key."""
-        merged = self.model_dump()
+        merged = self.model_dump(exclude_unset=True)
         for key, value in changes.items():
             if value is None:
                 continue
@@ -107,7 +158,7 @@ def parse_settings(values: object, where: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        hint = first["msg"]
+        hint = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             hint = "there is no such setting; see configs/default.yaml for the known ones"
         raise ConfigError(f"{where}: {key}: {hint}") from None
@@ -137,7 +188,7 @@ def checked_options(
     known = [
         name
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name != "rng"
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("rng", "budget")
     ]
     for name in options:
         if name not in known:

@@ -146,7 +146,7 @@ _KNOWN = WeakKeyDictionary()  # a design and an estimator of the same history as
 def _blend(history: History, irt_share: float, shrinkage: float, length: float) -> ItemCovariance:
     """Blend the two views of a sorted history."""
     scores, fitted = history.filled.astype(np.float64), history.fitted.astype(np.float64)
-    values, weights = history.target_values, history.targets.weights
+    values, weights, own = history.target_values, history.targets.weights, history.targets.own
     explained, unexplained, slope = _explained(history, fitted)
     scale = np.sqrt(max(len(scores) - 1, 1))
     sample, implied = ((one - one.mean(0)) / scale for one in (scores, fitted))
@@ -157,9 +157,8 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     factors = np.vstack([view[0] for view in views])
     noise = (1 - irt_share) * shrinkage * (sample**2).sum(0)
     noise += irt_share * _noise_of_irt(scores, fitted) + sum(view[2] for view in views)
-    if history.targets.column is not None:
-        # The others are sums over items, whose own noise holds what the components leave out.
-        unexplained[0] += sum(view[3][0] for view in views)
+    # Of sums over items, the items' own noise holds what the components leave out.
+    unexplained += history.targets.external * sum(view[3] for view in views)
     total = (factors**2).sum(0) + noise
     drift, rest = _drift_field(history, fitted.mean(0), length)
     return ItemCovariance(
@@ -170,39 +169,36 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
         noise,
         np.vstack([view[1] for view in views]),
         unexplained,
-        weights if history.targets.column is None else _without_first(weights),
+        own,
         drift,
         rest,
-        drift @ weights.T * slope,
+        drift @ (own + slope[:, None] * (weights - own)).T,
         np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
     )
 
 
-def _without_first(weights: Array) -> Array:
-    """Weights of the items' own noise where the overall target comes from elsewhere: none."""
-    own = weights.copy()
-    own[0] = 0.0
-    return own
-
-
 def _explained(history: History, fitted: Array) -> tuple[Array, Array, Array]:
-    """Targets as the IRT model explains them.
+    """Targets as the IRT model explains them; a score from elsewhere by ridge regression.
 
     Returns:
         The centred targets, shape (models, targets); the variance left unexplained and the change
-        per unit of the items' weighted mean, both of shape (targets,).
+        of what comes from elsewhere per unit of its items' weighted mean, both of shape (targets,).
     """
-    explained = fitted @ history.targets.weights.T
+    targets = history.targets
+    explained = fitted @ targets.own.T
     unexplained, slope = np.zeros(explained.shape[1]), np.ones(explained.shape[1])
-    if history.targets.column is not None:
-        score, mean = history.target_values[:, 0], explained[:, 0].copy()
+    elsewhere = history.target_values - history.filled.astype(np.float64) @ targets.own.T
+    for t in np.flatnonzero(targets.external):
+        mean = fitted @ (targets.weights[t] - targets.own[t])
+        score = elsewhere[:, t] - elsewhere[:, t].mean()
         predictors = np.column_stack([history.fit.ability, mean - mean.mean()])
         penalty = 1e-3 * len(score) * np.eye(predictors.shape[1])
         penalty[-1, -1] = 1e-9
-        cross = predictors.T @ (score - score.mean())
-        explained[:, 0] = predictors @ np.linalg.solve(predictors.T @ predictors + penalty, cross)
-        unexplained[0] = float(((score - score.mean() - explained[:, 0]) ** 2).mean())
-        slope[0] = np.polyfit(mean, score, 1)[0] if np.ptp(mean) > 0 else 1.0
+        coefficients = np.linalg.solve(predictors.T @ predictors + penalty, predictors.T @ score)
+        predicted = predictors @ coefficients
+        explained[:, t] += predicted
+        unexplained[t] = float(((score - predicted) ** 2).mean())
+        slope[t] = np.polyfit(mean, score, 1)[0] if np.ptp(mean) > 0 else 1.0
     return explained - explained.mean(0), unexplained, slope
 
 

@@ -72,6 +72,19 @@ class History:
             replace(self.fit, ability=self.fit.ability[models]),
         )
 
+    def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> History:
+        """Return what is known of some of the items alone, with their mean as the only target.
+
+        Args:
+            items: their positions.
+            benchmark: that they make up, if they do: its own target then.
+        """
+        return History(
+            self.responses.take(None, items),
+            self.targets.within(items, benchmark),
+            replace(self.fit, model=self.fit.model.take(items)),
+        )
+
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:
         """Positions of the named items in ``responses``."""
         return self.responses.items.index(items, "item")

@@ -48,10 +48,7 @@ class Learned:
         """
         scatter = ((self.history.filled - self.history.fitted) ** 2).mean(0).astype(np.float64)
         scatter[self.history.columns(self.anchors.items)] = 0.0
-        noise = np.sqrt(self.history.targets.weights**2 @ scatter)
-        if self.history.targets.column is not None:
-            noise[0] = 0.0
-        return np.asarray(noise)
+        return np.asarray(np.sqrt(self.history.targets.own**2 @ scatter))
 
 
 def anchor_answers(learned: Learned, models: ResponseMatrix) -> NDArray[np.float64]:
@@ -70,9 +67,7 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
         ability = estimate_ability(learned.irt, scores)
         scores = np.where(missing, learned.irt.probability(ability.mean), scores)
     values = learned.history.targets.values(models, scores)
-    known = (~missing).astype(np.float64) @ learned.history.targets.weights.T
-    if learned.history.targets.column is not None:
-        known[:, 0] = 1.0
+    known = learned.history.targets.known(~missing)
     return np.where(known >= MIN_KNOWN, values, np.nan)
 
 

@@ -1,21 +1,24 @@
 """Targets: the full-benchmark scores to be reconstructed.
 
-Per benchmark, the weighted mean over its items; ``overall``, the weighted mean over benchmarks;
-or, instead of ``overall``, an external column of the models table (a full score known from
-elsewhere, where the history covers only part of the benchmark's items).
+Per benchmark, the weighted mean over its items, or over its subjects' weighted means; ``overall``,
+the weighted mean over benchmarks.  Any of them may instead be a column of the models table: a full
+score known from elsewhere, where the history covers only part of the benchmark's items.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.responses import ResponseMatrix
+from tinyeval.responses import ResponseMatrix, Table
 
 OVERALL = "overall"
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,39 @@ class Targets:
     Attributes:
         names: the targets' names, ``overall`` first.
         weights: float64, shape (targets, items); each row sums to 1, a score is ``weights @ y``.
-        column: name of the models' column that holds the overall score instead, or None.
+        share: of each benchmark in ``overall``, shape (targets - 1,), empty if there is only one.
+        columns: target -> the models' column that holds its score instead; ``overall`` is then
+            the mean of the benchmarks' scores by ``share``, unless it has a column of its own.
     """
 
     names: tuple[str, ...]
-    weights: NDArray[np.float64]
-    column: str | None = None
+    weights: Array
+    share: Array = field(default_factory=lambda: np.empty(0))
+    columns: Mapping[str, str] = field(default_factory=dict)
 
-    def values(self, responses: ResponseMatrix, filled: NDArray) -> NDArray[np.float64]:
+    @cached_property
+    def own(self) -> Array:
+        """Weights with which the answers themselves enter the targets, shape (targets, items).
+
+        They differ from ``weights`` where a column holds the score, or part of it.
+        """
+        from_elsewhere = np.array([name in self.columns for name in self.names])
+        own = np.where(from_elsewhere[:, None], 0.0, self.weights)
+        if OVERALL not in self.columns and len(self.names) > 1:
+            own[0] = self.share @ own[1:]
+        return own
+
+    @property
+    def external(self) -> NDArray[np.bool_]:
+        """Mask of the targets that are not, or not wholly, means over the items."""
+        return np.array(
+            [
+                name in self.columns or (name == OVERALL and bool(self.columns))
+                for name in self.names
+            ]
+        )
+
+    def values(self, responses: ResponseMatrix, filled: NDArray) -> Array:
         """Return the targets of every model, shape (models, targets).
 
         Args:
@@ -41,12 +69,35 @@ class Targets:
                 fitted probability.
         """
         values = np.asarray(filled, dtype=np.float64) @ self.weights.T
-        if self.column is not None:
-            values[:, 0] = external_scores(responses, self.column)
+        for k, name in enumerate(self.names):
+            if name in self.columns:
+                values[:, k] = external_scores(responses, self.columns[name])
+        if self.columns and OVERALL not in self.columns:
+            values[:, 0] = values[:, 1:] @ self.share
         return values
 
+    def known(self, observed: NDArray[np.bool_]) -> Array:
+        """Share of each target's weight that is known of each model, shape (models, targets)."""
+        return np.asarray(observed @ self.own.T + (1.0 - self.own.sum(axis=1)))
 
-def item_weights(responses: ResponseMatrix) -> NDArray[np.float64]:
+    def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> Targets:
+        """Return the mean over some of the items as the only target.
+
+        Args:
+            items: their positions.
+            benchmark: that they make up, if they do: its own target then.
+        """
+        row = self.names.index(benchmark) if benchmark in self.names[1:] else 0
+        weights = self.weights[row, items]
+        total = weights.sum()
+        weights = weights / total if total > 0 else np.full(len(items), 1.0 / len(items))
+        column = self.columns.get(self.names[row]) if row else None
+        return Targets(
+            (OVERALL,), weights[None], columns={} if column is None else {OVERALL: column}
+        )
+
+
+def item_weights(responses: ResponseMatrix) -> Array:
     """Return the items' weights (1 where the items table has no ``weight``), shape (items,)."""
     weights = np.asarray(responses.items.column("weight", 1.0), dtype=np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() <= 0:
@@ -57,57 +108,107 @@ def item_weights(responses: ResponseMatrix) -> NDArray[np.float64]:
 
 
 def make_targets(
-    responses: ResponseMatrix, column: str | None = None, benchmark_weights: str = "items"
+    responses: ResponseMatrix,
+    column: str | None = None,
+    benchmark_weights: str = "items",
+    *,
+    columns: Mapping[str, str] | None = None,
+    average: str = "items",
 ) -> Targets:
     """Make the targets of a response matrix.
 
     Args:
-        responses: whose items' columns ``benchmark`` and ``weight`` define the targets.
+        responses: whose items' columns ``benchmark``, ``subject`` and ``weight`` define the
+            targets.
         column: a column of the models table to be predicted instead of the weighted mean.
         benchmark_weights: ``items`` (a benchmark counts by the weight of its items) or ``equal``.
+        columns: benchmark, or ``overall`` -> a column of the models table that holds its score.
+        average: of a benchmark, over its ``items`` or over its ``subjects``, each of which then
+            counts the same (as MMLU's macro average does).
 
     Raises:
-        DataError: weights that are negative or not finite, or a column that is missing or not
-            in [0, 1].
+        DataError: weights that are negative or not finite, items without a benchmark or subject,
+            or a column that is missing or not in [0, 1].
+        ConfigError: unknown choices, or columns of unknown benchmarks.
     """
-    weights = item_weights(responses)
-    benchmark = responses.items.column("benchmark", "benchmark")
-    if benchmark_weights not in ("items", "equal"):
-        raise ConfigError(f"benchmark_weights must be items or equal, found {benchmark_weights!r}")
-    if benchmark.dtype.kind == "f":
-        raise DataError("the items' column 'benchmark' holds numbers; it must hold names")
-    if "" in set(benchmark):
-        unknown = [responses.items.ids[k] for k in np.flatnonzero(benchmark == "")]
+    for name, choice, known in (
+        ("benchmark_weights", benchmark_weights, ("items", "equal")),
+        ("average", average, ("items", "subjects")),
+    ):
+        if choice not in known:
+            raise ConfigError(f"{name} must be {known[0]} or {known[1]}, found {choice!r}")
+    rows, names = _benchmark_rows(responses, item_weights(responses)), responses.benchmarks
+    _check_names(names, columns or {})
+    totals = rows.sum(axis=1)
+    share = totals / totals.sum() if benchmark_weights == "items" else np.full(len(names), 1.0)
+    share = share / share.sum()
+    if average == "subjects":
+        rows = _subjects_alike(responses.items, rows)
+    rows /= rows.sum(axis=1, keepdims=True)
+    held = {OVERALL if len(names) == 1 else name: one for name, one in (columns or {}).items()}
+    if column is not None:
+        held[OVERALL] = column
+    for one in held.values():
+        external_scores(responses, one)
+    if len(names) == 1:
+        return Targets((OVERALL,), rows, columns=held)
+    return Targets((OVERALL, *names), np.vstack([share @ rows, rows]), share, held)
+
+
+def named_groups(items: Table, column: str) -> NDArray:
+    """Return the name of every item's group, shape (items,).
+
+    Args:
+        items: with a column of group names; ``benchmark`` may be missing if there is only one.
+        column: which.
+
+    Raises:
+        DataError: no such column, numbers in place of names, or items without a name.
+    """
+    groups = items.column(column, "benchmark" if column == "benchmark" else None)
+    if groups.dtype.kind == "f":
+        raise DataError(f"the items' column {column!r} holds numbers; it must hold names")
+    unknown = [items.ids[k] for k in np.flatnonzero(groups == "")]
+    if unknown:
         raise DataError(
-            f"{len(unknown)} items have no benchmark while others have: {examples(unknown)}; name "
+            f"{len(unknown)} items have no {column} while others have: {examples(unknown)}; name "
             "it for all of them in the items table, or for none"
         )
-    names = responses.benchmarks
+    return groups.astype(str)
+
+
+def _check_names(names: tuple[str, ...], columns: Mapping[str, str]) -> None:
     if OVERALL in names and len(names) > 1:
         raise DataError(
             f"a benchmark is named {OVERALL!r}, which is the name of the score over all of them; "
             "rename it in the items table"
         )
+    unknown = sorted(set(columns) - {OVERALL, *names})
+    if unknown:
+        raise ConfigError(
+            f"target columns are given for {examples(unknown)}, but the benchmarks are "
+            f"{examples(names, 8)}"
+        )
+
+
+def _benchmark_rows(responses: ResponseMatrix, weights: Array) -> Array:
+    """Weights of each benchmark's own items, shape (benchmarks, items)."""
+    benchmark, names = named_groups(responses.items, "benchmark"), responses.benchmarks
     rows = np.stack([np.where(benchmark == name, weights, 0.0) for name in names])
-    totals = rows.sum(axis=1)
-    if (totals <= 0).any():
-        empty = [name for name, total in zip(names, totals, strict=True) if total <= 0]
+    empty = [name for name, total in zip(names, rows.sum(axis=1), strict=True) if total <= 0]
+    if empty:
         raise DataError(f"every item of these benchmarks has weight 0: {examples(empty)}")
-    rows /= totals[:, None]
-    share = (
-        totals / totals.sum()
-        if benchmark_weights == "items"
-        else np.full(len(names), 1 / len(names))
-    )
-    overall = share @ rows
-    if column is not None:
-        external_scores(responses, column)
-    if len(names) == 1:
-        return Targets((OVERALL,), overall[None], column)
-    return Targets((OVERALL, *names), np.vstack([overall, rows]), column)
+    return rows
 
 
-def external_scores(responses: ResponseMatrix, column: str) -> NDArray[np.float64]:
+def _subjects_alike(items: Table, rows: Array) -> Array:
+    """Scale weights so that every subject of a benchmark, unless it weighs 0, weighs the same."""
+    names, subject = np.unique(named_groups(items, "subject"), return_inverse=True)
+    totals = np.stack([np.bincount(subject, row, len(names)) for row in rows])[:, subject]
+    return np.divide(rows, totals, out=np.zeros_like(rows), where=totals > 0)
+
+
+def external_scores(responses: ResponseMatrix, column: str) -> Array:
     """Return a full score known from elsewhere, shape (models,); it must lie in [0, 1]."""
     values = responses.models.column(column)
     if values.dtype.kind != "f":
@@ -117,6 +218,7 @@ def external_scores(responses: ResponseMatrix, column: str) -> NDArray[np.float6
         names = [responses.models.ids[k] for k in np.flatnonzero(bad)]
         raise DataError(
             f"the target column {column!r} must lie in [0, 1] for every model, but "
-            f"{len(names)} do not or are missing: {examples(names)}"
+            f"{len(names)} do not or are missing: {examples(names)}; give their scores, or leave "
+            "these models out"
         )
     return values.astype(np.float64)

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 @click.command("build", short_help="Make a bank from historical results.")
 @results_argument
-@click.option("--items", type=POSITIVE, metavar="N", help="Number of anchors. [default: 100]")
+@click.option(
+    "--items",
+    type=POSITIVE,
+    metavar="N",
+    help="Number of anchors. [default: 100, or what --budget or --quotas say]",
+)
 @click.option("--out", type=PATH, metavar="BANK", required=True, help="Folder for the bank.")
 @settings_options()
 @reading_options()
@@ -59,6 +64,8 @@ def build_command(
       tinyeval build results.parquet --items 100 --out bank
       tinyeval build lm_eval_output/ --metric acc --items 50 --out bank
       tinyeval build scores.csv --config configs/fast.yaml --level 0.95 --out bank
+      tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
+      tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
     """
     start = time.perf_counter()
     check_new_bank(out, overwrite)
@@ -92,6 +99,7 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "models": bank.source["models"],
         "duplicates_dropped": bank.source["duplicates_dropped"],
         "anchors": len(bank.anchors),
+        "cost": bank.cost,
         "level": bank.level,
         "expected_error": bank.expected_error,
         "seconds": round(seconds, 1),
@@ -102,10 +110,11 @@ def _text(facts: dict[str, Any]) -> str:
     n, errors, out = facts["anchors"], facts["expected_error"], printable(facts["path"])
     dropped = facts["duplicates_dropped"]
     copies = f" ({dropped} exact copies dropped)" if dropped else ""
+    cost = "" if facts["cost"] is None else f", at a cost of {facts['cost']:,.6g} in all"
     half = max((size for size in errors if size <= n / 2), default=None)
     fewer = "" if half is None else f", {errors[half]:.3f} with {half}"
     return f"""\
-{out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}
+{out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}{cost}
 expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}
 {facts["seconds"]:.0f} s
 

@@ -31,7 +31,7 @@ RESULTS and ANSWERS are tables (csv, jsonl, json, parquet; npz with the arrays `
 and `items`) or folders of lm-evaluation-harness written with `--log_samples`. A wide table has a
 column `model` and one column per item, a long one the columns `model`, `item` and `score`. Scores
 lie in [0, 1]; an empty cell means that the item was not asked. Beside `results.csv`, the files
-`results.items.csv` (`item`, `benchmark`, `subject`, `weight` ...) and `results.models.csv`
+`results.items.csv` (`item`, `benchmark`, `subject`, `weight`, `cost` ...) and `results.models.csv`
 (`model` and any other columns) are read as well.
 """
 
@@ -70,8 +70,9 @@ model may truly have, counting it behind another only where the other is ahead w
 """,
     "show": """\
 With `--json`, `anchors` holds the ids of the items to run, in order; beside it are `name`,
-`digest`, `created`, `items`, `models`, `benchmarks`, `expected_error` (by number of answered
-anchors), `level`, `settings` and `source`.
+`digest`, `created`, `items`, `models`, `benchmarks` (by name, each with `items`, `anchors` and
+`expected_error`), `cost` (of all anchors, null where unknown), `expected_error` (by number of
+answered anchors), `level`, `settings` and `source`.
 """,
 }
 

@@ -75,6 +75,10 @@ class Recipe:
     """A recipe and what the command line changes of it."""
 
     config: Path | None
+    budget: float | None
+    cost: str | None
+    quotas: str | None
+    quotas_by: str | None
     target: str | None
     device: str | None
     seed: int | None
@@ -87,14 +91,37 @@ class Recipe:
         recipe = Settings() if self.config is None else load_settings(self.config)
         return recipe.replace(
             items=items,
+            budget=self.budget,
+            cost=self.cost,
+            quotas=self._quotas(),
             seed=self.seed,
             device=self.device,
-            target=None if self.target is None else {"column": self.target},
+            target=None if self.target is None else self._target(self.target),
             interval=None if self.level is None else {"level": self.level},
             run=None
             if reading.key is None
             else {"key": reading.key, "prefix": reading.prefix or ""},
         )
+
+    def _quotas(self) -> dict[str, Any] | None:
+        anchors = None if self.quotas is None else named_values(self.quotas)
+        given = {"anchors": anchors, "by": self.quotas_by}
+        return {key: value for key, value in given.items() if value is not None} or None
+
+    def _target(self, text: str) -> dict[str, Any]:
+        columns = named_values(text)
+        return {"column": columns} if isinstance(columns, str) else {"columns": columns}
+
+
+def named_values(text: str) -> str | dict[str, str]:
+    """Read VALUE as itself, and NAME=VALUE,... as a mapping."""
+    if "=" not in text:
+        return text
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    names = [name.strip() for name, _, _ in pairs]
+    if "" in names or len(set(names)) < len(names):
+        raise click.UsageError(f"{text!r} is not NAME=VALUE,... with names that differ.")
+    return {name: value.strip() for name, (_, _, value) in zip(names, pairs, strict=True)}
 
 
 def level_option(default: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -132,7 +159,26 @@ TABLE_OPTIONS = (
 )
 SETTINGS_OPTIONS = (
     click.option("--config", type=PATH, metavar="FILE", help="Recipe; options override it."),
-    click.option("--target", metavar="COLUMN", help="Models' column to predict, not a mean."),
+    click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="COST",
+        help="Most that the anchors may cost together.",
+    ),
+    click.option("--cost", metavar="COLUMN", help="Items' column of costs. [default: cost]"),
+    click.option(
+        "--quotas",
+        metavar="N|NAME=N,...",
+        help="Anchors of each benchmark; 20+ is 20 at least.",
+    ),
+    click.option(
+        "--quotas-by", metavar="COLUMN", help="Items' column with quotas. [default: benchmark]"
+    ),
+    click.option(
+        "--target",
+        metavar="COLUMN|NAME=COLUMN,...",
+        help="Models' column to predict, not a mean; or one for each of some benchmarks.",
+    ),
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to fit. [default: auto]"
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,20 @@ def _record(prediction: Prediction) -> dict[str, Any]:
 
 
 def prediction_table(predictions: Sequence[Prediction]) -> str:
-    """Return one line per model, in the order given; many benchmarks without their intervals."""
+    """Return one line per model, in the order given.
+
+    Many benchmarks come without their intervals; those of one model, in a table of their own.
+    """
     benchmarks = list(predictions[0].benchmarks)
     level = f"{100 * predictions[0].level:g} % interval"
+    if len(predictions) == 1 and len(benchmarks) > MOST_WITH_INTERVALS:
+        one = predictions[0]
+        overall = prediction_table([replace(one, benchmarks={})])
+        rows = [
+            [name, f"{b.score:.3f}", interval(b.lower, b.upper)]
+            for name, b in one.benchmarks.items()
+        ]
+        return f"{overall}\n\n{table(['benchmark', 'score', level], rows)}"
     header = ["model", "score", level, "answered", *benchmarks, "flags"]
     rows = [
         [

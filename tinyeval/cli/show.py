@@ -49,6 +49,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "models": bank.source["models"],
         "benchmarks": _benchmarks(bank),
         "anchors": list(bank.anchors.items),
+        "cost": bank.cost,
         "expected_error": bank.expected_error,
         "level": bank.level,
         "settings": dict(bank.settings),
@@ -56,15 +57,31 @@ def _record(bank: ItemBank) -> dict[str, Any]:
     }
 
 
-def _benchmarks(bank: ItemBank) -> list[str]:
-    return sorted(set(bank.items.column("benchmark", "benchmark")))
+def _benchmarks(bank: ItemBank) -> dict[str, dict[str, Any]]:
+    """Of each benchmark the number of items and anchors, and the error with all anchors."""
+    benchmark = bank.items.column("benchmark", "benchmark")
+    chosen = benchmark[bank.items.index(bank.anchors.items)]
+    errors = bank.benchmark_errors
+    return {
+        name: {
+            "items": int((benchmark == name).sum()),
+            "anchors": int((chosen == name).sum()),
+            "expected_error": _last(errors.get(name, bank.expected_error)),
+        }
+        for name in sorted(set(benchmark))
+    }
+
+
+def _last(errors: dict[int, float]) -> float | None:
+    return list(errors.values())[-1] if errors else None
 
 
 def _text(bank: ItemBank, path: Path, shown: int) -> str:
     settings, source = bank.settings, bank.source
     origin = str(source["origin"]) or "not stated"
     what = {
-        "items": f"{len(bank.anchors)} anchors of {len(bank.items)} items",
+        "items": f"{len(bank.anchors)} anchors of {len(bank.items)} items"
+        + ("" if bank.cost is None else f", at a cost of {bank.cost:,.6g} in all"),
         "benchmarks": ", ".join(_benchmarks(bank)),
         "source": f"{source['models']} models, scores from {source['lowest_score']:.3f} to "
         f"{source['highest_score']:.3f}; origin: {origin}",
@@ -85,7 +102,7 @@ Anchors, best first
 
 Expected error: mean absolute error of the full score on held-out source models
 
-{_errors(bank)}
+{_errors(bank)}{_by_benchmark(bank)}
 
 How to run it
 
@@ -114,3 +131,17 @@ def _anchors(bank: ItemBank, shown: int) -> str:
 def _errors(bank: ItemBank) -> str:
     errors = bank.expected_error
     return table(["answered", "error"], [[str(n), f"{error:.3f}"] for n, error in errors.items()])
+
+
+def _by_benchmark(bank: ItemBank) -> str:
+    """Anchors and error of every benchmark; nothing where there is only one."""
+    found = _benchmarks(bank)
+    if len(found) == 1:
+        return ""
+    rows = []
+    for name, one in found.items():
+        error = one["expected_error"]
+        shown = "" if error is None else f"{error:.3f}"
+        rows.append([name, str(one["items"]), str(one["anchors"]), shown])
+    header = ["benchmark", "items", "anchors", "error"]
+    return f"\n\nBy benchmark, with all anchors answered\n\n{table(header, rows)}"

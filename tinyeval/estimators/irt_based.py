@@ -209,16 +209,16 @@ def _expect(
 
 
 def fit_link(history: History) -> Link:
-    """Least squares of an external target column on the mean over items, over source models."""
+    """Least squares of external targets on the means over their items, over source models."""
     targets = len(history.targets.names)
     offset, slope, variance = np.zeros(targets), np.ones(targets), np.zeros(targets)
-    if history.targets.column is not None:
-        x = history.filled.astype(np.float64) @ history.targets.weights[0]
-        y = history.target_values[:, 0]
+    for t in np.flatnonzero(history.targets.external):
+        x = history.filled.astype(np.float64) @ history.targets.weights[t]
+        y = history.target_values[:, t]
         spread = x.var()
-        slope[0] = ((x - x.mean()) * y).mean() / spread if spread > 0 else 0.0
-        offset[0] = y.mean() - slope[0] * x.mean()
-        variance[0] = ((y - offset[0] - slope[0] * x) ** 2).mean()
+        slope[t] = ((x - x.mean()) * y).mean() / spread if spread > 0 else 0.0
+        offset[t] = y.mean() - slope[t] * x.mean()
+        variance[t] = ((y - offset[t] - slope[t] * x) ** 2).mean()
     return Link(offset, slope, variance)
 
 

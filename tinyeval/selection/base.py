@@ -48,10 +48,7 @@ class Anchors:
         if not 1 <= n <= len(self):
             raise DataError(f"expected between 1 and {len(self)} anchors, found {n}")
         assert self.reserve is not None
-        weights = self.weights[:n]
-        total = weights.sum()
-        weights = weights / total if total > 0 else np.full(n, 1.0 / n)
-        return Anchors(self.items[:n], weights, self.reserve[:n])
+        return Anchors(self.items[:n], scaled(self.weights[:n]), self.reserve[:n])
 
 
 class Selector(Protocol):
@@ -59,7 +56,9 @@ class Selector(Protocol):
 
     Options of a selector are keyword arguments with defaults, set under ``selection.options``
     of a configuration.  The result does not depend on the order of models or items in the
-    history.
+    history.  A selector that can keep to costs and quotas has a keyword ``budget``, a
+    :class:`~tinyeval.selection.budget.Budget`; for the others :mod:`tinyeval.selection.choose`
+    sees to it.
     """
 
     def __call__(self, history: History, n: int, *, rng: np.random.Generator) -> Anchors: ...
@@ -77,3 +76,9 @@ def check_budget(history: History, n: int) -> None:
 def equal_weights(items: tuple[str, ...]) -> Anchors:
     """Return anchors that all weigh the same."""
     return Anchors(items, np.full(len(items), 1.0 / len(items)))
+
+
+def scaled(weights: NDArray) -> NDArray[np.float64]:
+    """Scale weights to sum 1; equal ones where nothing has weight."""
+    total = weights.sum()
+    return weights / total if total > 0 else np.full(len(weights), 1.0 / max(len(weights), 1))

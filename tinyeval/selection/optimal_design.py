@@ -9,20 +9,30 @@ One C is not enough.  A design for models like the source ones breaks on stronge
 gain is summed over several hypotheses of how far a new model drifts from them, each measured as a
 share of the variance that hypothesis leaves open: no hypothesis drowns the others, and the anchors
 stay good under all.
+
+Where items have costs, gains are divided by them; where groups of items have quotas, the best item
+is taken among those that leave every quota within reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.covariance import ItemCovariance, check_drift, item_covariance
 from tinyeval.history import History
+from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
+from tinyeval.selection.budget import Allowance, Budget, item_costs
 
 Array = NDArray[np.float64]
+
+PLACE_PRICES = (0.0, 0.5, 2.0, 8.0, 32.0)
+"""Prices of a place among the anchors, in median costs of an item."""
 
 
 class _Hypothesis:
@@ -70,30 +80,57 @@ def _importance(targets: int) -> Array:
     return np.concatenate([[0.5], np.full(targets - 1, 0.5 / (targets - 1))])
 
 
+class Design(NamedTuple):
+    """Chosen positions, best first, and the share of variance left open, summed over hypotheses."""
+
+    chosen: list[int]
+    left_open: float
+
+
 def greedy_design(
-    covariance: ItemCovariance, n: int, drift: Sequence[float], cost: Array | None = None
-) -> list[int]:
-    """Choose ``n`` positions of ``covariance.items``, best first.
+    covariance: ItemCovariance,
+    drift: Sequence[float],
+    allowance: Allowance,
+    price: Array | float = 1.0,
+) -> Design:
+    """Take the item of the largest gain per price, as long as any is allowed.
 
     Args:
         covariance: of the source history.
-        n: how many items.
         drift: standard deviations of the drift hypotheses, in score units.
-        cost: shape (items,), positive; gains are divided by it.
+        allowance: of the items of ``covariance``, in their order; it is used up.
+        price: of every item, shape (items,), positive.
     """
-    hypotheses = [_Hypothesis(covariance, s, n) for s in drift]
+    hypotheses = [_Hypothesis(covariance, s, allowance.most) for s in drift]
     chosen: list[int] = []
-    free = np.ones(len(covariance.items), dtype=bool)
-    for _ in range(n):
-        gains = sum((one.gains() for one in hypotheses), np.zeros(len(free)))
-        if cost is not None:
-            gains = gains / cost
-        best = int(np.argmax(np.where(free, gains, -1.0)))
-        free[best] = False
+    while (may := allowance.allowed()).any():
+        gains = sum((one.gains() for one in hypotheses), np.zeros(len(allowance.free))) / price
+        best = int(np.argmax(np.where(may, gains, -1.0)))
+        allowance.take(best)
         chosen.append(best)
         for one in hypotheses:
             one.condition(best)
-    return chosen
+    return Design(chosen, sum(float(one.open @ one.scale) for one in hypotheses))
+
+
+def thrifty_design(
+    covariance: ItemCovariance, drift: Sequence[float], budget: Budget, items: Table
+) -> Design:
+    """Return the best of several greedy designs within a cost.
+
+    Gain per cost alone can be far from the best (one dear item that tells all), and so can gain
+    alone; the better of the two is near it (Leskovec et al. 2007).  Where the number of anchors is
+    bounded too and gain per cost uses it up before the money, a place has a price as well.
+    """
+    best = greedy_design(covariance, drift, Allowance(budget, items))
+    cost = item_costs(items, budget.cost_column)
+    for place in PLACE_PRICES:
+        price = cost + place * np.median(cost)
+        design = greedy_design(covariance, drift, Allowance(budget, items), price)
+        best = min(best, design, key=lambda one: one.left_open)
+        if len(design.chosen) < budget.items:
+            break
+    return best
 
 
 def select_optimal_design(
@@ -101,6 +138,7 @@ def select_optimal_design(
     n: int,
     *,
     rng: np.random.Generator,
+    budget: Budget | None = None,
     drift: Sequence[float] = (0.03, 0.1, 0.3),
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
@@ -110,8 +148,9 @@ def select_optimal_design(
 
     Args:
         history: source models only.
-        n: number of anchors.
+        n: number of anchors; with costs, the most there may be.
         rng: for the :class:`Selector` protocol; the design is deterministic.
+        budget: costs and quotas to keep to besides.
         drift: standard deviations of the drift hypotheses, in score units; 0 = models like the
             source ones.
         irt_share, shrinkage, length: of :func:`item_covariance`.
@@ -121,6 +160,11 @@ def select_optimal_design(
     """
     check_budget(history, n)
     check_drift(drift)
+    budget = Budget(n) if budget is None else replace(budget, items=n)
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
-    chosen = greedy_design(covariance, n, drift)
+    items = history.sorted().responses.items
+    if np.isfinite(budget.cost):
+        chosen = thrifty_design(covariance, drift, budget, items).chosen
+    else:
+        chosen = greedy_design(covariance, drift, Allowance(budget, items)).chosen
     return equal_weights(tuple(covariance.items[k] for k in chosen))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinyeval.history import History
 from tinyeval.responses import by_id
-from tinyeval.selection.base import Anchors, check_budget
+from tinyeval.selection.base import Anchors, check_budget, scaled
 
 
 def select_random(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
@@ -28,7 +28,7 @@ def select_random(history: History, n: int, *, rng: np.random.Generator) -> Anch
     ids = history.responses.items.ids
     chosen = rng.permutation(by_id(ids))[:n]
     weight = history.targets.weights[0][chosen]
-    return Anchors(tuple(ids[k] for k in chosen), _shares(weight))
+    return Anchors(tuple(ids[k] for k in chosen), scaled(weight))
 
 
 def select_stratified(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
@@ -51,10 +51,10 @@ def select_stratified(history: History, n: int, *, rng: np.random.Generator) -> 
     for h, count in enumerate(allocate(n, share, size, rng=rng)):
         items = rng.permutation(strata[h])[:count]
         chosen.extend(items)
-        weights.extend(share[h] * _shares(weight[items]))
+        weights.extend(share[h] * scaled(weight[items]))
         place.extend((np.arange(count) + rng.random()) / max(count, 1))
     order = np.argsort(np.array(place), kind="stable")
-    return Anchors(tuple(ids[chosen[k]] for k in order), _shares(np.array(weights)[order]))
+    return Anchors(tuple(ids[chosen[k]] for k in order), scaled(np.array(weights)[order]))
 
 
 def allocate(
@@ -97,9 +97,3 @@ def _strata(history: History) -> list[NDArray[np.intp]]:
     for k in by_id(items.ids):
         members.setdefault((str(benchmark[k]), str(subject[k])), []).append(int(k))
     return [np.array(members[key], dtype=np.intp) for key in sorted(members)]
-
-
-def _shares(weight: NDArray) -> NDArray[np.float64]:
-    """Scale to sum 1; equal shares where nothing has weight."""
-    total = weight.sum()
-    return weight / total if total > 0 else np.full(len(weight), 1.0 / max(len(weight), 1))
