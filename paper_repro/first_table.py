@@ -1,76 +1,50 @@
 """How wrong is it? The default against random items, inside the range and beyond it.
 
-    python paper_repro/first_table.py --data DIR
+    python paper_repro/first_table.py --data DIR [--jobs 2]
 
-Four public sets (DATA.md), 30 and 100 items, five random 75 / 25 splits and the top split (source =
-weakest 60 %, test = strongest 15 %), everything learned on source models only. Writes
-first_table.md and first_table.csv beside this file.
+Four public sets (DATA.md), five random 75 / 25 splits and the top split (source = weakest 60 %,
+test = strongest 15 %), everything learned on source models only.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import time
-from pathlib import Path
+from engine.catalogue import SETS
+from engine.markdown import lines_of, shown
+from engine.measure import Case, Plan
+from engine.script import main
+from engine.table import Table
 
-from tinyeval.backtesting import Backtest, backtest
-from tinyeval.importers import read_results
-
-SETS = {
-    "ollb2_ifeval_musr": "IFEval + MuSR (Open LLM Leaderboard v2), 429 models",
-    "arc_challenge_official": "ARC-Challenge (Open LLM Leaderboard), 212 models",
-    "helm_lite_83": "HELM Lite, 83 models",
-    "helm_legalbench_79": "LegalBench (HELM), 79 models",
+SIZES = {
+    "ollb2_ifeval_musr": 429,
+    "arc_challenge_official": 212,
+    "helm_lite_83": 83,
+    "helm_legalbench_79": 79,
 }
-METHODS = ("default", "random+mean", "random+ridge")
+
+PLAN = Plan(
+    "first_table",
+    tuple(Case(SETS[name], split, n) for name in SIZES for split, n in (("random", 5), ("top", 1))),
+    ("default", "random+mean", "random+ridge"),
+    items=(30, 100),
+    calibrated=("default",),
+)
 
 
-def main() -> None:
-    """Run the backtests and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    arguments = parser.parse_args()
-    start = time.perf_counter()
-    lines = [
-        "| set | split | items | tinyeval | random items, mean | random items, ridge "
-        "| 90 % interval covers | width |",
-        "|---" * 8 + "|",
-    ]
-    rows: list[str] = []
-    for name, title in SETS.items():
-        responses = read_results(arguments.data / name / "responses.parquet")
-        for split in ("random", "top"):
-            found = backtest(responses, items=(30, 100), split=split, methods=METHODS)
-            lines += table_rows(title, split, found)
-            header, *body = found.to_csv().splitlines()
-            rows += [f"set,{header}"] * (not rows) + [f"{name},{row}" for row in body]
-            print("\n".join(lines[-2:]), flush=True)
-    seconds = round(time.perf_counter() - start)
-    note = (
-        f"\nMean absolute error and width in percentage points, test models only. Command: `python "
-        f"paper_repro/first_table.py --data DIR`; {datetime.date.today()}, {seconds} s on two CPU "
-        "cores.\n"
-    )
-    (arguments.out / "first_table.md").write_text("\n".join(lines) + "\n" + note)
-    (arguments.out / "first_table.csv").write_text("\n".join(rows) + "\n")
-
-
-def table_rows(title: str, split: str, found: Backtest) -> list[str]:
-    """Return one row per number of items."""
-    by_key = {(int(row["items"]), str(row["method"])): row for row in found.summary()}
-    lines = []
-    for items in sorted({key[0] for key in by_key}):
-        cells = [title, split, str(items)]
-        errors = [100 * float(by_key[items, method]["mae"]) for method in METHODS]
-        best = min(errors)
-        cells += [f"**{one:.2f}**" if one == best else f"{one:.2f}" for one in errors]
-        ours = by_key[items, "default"]
-        cells += [f"{float(ours['coverage']):.2f}", f"{100 * float(ours['width']):.1f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def report(table: Table) -> str:
+    """Return the table of the README."""
+    rows = []
+    for unit in table.units:
+        errors = [table.figure(unit, method, "mae") for method in PLAN.methods]
+        cells = [f"**{shown(e, 'mae')}**" if e == min(errors) else shown(e, "mae") for e in errors]
+        cells.append(f"{table.figure(unit, 'default', 'coverage'):.2f}")
+        cells.append(f"{100 * table.figure(unit, 'default', 'width'):.1f}")
+        title = f"{SETS[unit.set].title}, {SIZES[unit.set]} models"
+        rows.append([title, unit.split, str(unit.items), *cells])
+    head = ["set", "split", "items", "tinyeval", "random items, mean", "random items, ridge"]
+    head += ["90 % interval covers", "width"]
+    note = "Mean absolute error and width in percentage points, test models only."
+    return f"{lines_of(head, rows)}\n\n{note}\n"
 
 
 if __name__ == "__main__":
-    main()
+    main(PLAN, report, __doc__)

@@ -32,7 +32,7 @@ ORDER = (
     *("selection", "estimators", "learned", "intervals", "prediction"),
     *("comparison", "pair_calibration", "calibration"),
     *("bank_parquet", "bank_codec", "bank_files", "bank_format", "bank_card", "bank", "building"),
-    *("splits", "metrics", "backtesting", "documents", "export", "cli"),
+    *("splits", "metrics", "trial", "backtesting", "documents", "export", "cli"),
 )
 """Modules and sub-packages; each imports from those before it only."""
 

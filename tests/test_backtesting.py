@@ -3,19 +3,17 @@
 import csv
 import io
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
 from helpers import simulate
 
+from tinyeval import trial
 from tinyeval.backtesting import Backtest, backtest
 from tinyeval.building import build
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.responses import ResponseMatrix
 from tinyeval.splits import make_splits
-
-module = import_module("tinyeval.backtesting")  # the package has a function of this name
 
 METHODS = ("default", "random+mean", "random+ridge")
 FIGURES = ("mae", "rmse", "bias", "worst", "kendall", "spearman", "pairs")
@@ -56,7 +54,7 @@ def test_random_items_are_averaged_over_draws(responses, fast):
     source, test = next(make_splits(responses, "random", 1, 0))
     truth = test.scores.mean(1)
     errors = []
-    for seed in range(module.DRAWS):
+    for seed in range(trial.DRAWS):
         method = fast.replace(
             seed=seed, items=6, selection={"method": "random"}, estimator={"method": "mean"}
         )
@@ -101,13 +99,13 @@ def test_the_same_seed_gives_the_same_figures(responses, fast, result):
 
 def test_a_history_is_fitted_once_for_all_sizes_and_plain_methods(responses, fast, monkeypatch):
     calls = []
-    real = module.make_history
+    real = trial.make_history
 
     def counted(*arguments):
         calls.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(module, "make_history", counted)
+    monkeypatch.setattr(trial, "make_history", counted)
     backtest(
         responses,
         items=(3, 6, 12),

@@ -8,7 +8,7 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose
 
-from tinyeval.building import build, learn, make_history, usable
+from tinyeval.building import build, learn, make_history, make_predictor, usable
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
 from tinyeval.responses import ResponseMatrix
@@ -211,9 +211,10 @@ def test_a_history_that_is_remembered_is_used(source, fast):
         calls.append((responses.n_models, tuple(settings.irt.dimensions)))
         return make_history(responses, settings, progress)
 
-    bank = build(source, settings=fast, history_of=remember)
-    chosen = (bank.irt.dimensions,)
-    assert calls[0] == (60, (1, 2))
+    learned = learn(source, fast, None, remember)
+    assert calls == [(60, (1, 2))]
+    make_predictor(source, learned, fast, history_of=remember)
+    chosen = (learned.irt.dimensions,)
     assert calls.count((40, chosen)) == 3
     assert all(n < 60 and dimensions == chosen for n, dimensions in calls[1:])
 

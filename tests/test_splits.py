@@ -40,7 +40,7 @@ def scores_of(matrix):
 
 @settings(deadline=None, max_examples=30)
 @given(
-    st.sampled_from(["random", "top", "bottom", "few:7", "group:org", "date:year"]),
+    st.sampled_from(["random", "top", "bottom", "few:7", "spread:9", "group:org", "date:year"]),
     st.integers(0, 1000),
     st.permutations(range(40)),
 )
@@ -52,7 +52,7 @@ def test_sides_are_disjoint_and_do_not_depend_on_the_order_of_rows(kind, seed, o
     matrix = with_column(matrix, org=org, year=year)
     split = list(make_splits(matrix, kind, 2, seed))
     again = list(make_splits(matrix.take(np.array(order)), kind, 2, seed))
-    assert len(split) == (2 if kind[:3] in ("ran", "few", "gro") else 1)
+    assert len(split) == (2 if kind[:3] in ("ran", "few", "spr", "gro") else 1)
     for pair, other in zip(split, again, strict=True):
         source, test = ids(pair)
         assert not source & test
@@ -110,6 +110,21 @@ def test_bottom_is_its_mirror(responses):
     assert np.sort(scores_of(test)) == pytest.approx(ordered[:6])
 
 
+def test_spread_takes_as_many_models_from_each_tenth_of_the_range():
+    # 40 weak models and 20 spread evenly: at random two source models in three would be weak ones
+    level = np.concatenate([np.full(40, 3), np.arange(3, 103, 5)])
+    scores = np.arange(100) < level[:, None]
+    scores = scores ^ (np.arange(100) == np.arange(60)[:, None] % 3)  # no two alike
+    names = [f"m{k:02d}" for k in range(60)]
+    matrix = ResponseMatrix.from_arrays(scores, names, [f"i{k}" for k in range(100)])
+    for source, test in make_splits(matrix, "spread:20", 3):
+        assert source.n_models == 20
+        score = scores_of(source)
+        bins = np.minimum((score - score.min()) / np.ptp(score) * 10, 9).astype(int)
+        assert set(np.bincount(bins, minlength=10)) <= {1, 2, 3}
+        assert not set(source.models.ids) & set(test.models.ids)
+
+
 def test_few_is_that_many_source_models(responses):
     for source, test in make_splits(responses, "few:7", 3):
         assert (source.n_models, test.n_models) == (7, 33)
@@ -149,7 +164,20 @@ def test_models_without_a_date_are_on_neither_side(responses):
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "magic", "random:2", "top:1", "few", "few:x", "few:-3", "group", "date:"]
+    "kind",
+    [
+        "",
+        "magic",
+        "random:2",
+        "top:1",
+        "few",
+        "few:x",
+        "spread",
+        "spread:x",
+        "few:-3",
+        "group",
+        "date:",
+    ],
 )
 def test_an_unknown_split_is_refused_with_the_known_ones(responses, kind):
     with pytest.raises(ConfigError, match=r"unknown split .* known are: random, top, bottom"):

@@ -128,5 +128,5 @@ def test_states_of_the_wrong_shape(name, value):
 def test_a_state_without_large_drift():
     source = make_history(12, 20)
     state = fit_stack(source, some(source, 5), rng=rng()).state()
-    with pytest.raises(BankError, match="stack has no drift size from 0.15 on"):
+    with pytest.raises(BankError, match=r"stack has no drift size from 0\.15 on"):
         Stack.from_state({**state, "kriging/drift": state["kriging/drift"] / 100})

@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import csv
 import io
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinyeval.building import build, learn, make_history, usable
+from tinyeval.building import usable
 from tinyeval.config import Settings, load_settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
-from tinyeval.history import History
-from tinyeval.learned import Learned, anchor_answers, true_targets
 from tinyeval.metrics import error_metrics, interval_metrics
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
 from tinyeval.splits import make_splits
+from tinyeval.trial import DRAWS, Memory, Trial, run_trial
 
 Row = dict[str, float | int | str]
-
-DRAWS = 10
-"""Draws of anchors averaged for selections that are random, within each split."""
 
 
 @dataclass(frozen=True)
@@ -132,44 +126,31 @@ def backtest(
     """
     responses, _ = usable(responses)
     base = (settings or Settings()).replace(seed=seed)
-    plans = {name: _method(name, base) for name in methods}
+    plans = {name: method_settings(name, base) for name in methods}
     if not items or min(items) < 1 or max(items) > responses.n_items:
         raise ConfigError(f"items must lie between 1 and {responses.n_items}, found {list(items)}")
     rows: list[Row] = []
     pairs = list(make_splits(responses, split, repeats, seed))
     for repeat, (source, test) in enumerate(pairs):
-        memory = _Memory()
+        memory = Memory()
         for k, (name, plan) in enumerate(plans.items()):
             if progress is not None:
                 progress(repeat * len(plans) + k, len(pairs) * len(plans), f"{split}: {name}")
             calibrated = intervals and "+" not in name
-            for row in _run(source, test, plan, items, calibrated, memory):
-                rows.append({"split": split, "repeat": repeat, "method": name, **row})
+            for n in items:
+                one = plan.replace(items=n, seed=seed + DRAWS * repeat)
+                trial = run_trial(source, test, one, calibrated=calibrated, memory=memory)
+                key: Row = {"split": split, "repeat": repeat, "method": name, "items": n}
+                rows.append(key | figures(trial))
     return Backtest(tuple(rows))
 
 
-class _Memory:
-    """Remembers the histories of the same models under the same fit settings."""
+def method_settings(name: str, base: Settings) -> Settings:
+    """Return the settings of a method: ``default``, ``SELECTOR+ESTIMATOR`` or a recipe's path.
 
-    def __init__(self) -> None:
-        self.histories: dict[object, History] = {}
-
-    def __call__(
-        self, responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
-    ) -> History:
-        key = (
-            responses.models.ids,
-            responses.items.ids,
-            settings.irt.model_dump_json(),
-            settings.target.model_dump_json(),
-        )
-        if key not in self.histories:
-            self.histories[key] = make_history(responses, settings, progress)
-        return self.histories[key]
-
-
-def _method(name: str, base: Settings) -> Settings:
-    """Return the settings of a method by its name."""
+    Raises:
+        ConfigError: no such method.
+    """
     if name == "default":
         return base
     if "+" in name:
@@ -190,64 +171,25 @@ def _method(name: str, base: Settings) -> Settings:
     )
 
 
-def _run(
-    source: ResponseMatrix,
-    test: ResponseMatrix,
-    settings: Settings,
-    items: Iterable[int],
-    intervals: bool,
-    memory: _Memory,
-) -> Iterable[Row]:
-    """Yield the figures of one method on one split, for every number of items."""
-    source = source.take(None, source.observed.any(axis=0))
-    for n in items:
-        start = time.perf_counter()
-        plan = settings.replace(items=n)
-        known, predicted, bounds = _predict(source, test, plan, intervals, memory)
-        row: Row = {"items": n, "models": len(known)}
-        draws = [error_metrics(known, one) for one in predicted]
-        row.update({name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]})
-        row.update({"coverage": np.nan, "width": np.nan})
-        if bounds is not None:
-            row.update(interval_metrics(known, *bounds))
-        row["seconds"] = time.perf_counter() - start
-        yield row
+def figures(trial: Trial) -> Row:
+    """Return the figures of merit of a trial, on the models whose true scores are known.
 
+    Those of several draws are averaged.
 
-def _predict(
-    source: ResponseMatrix,
-    test: ResponseMatrix,
-    settings: Settings,
-    intervals: bool,
-    memory: _Memory,
-) -> tuple[NDArray, list[NDArray], tuple[NDArray, NDArray] | None]:
-    """True scores of the test models, predicted ones by draw, and the bounds if calibrated."""
-    draws = DRAWS if settings.selection.method in ("random", "stratified") else 1
-    learned = [
-        learn(source, settings.replace(seed=settings.seed + k), None, memory) for k in range(draws)
-    ]
-    truth = true_targets(learned[0], test)[:, 0]
-    known = np.isfinite(truth) & test.observed.any(axis=1)
+    Raises:
+        DataError: no true score is known.
+    """
+    known = np.isfinite(trial.truth)
     if not known.any():
         raise DataError(
             "no test model answered enough of the benchmark for its true score to be known; test "
             "on models with fewer missing answers, or give their full scores as a target column"
         )
-    predicted = [_scores(one, test)[known] for one in learned]
-    if not intervals:
-        return truth[known], predicted, None
-    bank = build(source, settings=settings, history_of=memory)
-    answers = test.take(known)
-    able = np.asarray(~np.isnan(answers.align(bank.anchors.items)).all(axis=1))
-    # A model that answered no anchor may be anywhere.
-    bounds = np.tile([[0.0], [1.0]], len(able))
-    found = bank.predict(answers.take(able)) if able.any() else []
-    bounds[:, able] = np.array([(one.lower, one.upper) for one in found]).reshape(-1, 2).T
-    return truth[known], predicted, (bounds[0], bounds[1])
-
-
-def _scores(learned: Learned, test: ResponseMatrix) -> NDArray:
-    answers = anchor_answers(learned, test)
-    nothing = np.isnan(answers).all(axis=1)
-    answers[nothing] = learned.anchor_mean()
-    return learned.estimator.predict(answers).mean[:, 0]
+    truth = trial.truth[known]
+    draws = [error_metrics(truth, scores[known]) for scores in trial.scores]
+    row: Row = {"models": len(truth)}
+    row |= {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+    row |= {"coverage": np.nan, "width": np.nan}
+    if trial.bounds is not None:
+        row |= interval_metrics(truth, *trial.bounds[:, :, known])
+    return row | {"seconds": trial.seconds}

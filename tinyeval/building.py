@@ -23,7 +23,7 @@ from tinyeval.learned import Learned
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix, Table, by_id
-from tinyeval.selection import get_selector
+from tinyeval.selection import Anchors, get_selector
 from tinyeval.selection.budget import Budget, make_budget
 from tinyeval.selection.choose import choose
 from tinyeval.targets import OVERALL, make_targets
@@ -32,6 +32,7 @@ from tinyeval.threads import one_thread
 MIN_MODELS = 5
 
 HistoryOf = Callable[[ResponseMatrix, Settings, Progress | None], History]
+AnchorsOf = Callable[[History, Settings, Budget, np.random.Generator], Anchors]
 
 
 def build(
@@ -43,7 +44,6 @@ def build(
     name: str = "bank",
     source: str = "",
     progress: Progress | None = None,
-    history_of: HistoryOf | None = None,
 ) -> ItemBank:
     """Build a bank of anchors from the responses of many models.
 
@@ -56,8 +56,6 @@ def build(
         name: of the bank.
         source: where the responses come from, for the bank's card.
         progress: called with (done, total, what).
-        history_of: makes the history of some models; a caller that builds many banks from the
-            same models passes one that remembers.
 
     Raises:
         DataError: fewer than five models, items without answers, a missing target column.
@@ -68,12 +66,36 @@ def build(
     check_settings(settings)
     kept, duplicates = usable(responses)
     make_budget(settings, kept.items)  # before any work is done
-    history_of = history_of or make_history
+    learned = learn(kept, settings, progress)
+    predictor = make_predictor(kept, learned, settings, progress)
+    found = provenance(kept, duplicates, source)
+    table = bank_items(learned)
+    return ItemBank(name, table, learned.irt, predictor, settings.model_dump(), found)
+
+
+def make_predictor(
+    responses: ResponseMatrix,
+    learned: Learned,
+    settings: Settings,
+    progress: Progress | None = None,
+    history_of: HistoryOf | None = None,
+) -> Predictor:
+    """Calibrate what was learned, and put together what predicts.
+
+    Args:
+        responses: what ``learned`` was learned from.
+        learned: by ``learn`` under the same settings.
+        settings: of the method.
+        progress: called with (done, total, what).
+        history_of: makes the history of some models; a caller that calibrates many methods on the
+            same models passes one that remembers.
+    """
     _load_fit(settings)
-    with one_thread(kept.scores.size):
-        learned = learn(kept, settings, progress, history_of)
-        calibrations = _calibrated(kept, learned, settings, history_of, progress)
-    predictor = Predictor(
+    with one_thread(responses.scores.size):
+        calibrations = _calibrated(
+            responses, learned, settings, history_of or make_history, progress
+        )
+    return Predictor(
         learned.anchors,
         learned.history.targets.names,
         learned.anchor_model(),
@@ -81,9 +103,6 @@ def build(
         learned.estimator,
         *calibrations,
     )
-    found = provenance(kept, duplicates, source)
-    table = bank_items(learned)
-    return ItemBank(name, table, learned.irt, predictor, settings.model_dump(), found)
 
 
 def _calibrated(
@@ -101,7 +120,7 @@ def _calibrated(
         # A fold may lack an item that one model alone answered, or all of a benchmark's.
         there = {name: columns[name] for name in columns if name in (OVERALL, *part.benchmarks)}
         own = fixed.replace(target={"columns": there})
-        return learn(part, own, None, history_of, budget.within(part.items))
+        return learn(part, own, None, history_of, budget=budget.within(part.items))
 
     folds, seed = settings.interval.folds, settings.seed
     parallel = settings.irt.method != "pyro"  # Pyro keeps global state
@@ -132,24 +151,36 @@ def make_history(
     return History(responses, targets, fit_model(responses, settings, progress))
 
 
+def choose_anchors(
+    history: History, settings: Settings, budget: Budget, rng: np.random.Generator
+) -> Anchors:
+    """Choose the anchors as the settings say."""
+    select = get_selector(settings.selection.method)
+    return choose(select, history, budget, rng=rng, options=settings.selection.options)
+
+
 def learn(
     responses: ResponseMatrix,
     settings: Settings,
     progress: Progress | None = None,
     history_of: HistoryOf = make_history,
+    anchors_of: AnchorsOf | None = None,
     budget: Budget | None = None,
 ) -> Learned:
-    """Fit, select and fit the estimator on these models alone, within a budget of their own."""
-    rng = np.random.default_rng(settings.seed)
-    select, fit = get_selector(settings.selection.method), get_estimator(settings.estimator.method)
-    options = checked_options(select, settings.selection.options, "selection")
-    fit_options = checked_options(fit, settings.estimator.options, "estimator")
+    """Fit, select and fit the estimator on these models alone, within a budget of their own.
+
+    ``history_of`` and ``anchors_of`` take the two costly steps; a caller that learns several
+    methods from the same models passes ones that remember (:mod:`tinyeval.trial`).
+    """
+    check_settings(settings)
+    rng, fit = np.random.default_rng(settings.seed), get_estimator(settings.estimator.method)
     budget = budget or make_budget(settings, responses.items)
     _load_fit(settings)
     with one_thread(responses.scores.size):
         history = history_of(responses, settings, progress)
-        anchors = choose(select, history, budget, rng=rng, options=options)
-        return Learned(history, anchors, fit(history, anchors, rng=rng, **fit_options))
+        anchors = (anchors_of or choose_anchors)(history, settings, budget, rng)
+        estimator = fit(history, anchors, rng=rng, **settings.estimator.options)
+        return Learned(history, anchors, estimator)
 
 
 def fit_model(responses: ResponseMatrix, settings: Settings, progress: Progress | None) -> IRTFit:

@@ -41,7 +41,12 @@ def rank_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
 
 
 def interval_metrics(truth: NDArray, lower: NDArray, upper: NDArray) -> dict[str, float]:
-    """Return the share of intervals that hold the truth, and their mean width."""
+    """Return the share of intervals that hold the truth, and their mean width.
+
+    Args:
+        truth: shape (models,).
+        lower, upper: ends of the intervals, shape (models,) or (draws, models).
+    """
     inside = (lower <= truth + 1e-9) & (truth - 1e-9 <= upper)
     return {"coverage": float(inside.mean()), "width": float((upper - lower).mean())}
 

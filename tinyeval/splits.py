@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.responses import ResponseMatrix, by_id
 
-SPLITS = "random, top, bottom, few:N, group:COLUMN, date:COLUMN"
+SPLITS = "random, top, bottom, few:N, spread:N, group:COLUMN, date:COLUMN"
 
 Pair = tuple[ResponseMatrix, ResponseMatrix]
 
@@ -27,7 +27,8 @@ def make_splits(
     Args:
         responses: the whole history; exact duplicates are dropped.
         kind: ``random`` (75 / 25), ``top`` (source = weakest 60 %, test = strongest 15 %),
-            ``bottom`` (its mirror), ``few:N`` (N random source models), ``group:COLUMN`` (whole
+            ``bottom`` (its mirror), ``few:N`` (N random source models), ``spread:N`` (N
+            source models, as many from each tenth of the range of scores), ``group:COLUMN`` (whole
             groups on one side, about 75 / 25), ``date:COLUMN`` (oldest 75 % / newest 25 %).
         repeats: of the random kinds; the others have one split.
         seed: of the first repeat.
@@ -40,7 +41,7 @@ def make_splits(
     order = by_id(responses.models.ids)
     responses = responses.take(order)
     name, _, argument = kind.partition(":")
-    random = name in ("random", "few", "group")
+    random = name in ("random", "few", "spread", "group")
     for repeat in range(repeats if random else 1):
         rng = np.random.default_rng([seed, repeat])
         source, test = _split(responses, name, argument, rng)
@@ -68,12 +69,29 @@ def _split(
     if name == "few" and argument.isdecimal():
         source = rng.permutation(n) < int(argument)
         return source, ~source
+    if name == "spread" and argument.isdecimal():
+        source = _spread(np.nanmean(responses.scores, axis=1), rng) < int(argument)
+        return source, ~source
     if name == "group" and argument:
         return _by_group(responses, argument, rng)
     if name == "date" and argument:
         return _by_date(responses, argument)
     kind = f"{name}:{argument}" if argument else name
     raise ConfigError(f"unknown split {kind!r}; known are: {SPLITS}")
+
+
+def _spread(score: NDArray, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Places of models in a random order that takes from ten equal bins of ``score`` in turn."""
+    width = max(float(np.ptp(score)), 1e-12) / 10
+    bins = np.minimum((score - score.min()) / width, 9).astype(np.intp)
+    shuffled = rng.permutation(len(score))
+    turn = np.empty(len(score), dtype=np.intp)
+    for k in range(10):
+        members = shuffled[bins[shuffled] == k]
+        turn[members] = np.arange(len(members))
+    place = np.empty(len(score), dtype=np.intp)
+    place[np.lexsort((rng.permutation(10)[bins], turn))] = np.arange(len(score))
+    return place
 
 
 def _by_group(

@@ -54,7 +54,8 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     metavar="KIND",
     default="random",
     show_default=True,
-    help="Which models are held out: random, top, bottom, few:N, group:COLUMN or date:COLUMN.",
+    help="Which models are held out: random, top, bottom, few:N, spread:N, group:COLUMN or "
+    "date:COLUMN.",
 )
 @click.option(
     "--methods",

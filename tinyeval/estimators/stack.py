@@ -3,9 +3,9 @@
 Inside the range the best predictor leans on the history: kriging, averaged over drift sizes with
 four fifths of the prior weight on no drift at all, mixed with kernel ridge in the share that
 predicts source models best when they are left out (Wolpert 1992, stacked generalisation; the share
-is shrunk to none, since only long histories can tell).  Beyond it the same trust is what breaks every
-learned method, and two predictors hold that let a model's own answers speak: kriging under large
-drift, and AIPW, whose regression is learned from those answers alone.  They err differently
+is shrunk to none, since only long histories can tell).  Beyond it the same trust is what breaks
+every learned method, and two predictors hold that let a model's own answers speak: kriging under
+large drift, and AIPW, whose regression is learned from those answers alone.  They err differently
 (kriging knows how items vary, AIPW assumes nothing), so their mean is better than either.
 
 Which one a model needs shows in where it lands: the probability, under the robust prediction

@@ -44,13 +44,27 @@ def fit_tiny_benchmarks(
     Raises:
         ConfigError: no dimensions, or one below 1.
     """
+    seed = int(rng.integers(2**31))
+    history = by_published_rule(history, dimensions, seed)
+    return fit_gp_irt(history, anchors, rng=np.random.default_rng(seed))
+
+
+def by_published_rule(history: History, dimensions: Sequence[int], seed: int) -> History:
+    """Return the history with as many dimensions as the authors' rule allows.
+
+    Args:
+        history: source models only.
+        dimensions: numbers to choose from.
+        seed: of the source models that are held out to validate.
+
+    Raises:
+        ConfigError: no dimensions, or one below 1.
+    """
     if not dimensions or min(dimensions) < 1:
         raise ConfigError(f"dimensions must be one or more numbers above 0, found {dimensions}")
-    seed = int(rng.integers(2**31))
     tried = [refitted(history, d) for d in sorted(set(dimensions))]
     errors = [validation_error(one, rng=np.random.default_rng(seed))[0] for one in tried]
-    chosen = int(np.argmax(np.array(errors) <= min(errors) + TOLERANCE))
-    return fit_gp_irt(tried[chosen], anchors, rng=np.random.default_rng(seed))
+    return tried[int(np.argmax(np.array(errors) <= min(errors) + TOLERANCE))]
 
 
 def refitted(history: History, dimensions: int) -> History:

@@ -7,7 +7,7 @@ Items are points x_i, either the source models' scores on the item or its IRT pa
 
 each cluster is represented by its item nearest to the centre, and that anchor carries the
 cluster's share of the weight (Maia Polo et al. 2024, "tinyBenchmarks"; Vivek et al. 2024,
-"Anchor Points").
+"Anchor Points").  Of items equally near one is taken at random.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _anchor_points(
     history: History, points: NDArray[np.float64], n: int, rng: np.random.Generator
 ) -> Anchors:
     ids = history.responses.items.ids
-    order = by_id(ids)
+    order = rng.permutation(by_id(ids))  # so that of items equally near a random one is taken
     points, weight = points[order], history.targets.weights[0][order]
     labels, distance = _cluster(points, weight, n, int(rng.integers(2**31)))
     chosen, share = _represent(labels, distance, weight, n)

@@ -41,12 +41,12 @@ def select_information(
     easiest: float = 0.95,
     least_correlation: float = 0.05,
 ) -> Anchors:
-    """Choose the most informative items bin by bin; ``rng`` is not used.
+    """Choose the most informative items bin by bin.
 
     Args:
         history: source models only.
         n: number of anchors; the bins are taken in turn until there are so many.
-        rng: for the :class:`Selector` protocol; the choice is deterministic.
+        rng: draws among equally informative items.
         bins: of the ability range, at most ``n`` are used.
         least_sd: items whose scores have a smaller standard deviation come last,
         easiest: as do items of a higher mean score,
@@ -66,7 +66,8 @@ def select_information(
     path, direction = _ability_path(history, min(bins, n))
     information = fisher_information(history.fit.model, path, direction)
     information -= np.where(useful, 0.0, 1.0 + information.max())
-    chosen = _bin_by_bin(information, n)
+    order = rng.permutation(len(useful))
+    chosen = order[_bin_by_bin(information[:, order], n)]
     return equal_weights(tuple(history.responses.items.ids[k] for k in chosen))
 
 

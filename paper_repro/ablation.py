@@ -1,0 +1,65 @@
+"""What each part of the default brings: one part changed at a time.
+
+    python paper_repro/ablation.py --data DIR [--jobs 2]
+
+Add a row by a name: SELECTOR+ESTIMATOR, or an entry of VARIANTS with the settings it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from default_choice import NAMES
+from engine.catalogue import SETS
+from engine.markdown import against_rivals, means
+from engine.measure import Case, Plan
+from engine.methods import BASE
+from engine.script import main
+from engine.table import Table
+
+
+def both(**options: Any) -> dict[str, Any]:
+    """Return changes of an option that selector and estimator share."""
+    return {"selection": {"options": options}, "estimator": {"options": options}}
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "no drift": both(drift=[0.0]),
+    "drift in the design alone": {"estimator": {"options": {"drift": [0.0]}}},
+    "drift in the prediction alone": {"selection": {"options": {"drift": [0.0]}}},
+    "covariance of the sample alone": both(irt_share=0.0),
+    "covariance of the IRT model alone": both(irt_share=1.0),
+    "IRT model of one dimension": {"irt": {"dimensions": [1]}},
+}
+
+PAIRS = (
+    *("random+kriging", "anchor_points+kriging", "anchor_points_irt+kriging", "mrmr+kriging"),
+    *("optimal_design+ridge", "optimal_design+p_irt", "optimal_design+aipw"),
+)
+
+PLAN = Plan(
+    "ablation",
+    tuple(
+        Case(SETS[name], split, repeats)
+        for split, repeats in (("random", 2), ("top", 1), ("bottom", 1))
+        for name in NAMES
+    ),
+    ("default", *VARIANTS, *PAIRS),
+    items=(30, 100),
+    variants={name: BASE.replace(**changes) for name, changes in VARIANTS.items()},
+)
+
+
+def report(table: Table) -> str:
+    """Return the page."""
+    text = (
+        "Mean absolute error in percentage points, mean over sets: the default, the default with "
+        "one part changed, and its selection or its estimator in other company."
+    )
+    parts = ["# What each part brings", text, means(table)]
+    parts += ["The default against the best other row of each column:", against_rivals(table)]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    main(PLAN, report, __doc__)

@@ -1,0 +1,145 @@
+"""Every method by its name: ours, published ones, and two yardsticks.
+
+    default            the package's own default
+    SELECTOR+ESTIMATOR any pair of the package's parts; `mrmr_mid` is mRMR by difference
+    metabench          configs/metabench.yaml
+    sparseeval         configs/sparseeval.yaml
+    random+normal      the mean of random items with its normal interval for a finite population
+    floor              abilities estimated from all answers, answers on random items as they are,
+                       all other items by their fitted probabilities: what item noise alone leaves
+
+Anchors by IRT, p-IRT and gp-IRT take as many dimensions as the published rule of tinyBenchmarks
+allows.  Methods without IRT get a quick fit, which serves to fill gaps in the results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.sets import SEED, ResultSet, Split, drawn_items
+from tinyeval.backtesting import method_settings
+from tinyeval.config import Settings, load_settings
+from tinyeval.estimators.irt_based import fit_link
+from tinyeval.irt.ability import estimate_ability
+from tinyeval.trial import DRAWS, Trial, run_trial
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+BASE = Settings().replace(device="cpu", seed=SEED)
+QUICK = {"dimensions": [2]}
+SEARCHED = {"dimensions": [1, 2, 4, 8, 16]}
+
+USES_IRT = {"optimal_design", "kriging"}
+USES_PUBLISHED_IRT = {"anchor_points_irt", "p_irt", "gp_irt"}
+
+NORMAL = 1.6449
+"""Two-sided 90 % quantile of the standard normal distribution."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and what its results depend on.
+
+    Attributes:
+        name: in tables and commands.
+        settings: of the method, without the number of items.
+        published_rule: the number of IRT dimensions follows the rule of tinyBenchmarks.
+        run: a yardstick instead of a method, called with (split, settings).
+    """
+
+    name: str
+    settings: Settings
+    published_rule: bool = False
+    run: Callable[[Split, Settings], Trial] | None = None
+
+    @property
+    def ours(self) -> bool:
+        """True for a method that uses the package's own parts, and so its default settings."""
+        parts = {self.settings.selection.method, self.settings.estimator.method}
+        return self.run is None and bool(parts & USES_IRT)
+
+    def digest(self, which: ResultSet) -> str:
+        """Return a short digest of everything that a result depends on but for the code."""
+        settings = self.settings.model_dump(exclude_defaults=not self.ours)
+        parts = [self.name, settings, self.published_rule, which.describe()]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    def trial(self, split: Split, items: int, calibrated: bool) -> Trial:
+        """Learn from the source models and predict the test models of a split."""
+        settings = self.settings.replace(items=items, seed=split.seed)
+        if split.target is not None:
+            settings = settings.replace(target={"column": split.target})
+        if self.published_rule:
+            settings = settings.replace(irt={"dimensions": [split.published_dimensions]})
+        if self.run is not None:
+            found = self.run(split, settings)
+        else:
+            found = run_trial(
+                split.source, split.test, settings, calibrated=calibrated, memory=split.memory
+            )
+        return replace(found, truth=split.truth)
+
+
+def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method:
+    """Return a method by its name; ``variants`` are a script's own."""
+    if variants and name in variants:
+        return Method(name, variants[name])
+    if name == "default":
+        return Method(name, BASE)
+    if name in ("metabench", "sparseeval"):
+        return Method(name, load_settings(CONFIGS / f"{name}.yaml").replace(device="cpu"))
+    if name == "floor":
+        settings = method_settings("random+mean", BASE).replace(irt=SEARCHED)
+        return Method(name, settings, run=_floor)
+    if name == "random+normal":
+        settings = method_settings("random+mean", BASE).replace(irt=QUICK)
+        return Method(name, settings, run=_normal)
+    selector, _, estimator = name.partition("+")
+    difference = selector == "mrmr_mid"
+    settings = method_settings(f"mrmr+{estimator}" if difference else name, BASE)
+    if difference:
+        settings = settings.replace(selection={"options": {"scheme": "difference"}})
+    parts = {selector, estimator}
+    if parts & USES_IRT:
+        return Method(name, settings)
+    published = bool(parts & USES_PUBLISHED_IRT)
+    return Method(name, settings if published else settings.replace(irt=QUICK), published)
+
+
+def _floor(split: Split, settings: Settings) -> Trial:
+    start = time.perf_counter()
+    history = split.memory.history(split.source, settings)
+    scores = split.test.align(history.fit.model.items).astype(np.float64)
+    p = history.fit.model.probability(estimate_ability(history.fit.model, scores).mean)
+    link, weights = fit_link(history), history.targets.weights[0]
+    predicted = np.empty((DRAWS, len(scores)))
+    for draw in range(DRAWS):
+        asked = drawn_items(history.fit.model.items, settings.items, split.seed + draw)
+        values = p.copy()
+        values[:, asked] = np.where(np.isnan(scores[:, asked]), p[:, asked], scores[:, asked])
+        predicted[draw] = link.offset[0] + link.slope[0] * (values @ weights)
+    seconds = time.perf_counter() - start
+    return Trial(split.truth, np.clip(predicted, 0.0, 1.0), None, seconds / DRAWS)
+
+
+def _normal(split: Split, settings: Settings) -> Trial:
+    """Mean of k random answers +- 1.645 s sqrt(1 / k - 1 / n) (Cochran 1977, section 2.6)."""
+    start, items = time.perf_counter(), split.test.items.ids
+    scores = np.empty((DRAWS, split.test.n_models))
+    bounds = np.empty((2, DRAWS, split.test.n_models))
+    for draw in range(DRAWS):
+        asked = drawn_items(items, settings.items, split.seed + draw)
+        answers = split.test.scores[:, asked].astype(np.float64)
+        k = np.maximum((~np.isnan(answers)).sum(axis=1), 2)
+        scores[draw] = np.nanmean(answers, axis=1)
+        s = np.sqrt(np.nanvar(answers, axis=1) * k / (k - 1))
+        half = NORMAL * s * np.sqrt(np.maximum(1 / k - 1 / len(items), 0.0))
+        bounds[:, draw] = np.clip([scores[draw] - half, scores[draw] + half], 0.0, 1.0)
+    return Trial(split.truth, scores, bounds, (time.perf_counter() - start) / DRAWS)

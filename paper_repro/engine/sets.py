@@ -1,0 +1,139 @@
+"""The result sets, read from the folder of the data, and split into source and test models."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.hidden import hide_answers
+from tinyeval.building import make_history, usable
+from tinyeval.config import Settings
+from tinyeval.errors import DataError
+from tinyeval.estimators.tiny_benchmarks import by_published_rule
+from tinyeval.importers import read_results
+from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.splits import make_splits
+from tinyeval.targets import make_targets
+from tinyeval.trial import DRAWS, Memory
+
+LARGEST = 1000
+"""Models drawn at random from a larger set, so that every method can be run on it in minutes."""
+
+KNOWN = 0.95
+"""Share of the benchmark that a test model must have answered; its truth is the mean over that."""
+
+SEED = 0
+
+PUBLISHED_DIMENSIONS = (2, 5, 10, 15)
+"""Numbers of dimensions from which tinyBenchmarks chooses."""
+
+
+@dataclass(frozen=True)
+class ResultSet:
+    """A set of results and how it is used.
+
+    Attributes:
+        name: in tables and commands.
+        title: for readers.
+        folder: in the folder of the data; ``name`` where empty.
+        largest: number of models kept, drawn at random.
+        benchmark: the only one kept, of a set of several; all where empty.
+        target: a column of the models table to be predicted instead of the mean over items.
+        pattern: a set whose pattern of missing answers the source models get.
+        pattern_by: a column of both sets; models alike in it share a pattern.
+    """
+
+    name: str
+    title: str
+    folder: str = ""
+    largest: int = LARGEST
+    benchmark: str = ""
+    target: str | None = None
+    pattern: str = ""
+    pattern_by: str = ""
+
+    def describe(self) -> dict[str, object]:
+        """Return everything that results depend on."""
+        return {key: value for key, value in asdict(self).items() if value and key != "title"}
+
+    def read(self, data: Path) -> ResponseMatrix:
+        """Read the set: models without answers and exact duplicates dropped, sorted by id."""
+        return _read(data / (self.folder or self.name), self.benchmark, self.largest)
+
+
+@lru_cache(maxsize=2)
+def _read(folder: Path, benchmark: str, largest: int) -> ResponseMatrix:
+    responses = read_results(folder / "responses.parquet")
+    if benchmark:
+        responses = responses.take(None, responses.items.column("benchmark") == benchmark)
+    responses, _ = usable(responses)
+    if responses.n_models > largest:
+        order = np.random.default_rng(SEED).permutation(responses.n_models)
+        responses = responses.take(np.sort(order[:largest]))
+    return responses
+
+
+@dataclass(frozen=True)
+class Split:
+    """Source and test models of one repeat of one split, and what is known of them.
+
+    Attributes:
+        source: what methods learn from.
+        test: what they predict.
+        truth: full-benchmark scores of ``test``, shape (models,).
+        seed: of what is random in the methods; every repeat has draws of its own.
+        target: column that holds the truth, if it is not the mean over items.
+        memory: of what was learned from ``source`` already.
+    """
+
+    source: ResponseMatrix
+    test: ResponseMatrix
+    truth: NDArray[np.float64]
+    seed: int = SEED
+    target: str | None = None
+    memory: Memory = field(default_factory=Memory)
+
+    @cached_property
+    def published_dimensions(self) -> int:
+        """Number of IRT dimensions by the rule of tinyBenchmarks."""
+        quick = Settings().replace(
+            irt={"dimensions": [2]}, device="cpu", target={"column": self.target}
+        )
+        history = make_history(self.source, quick)
+        return by_published_rule(history, PUBLISHED_DIMENSIONS, SEED).fit.model.dimensions
+
+
+def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
+    """Return one repeat of a split.
+
+    Raises:
+        DataError: too few models for it, or no test model whose true score is known.
+    """
+    pairs = list(make_splits(which.read(data), kind, repeat + 1, SEED))
+    source, test = pairs[repeat]
+    if which.pattern:
+        donors = read_results(data / which.pattern / "responses.parquet")
+        rng = np.random.default_rng([SEED, repeat])
+        source = hide_answers(source, donors, which.pattern_by, rng)
+    asked = source.observed.any(axis=0)
+    source, test = source.take(None, asked), test.take(None, asked)
+    weights = make_targets(test).weights[0]
+    answered = test.observed @ weights
+    if which.target is not None:
+        truth = test.models.column(which.target).astype(np.float64)
+        known = np.isfinite(truth)
+    else:
+        truth = np.nan_to_num(test.scores).astype(np.float64) @ weights / np.maximum(answered, 1e-9)
+        known = answered >= KNOWN
+    if not known.any():
+        raise DataError(f"{which.name}, {kind}: no test model's full score is known")
+    return Split(source, test.take(known), truth[known], SEED + DRAWS * repeat, which.target)
+
+
+def drawn_items(items: tuple[str, ...], n: int, seed: int) -> NDArray[np.intp]:
+    """Positions of ``n`` items drawn at random, the same that the random selection draws."""
+    return np.random.default_rng(seed).permutation(by_id(items))[:n]

@@ -1,0 +1,157 @@
+"""One trial: learn a method from source models, predict test models.
+
+Selections that are random are drawn several times, so that no method looks good or bad by the luck
+of one draw.  A memory shared by trials on the same source models saves doing the same fit and the
+same selection again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.building import choose_anchors, learn, make_history, make_predictor
+from tinyeval.config import Settings
+from tinyeval.history import History
+from tinyeval.irt.model import Array
+from tinyeval.learned import Learned, anchor_answers, true_targets
+from tinyeval.prediction import Predictor
+from tinyeval.progress import Progress
+from tinyeval.responses import ResponseMatrix
+from tinyeval.selection import Anchors
+from tinyeval.selection.budget import Budget
+
+T = TypeVar("T")
+
+DRAWS = 10
+"""Draws of anchors averaged for selections that are random."""
+
+DRAWN = ("random", "stratified")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Predicted and true scores of test models.
+
+    Attributes:
+        truth: full-benchmark scores, shape (models,); NaN for a model that answered too little for
+            its own to be known.
+        scores: predicted, shape (draws, models); one draw unless the selection is random.
+        bounds: lower and upper ends of the intervals, shape (2, draws, models), of the first draw
+            or of all; None if the method was not calibrated.
+        seconds: of one draw; a fit or selection that the memory provided counts with the time that
+            it took when it was done.
+    """
+
+    truth: Array
+    scores: Array
+    bounds: Array | None
+    seconds: float
+
+
+class Memory:
+    """Remembers histories and anchors; one memory serves trials on the same source models.
+
+    Attributes:
+        saved: seconds that it has saved so far.
+    """
+
+    def __init__(self) -> None:
+        self.saved = 0.0
+        self._done: dict[object, tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def history(
+        self, responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
+    ) -> History:
+        """Return the history of these models under these settings of fit and target."""
+        fit, target = settings.irt.model_dump_json(), settings.target.model_dump_json()
+        key = (responses.models.ids, responses.items.ids, fit, target)
+        return self._once(key, lambda: make_history(responses, settings, progress))
+
+    def anchors(
+        self, history: History, settings: Settings, budget: Budget, rng: np.random.Generator
+    ) -> Anchors:
+        """Return the anchors, and leave ``rng`` as choosing them leaves it."""
+
+        def choose() -> tuple[History, Anchors, Any]:
+            chosen = choose_anchors(history, settings, budget, rng)
+            return history, chosen, rng.bit_generator.state
+
+        # The result holds the history, so that no other one can take its id.
+        chosen_by = {"selection", "items", "budget", "cost", "quotas", "seed"}
+        key = (id(history), settings.model_dump_json(include=chosen_by))
+        _, anchors, rng.bit_generator.state = self._once(key, choose)
+        return anchors
+
+    def _once(self, key: object, make: Callable[[], T]) -> T:
+        if key not in self._done:
+            start = time.perf_counter()
+            result = make()
+            self._done[key] = (time.perf_counter() - start, result)
+            return result
+        seconds, known = self._done[key]
+        with self._lock:
+            self.saved += seconds
+        return known
+
+
+def run_trial(
+    source: ResponseMatrix,
+    test: ResponseMatrix,
+    settings: Settings,
+    *,
+    calibrated: bool = False,
+    memory: Memory | None = None,
+) -> Trial:
+    """Learn from ``source`` what the settings say, and predict ``test``.
+
+    Args:
+        source: usable models (:func:`tinyeval.building.usable`).
+        test: other models; only their answers on the anchors are used to predict them.
+        settings: the method, the number of items and the seed.
+        calibrated: also calibrate intervals, which takes about ten times as long.
+        memory: of earlier trials on the same source models.
+    """
+    memory = memory or Memory()
+    start, saved = time.perf_counter(), memory.saved
+    source = source.take(None, source.observed.any(axis=0))
+    draws = DRAWS if settings.selection.method in DRAWN else 1
+    plans = [settings.replace(seed=settings.seed + k) for k in range(draws)]
+    learned = [learn(source, one, None, memory.history, memory.anchors) for one in plans]
+    scores = np.array([_scores(one, test) for one in learned])
+    seconds = (time.perf_counter() - start + memory.saved - saved) / draws
+    bounds = None
+    if calibrated:
+        start, saved = time.perf_counter(), memory.saved
+        predictor = make_predictor(source, learned[0], settings, history_of=memory.history)
+        bounds = _bounds(predictor, test, settings.interval.level)
+        seconds += time.perf_counter() - start + memory.saved - saved
+    truth = true_targets(learned[0], test)[:, 0]
+    truth[~test.observed.any(axis=1)] = np.nan
+    return Trial(truth, scores, bounds, seconds)
+
+
+def _scores(learned: Learned, test: ResponseMatrix) -> Array:
+    """Predicted scores; a model that answered no anchor gets the source models' mean answers."""
+    answers = anchor_answers(learned, test)
+    answers[np.isnan(answers).all(axis=1)] = learned.anchor_mean()
+    return np.asarray(learned.estimator.predict(answers).mean[:, 0])
+
+
+def _bounds(predictor: Predictor, test: ResponseMatrix, level: float) -> Array:
+    """Ends of the intervals, shape (2, 1, models); a model without answers may be anywhere."""
+    answers: NDArray = test.align(predictor.anchors.items).astype(np.float64)
+    able = np.flatnonzero(~np.isnan(answers).all(axis=1))
+    bounds = np.tile([[[0.0]], [[1.0]]], len(answers))
+    if able.size:
+        ids = tuple(test.models.ids[k] for k in able)
+        found = predictor.predict(answers[able], ids, level)
+        bounds[:, 0, able] = np.array([(one.lower, one.upper) for one in found]).T
+    return bounds
