@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 from trust import ITEMS, SETS, SPLITS, read
 
-from tinyeval.backtesting import _Memory
 from tinyeval.building import learn
 from tinyeval.calibration import _folds
 from tinyeval.comparison import pair_scale
@@ -33,6 +32,7 @@ from tinyeval.learned import Learned, anchor_answers
 from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs
 from tinyeval.responses import ResponseMatrix
 from tinyeval.splits import make_splits
+from tinyeval.trial import Memory
 
 Scale = Callable[[NDArray, NDArray, NDArray, NDArray, NDArray], NDArray]
 OURS = "half of the shared part cancels (tinyeval)"
@@ -149,14 +149,14 @@ def one_split(
 ) -> list[dict[str, object]]:
     """Figures of one split, for every number of anchors and candidate."""
     rows: list[dict[str, object]] = []
-    memory = _Memory()
+    memory = Memory()
     for n in ITEMS:
         settings = Settings().replace(items=n, device="cpu")
-        learned = learn(source, settings, None, memory)
+        learned = learn(source, settings, None, memory.history)
         fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
         held: dict[bool, list[Held]] = {True: [], False: []}
         for fold in _folds(source, source.scores.mean(1).astype(float), 5, 0):
-            part = learn(source.take(fold.source), fixed, None, memory)
+            part = learn(source.take(fold.source), fixed, None, memory.history)
             held[fold.beyond].append(hold(part, source.take(fold.held_out)))
         tested = hold(learned, test)
         for name, scale in CANDIDATES.items():

@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.backtesting import _Memory
-from tinyeval.bank import ItemBank
-from tinyeval.building import build, usable
+from tinyeval.building import learn, make_predictor, usable
 from tinyeval.config import Settings
 from tinyeval.importers import read_results
+from tinyeval.prediction import Predictor
 from tinyeval.responses import ResponseMatrix
 from tinyeval.splits import make_splits
+from tinyeval.trial import Memory
 
 SETS = {
     "ollb2_ifeval_musr": None,
@@ -62,11 +62,10 @@ def spoilt(answers: NDArray, difficulty: NDArray, seed: int = 0) -> dict[str, ND
     }
 
 
-def figures(bank: ItemBank, answers: NDArray, truth: NDArray) -> Iterator[dict[str, object]]:
+def figures(predictor: Predictor, answers: NDArray, truth: NDArray) -> Iterator[dict[str, object]]:
     """Flags, coverage and width of all models, of those flagged and of the others."""
     ids = tuple(f"model {k}" for k in range(len(answers)))
-    matrix = ResponseMatrix.from_arrays(answers, ids, bank.anchors.items)
-    found = bank.predict(matrix)
+    found = predictor.predict(answers, ids, Settings().interval.level)
     beyond, misfit = (
         np.array([not one.in_range for one in found]),
         np.array([one.misfit for one in found]),
@@ -88,16 +87,17 @@ def one_split(
     low, high = np.quantile(source.scores.mean(1), [0, 1])
     truth = test.scores.mean(1)
     kept = ((truth >= low) & (truth <= high)) == inside
-    test, truth, memory = test.take(kept), truth[kept], _Memory()
+    test, truth, memory = test.take(kept), truth[kept], Memory()
     for n in ITEMS:
-        bank = build(source, settings=Settings().replace(items=n, device="cpu"), history_of=memory)
-        answers = test.align(bank.anchors.items).astype(float)
-        rank = bank.items.index(bank.anchors.items)
+        settings = Settings().replace(items=n, device="cpu")
+        learned = learn(source, settings, None, memory.history)
+        predictor = make_predictor(source, learned, settings, history_of=memory.history)
+        answers = test.align(predictor.anchors.items).astype(float)
         kinds = {AS_GIVEN: answers}
         if inside:
-            kinds |= spoilt(answers, bank.items.columns["mean_score"][rank])
+            kinds |= spoilt(answers, learned.anchor_mean())
         for kind, given in kinds.items():
-            for row in figures(bank, given, truth):
+            for row in figures(predictor, given, truth):
                 yield {"items": n, "answers": kind, **row}
 
 

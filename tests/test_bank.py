@@ -183,10 +183,10 @@ def forged(bank, tmp_path, arrays=None, **manifest):
         ("comparison/slope_inside", (3,)),
         ("comparison/slope_beyond", (3, 2)),
         ("comparison/sizes", (2,)),
-        ("estimator/mean", (3,)),
-        ("estimator/cov", (8, 3, 3)),
-        ("estimator/cross", (1, 15, 3)),
-        ("estimator/drift", (0,)),
+        ("estimator/kriging/mean", (3,)),
+        ("estimator/kriging/cov", (8, 3, 3)),
+        ("estimator/kriging/cross", (1, 15, 3)),
+        ("estimator/kriging/drift", (0,)),
         ("irt/ability_cov", (5, 5)),
         ("irt/discrimination", (60, 0)),
     ],
@@ -246,7 +246,7 @@ def test_a_bank_of_an_earlier_format_is_saved_and_loaded_again(earlier, tmp_path
 
 
 @pytest.mark.parametrize(
-    "array", ["calibration/inside", "comparison/inside", "estimator/mean", "irt/intercept"]
+    "array", ["calibration/inside", "comparison/inside", "estimator/kriging/mean", "irt/intercept"]
 )
 def test_a_missing_array_is_refused_on_loading(bank, tmp_path, array):
     files = bank._files()

@@ -8,6 +8,7 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose
 
+from tinyeval import building
 from tinyeval.building import build, learn, make_history, make_predictor, usable
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
@@ -343,7 +344,7 @@ def test_all_items_may_be_anchors_though_one_model_alone_answered_one(fast):
 def test_drift_costs_little_for_a_score_on_another_scale(fast):
     responses, _ = simulate(300, 80, seed=3, column=True)
     source, new = responses.take(np.arange(100)), responses.take(np.arange(100, 300))
-    settings = fast.replace(items=25, target={"column": "full"})
+    settings = fast.replace(items=25, target={"column": "full"}, estimator={"method": "kriging"})
     still = settings.replace(estimator={"options": {"drift": [0.0]}})
     truth = new.models.column("full")
     error = [mean_error(build(source, settings=one), new, truth) for one in (settings, still)]
@@ -385,10 +386,11 @@ def test_quotas_divide_the_anchors(source, fast):
     assert list(bank.benchmark_errors["bench0"]) == list(bank.expected_error)
 
 
-def test_impossible_quotas_are_refused_before_any_work(source, fast):
+def test_impossible_quotas_are_refused_before_any_work(source, fast, monkeypatch):
     settings = fast.replace(items=9, quotas={"anchors": 5})
+    monkeypatch.setattr(building, "learn", lambda *_, **__: pytest.fail("work was done"))
     with pytest.raises(ConfigError, match="the quotas ask for 10 anchors at least"):
-        build(source, settings=settings, history_of=lambda *_: pytest.fail("work was done"))
+        build(source, settings=settings)
 
 
 def with_full_scores(responses, seed=0):

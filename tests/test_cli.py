@@ -667,7 +667,7 @@ def test_show_tells_what_a_bank_is(bank):
         "bench0, bench1",
         "30 models, scores from",
         "origin: a simulation",
-        "optimal_design + kriging, 1 IRT dimensions, seed 5",
+        "optimal_design + stack, 1 IRT dimensions, seed 5",
         loaded.digest,
         "... 2 more",
         f"      12  {loaded.expected_error[12]:.3f}",

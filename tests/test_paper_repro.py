@@ -30,7 +30,10 @@ sets = import_module("engine.sets")
 stores = import_module("engine.store")
 tables = import_module("engine.table")
 
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+OWN_TABLES = {"budgets", "differences", "several_benchmarks", "trust"}
+"""Scripts with tables of another shape than one row for each method."""
+
+SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - OWN_TABLES)
 
 FOLDERS = {
     "ollb2_ifeval_musr": ("ifeval", "musr"),

@@ -111,7 +111,8 @@ def test_flags_are_rare_on_models_like_the_source_and_find_mixed_up_answers(name
 def test_the_strongest_models_are_predicted_from_the_weakest_by_allowing_for_drift():
     responses = read("ollb2_ifeval_musr", 4)
     still = QUICK.replace(
-        selection={"options": {"drift": [0.0]}}, estimator={"options": {"drift": [0.0]}}
+        selection={"options": {"drift": [0.0]}},
+        estimator={"method": "kriging", "options": {"drift": [0.0]}},
     )
     ours, without = (
         backtest(responses, items=[50], split="top", methods=["default"], settings=one).rows[0]
