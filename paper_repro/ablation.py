@@ -24,17 +24,23 @@ def both(**options: Any) -> dict[str, Any]:
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "no drift": both(drift=[0.0]),
-    "drift in the design alone": {"estimator": {"options": {"drift": [0.0]}}},
-    "drift in the prediction alone": {"selection": {"options": {"drift": [0.0]}}},
+    "no drift in the design": {"selection": {"options": {"drift": [0.0]}}},
+    "no gate: kriging alone": {"estimator": {"method": "kriging"}},
+    "no gate, no drift": {
+        "selection": {"options": {"drift": [0.0]}},
+        "estimator": {"method": "kriging", "options": {"drift": [0.0]}},
+    },
+    "gate at 5 % of each tail": {"estimator": {"options": {"tail": 0.05}}},
+    "no prior for no drift": {"estimator": {"options": {"undrifted": 0.125}}},
     "covariance of the sample alone": both(irt_share=0.0),
     "covariance of the IRT model alone": both(irt_share=1.0),
     "IRT model of one dimension": {"irt": {"dimensions": [1]}},
 }
 
 PAIRS = (
-    *("random+kriging", "anchor_points+kriging", "anchor_points_irt+kriging", "mrmr+kriging"),
-    *("optimal_design+ridge", "optimal_design+p_irt", "optimal_design+aipw"),
+    *("random+stack", "anchor_points+stack", "anchor_points_irt+stack", "mrmr+stack"),
+    *("random+kriging", "optimal_design+kernel_ridge", "optimal_design+p_irt"),
+    "optimal_design+aipw",
 )
 
 PLAN = Plan(

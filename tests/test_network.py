@@ -5,6 +5,8 @@ import torch
 from tinyeval import network
 from tinyeval.network import HIDDEN, Networks
 
+HALF = np.full(2, 0.5)
+
 
 def rng(seed=0):
     return np.random.default_rng(seed)
@@ -30,7 +32,7 @@ def as_torch(networks, k):
 
 def test_outputs_and_input_gradients_are_those_of_torch():
     x, _ = data()
-    networks = Networks.random(3, 6, 2, rng())
+    networks = Networks.random(3, 6, HALF[:2], rng())
     error = rng(5).normal(size=(3, 30, 2))
     for k in range(3):
         inputs = torch.tensor(x, requires_grad=True)
@@ -44,7 +46,7 @@ def test_outputs_and_input_gradients_are_those_of_torch():
 def test_training_is_that_of_torch(monkeypatch):
     monkeypatch.setattr(network, "DROPOUT", 0.0)
     x, y = data()
-    networks = Networks.random(2, 6, 2, rng())
+    networks = Networks.random(2, 6, HALF[:2], rng())
     trained = networks.train(x, y, epochs=20, learning_rate=0.002, rng=rng())
     for k in range(2):
         oracle = as_torch(networks, k)
@@ -60,7 +62,7 @@ def test_training_is_that_of_torch(monkeypatch):
 
 def test_a_function_is_learned():
     x, y = data(200)
-    trained = Networks.random(1, 6, 2, rng()).train(
+    trained = Networks.random(1, 6, HALF[:2], rng()).train(
         x[:150], y[:150], epochs=200, learning_rate=0.01, rng=rng()
     )
     error = trained.predict(x[150:])[0] - y[150:]
@@ -70,7 +72,7 @@ def test_a_function_is_learned():
 def test_held_out_models_teach_nothing():
     x, y = data()
     held_out = np.array([np.arange(30) < 10, np.arange(30) >= 20])
-    networks = Networks.random(2, 6, 2, rng())
+    networks = Networks.random(2, 6, HALF[:2], rng())
 
     def train(y):
         # Too few epochs for a choice between stages, which may look at the held-out models.
@@ -89,7 +91,7 @@ def test_the_stage_that_predicts_held_out_models_best_is_kept():
     x, y = data(12, outputs=1)
     y = rng(9).random(y.shape)  # nothing to learn: more training only fits the noise
     held_out = np.array([np.arange(12) < 6])
-    networks = Networks.random(1, 6, 1, rng())
+    networks = Networks.random(1, 6, HALF[:1], rng())
 
     def train(epochs, **options):
         return networks.train(x, y, epochs=epochs, learning_rate=0.01, rng=rng(), **options)
@@ -111,16 +113,31 @@ def test_dropout_keeps_the_expectation():
 
 
 def test_first_weights_are_as_small_as_the_layer_is_wide():
-    networks = Networks.random(4, 9, 1, rng())
+    networks = Networks.random(4, 9, HALF[:1], rng())
     shapes = [layer.shape for layer in networks.layers]
     assert shapes == [(4, 10, 128), (4, 129, 64), (4, 65, 32), (4, 33, 1)]
     for layer, inputs in zip(networks.layers, (9, *HIDDEN), strict=True):
         assert 0.8 / np.sqrt(inputs) < np.abs(layer).max() <= 1 / np.sqrt(inputs)
 
 
+def test_networks_start_near_the_mean_that_they_are_to_learn():
+    start = np.array([0.05, 0.6, 0.0])
+    found = Networks.random(20, 9, start, rng()).predict(rng(1).random((30, 9))).mean(axis=(0, 1))
+    np.testing.assert_allclose(found, [0.05, 0.6, 0.01], atol=0.02)
+
+
+def test_a_low_mean_is_learned_as_well_as_any():
+    x = rng(1).random((120, 30))
+    y = 0.1 * x[:, :1] ** 2
+    trained = Networks.random(5, 30, y.mean(axis=0), rng()).train(
+        x, y, epochs=100, learning_rate=0.01, rng=rng()
+    )
+    assert (((trained.predict(x) - y) ** 2).mean(axis=(1, 2)) < 0.5 * y.var()).all()
+
+
 def test_the_seed_decides():
     x, y = data()
-    networks = Networks.random(1, 6, 2, rng())
+    networks = Networks.random(1, 6, HALF[:2], rng())
     first, second, other = (
         networks.train(x, y, epochs=5, learning_rate=0.01, rng=rng(seed)).predict(x)
         for seed in (1, 1, 2)

@@ -445,19 +445,26 @@ def test_the_ratio_has_the_interval_of_a_plain_bootstrap(table):
     assert found == table.ratio([unit], "default", "random+mean")
 
 
-def test_a_model_tested_twice_counts_as_one(table):
+def test_every_repeat_weighs_the_same_and_a_model_tested_twice_is_one(table):
     unit = tables.Unit("b", "random", 6)
-    names = ("x", "y", "z")
     table.results[unit] = {
         method: [
-            result([0.5, 0.5, 0.5], [[0.5 + e, 0.5, 0.5]], names),
+            result([0.5, 0.5, 0.5], [[0.5 + e, 0.5, 0.5]], ("x", "y", "z")),
             result([0.5, 0.5], [[0.5, 0.5 + e]], ("y", "x")),
         ]
-        for method, e in (("default", 0.1), ("random+mean", 0.2))
+        for method, e in (("default", 0.12), ("random+mean", 0.24))
     }
-    count, errors = table._by_model(unit, ("default", "random+mean"))
-    assert list(count) == [2, 2, 1]
-    assert errors == pytest.approx(np.array([[0.2, 0, 0], [0.4, 0, 0]]))
+    weight, errors = table._by_model(unit, ("default", "random+mean"))
+    assert weight == pytest.approx([1 / 6 + 1 / 4, 1 / 6 + 1 / 4, 1 / 6])
+    assert errors == pytest.approx(np.array([[0.05, 0, 0], [0.10, 0, 0]]))
+    for row, method in zip(errors, ("default", "random+mean"), strict=True):
+        assert row.sum() == pytest.approx(table.figure(unit, method, "mae"))
+
+
+def test_a_set_with_repeats_still_to_come_is_not_counted(table):
+    del table.results[tables.Unit("a", "random", 6)]["random+ridge"]
+    table.results[tables.Unit("b", "random", 6)]["floor"].pop()
+    assert [unit.set for unit in table.complete(table.columns[0])] == ["a"]
 
 
 def test_the_best_rival_is_neither_the_default_nor_a_yardstick(table):
@@ -467,6 +474,12 @@ def test_the_best_rival_is_neither_the_default_nor_a_yardstick(table):
     assert "| random, 6 | random+ridge |" in text
     best = [line for line in markdown.means(table).splitlines() if "**" in line]
     assert [line.split(" | ")[0] for line in best] == ["| random+ridge"]
+
+
+def test_the_finding_names_the_rival_that_errs_less(table):
+    assert "lowest error in 0; in the others: random+ridge (random, 6)." in markdown.finding(table)
+    del table.results[tables.Unit("a", "random", 6)]["random+ridge"]
+    assert markdown.finding(table) == "Of 1 columns the default has the lowest error in 1."
 
 
 def test_splits_by_group_or_date_count_together():

@@ -24,6 +24,9 @@ HIDDEN = (128, 64, 32)
 
 DROPOUT = 0.1
 
+START = (0.01, 0.99)
+"""Least and greatest output to start from; at the ends the sigmoid has no slope."""
+
 CHECK = 25
 """Epochs between two looks at the validation error."""
 
@@ -39,11 +42,23 @@ class Networks:
     layers: tuple[Array, ...]
 
     @classmethod
-    def random(cls, count: int, inputs: int, outputs: int, rng: np.random.Generator) -> Networks:
-        """Draw ``count`` networks with weights uniform within +-1 / sqrt(inputs of the layer)."""
-        sizes = (inputs, *HIDDEN, outputs)
+    def random(cls, count: int, inputs: int, start: NDArray, rng: np.random.Generator) -> Networks:
+        """Draw ``count`` networks with weights uniform within +-1 / sqrt(inputs of the layer).
+
+        Args:
+            count: of networks.
+            inputs: of each.
+            start: about what they answer before any training, in [0, 1], shape (outputs,): the
+                mean of what they are to learn, because on the long way down to a mean of, say,
+                0.05 the hidden units of most networks die.
+            rng: draws the weights.
+        """
+        sizes = (inputs, *HIDDEN, len(start))
         shapes = [(count, a + 1, b) for a, b in pairwise(sizes)]
-        return cls(tuple(rng.uniform(-1, 1, one) / np.sqrt(one[1] - 1) for one in shapes))
+        layers = [rng.uniform(-1, 1, one) / np.sqrt(one[1] - 1) for one in shapes]
+        start = np.clip(start, *START)
+        layers[-1][:, -1] = np.log(start / (1.0 - start))
+        return cls(tuple(layers))
 
     def predict(self, x: NDArray) -> Array:
         """Outputs, shape (networks, models, outputs), of inputs of shape (models, inputs)."""

@@ -39,6 +39,20 @@ def means(table: Table, columns: Sequence[Column] | None = None, name: str = "ma
     return lines_of(head, rows)
 
 
+def finding(table: Table) -> str:
+    """Return in a sentence where the default errs least, and which rivals do elsewhere."""
+    ahead, behind = [], []
+    for column in table.columns:
+        if "default" in table.methods(column) and table.rivals(column):
+            rival = table.rivals(column)[0]
+            if table.mean(column, "default") < table.mean(column, rival):
+                ahead.append(str(column))
+            else:
+                behind.append(f"{rival} ({column})")
+    text = f"Of {len(ahead) + len(behind)} columns the default has the lowest error in {len(ahead)}"
+    return text + (f"; in the others: {'; '.join(behind)}." if behind else ".")
+
+
 def against_rivals(table: Table) -> str:
     """Return the default against the best single rival of each column."""
     rows = []
@@ -88,7 +102,7 @@ def _points(table: Table, unit: Unit, method: str) -> str:
 def standard(title: str, text: str, table: Table) -> str:
     """Return a page: what it shows, means over sets, the best rivals, every set."""
     units = "Mean absolute error of test models' full scores, percentage points, mean over sets."
-    parts = [f"# {title}", text, units, means(table)]
+    parts = [f"# {title}", text, units, means(table), finding(table)]
     parts += ["## The default against the best single rival", RIVALS, against_rivals(table)]
     parts += ["## Set by set", by_set(table)]
     return "\n\n".join(parts) + "\n"

@@ -103,10 +103,15 @@ class Table:
         return sorted(found, key=lambda column: (kinds.index(column.kind), column.items))
 
     def complete(self, column: Column) -> list[Unit]:
-        """Units of a column that every method measured in it has."""
+        """Units of a column that every method measured in it has, with all repeats."""
         units = [unit for unit in self.units if unit.column == column]
         methods = {method for unit in units for method in self.results[unit]}
-        return [unit for unit in units if methods == self.results[unit].keys()]
+        return [
+            unit
+            for unit in units
+            if methods == self.results[unit].keys()
+            and len({len(repeats) for repeats in self.results[unit].values()}) == 1
+        ]
 
     def methods(self, column: Column) -> list[str]:
         """Methods measured in a column, in the order of the plan."""
@@ -155,34 +160,38 @@ class Table:
         """Compare the mean absolute errors of two methods on the same test models.
 
         Every draw of the bootstrap draws test models of each unit anew, the same for both methods.
-        A model's error is the mean over the repeats that test it and the draws of anchors.
+        Every repeat of a split weighs the same, and so does every model tested in it.
         """
         rng = np.random.default_rng(SEED)
         total = np.zeros((2, DRAWS))
         value = np.zeros(2)
         for unit in units:
-            count, errors = self._by_model(unit, (one, other))
-            value += errors.sum(axis=1) / count.sum()
+            weight, errors = self._by_model(unit, (one, other))
+            value += errors.sum(axis=1)
             for start in range(0, DRAWS, BLOCK):
-                drawn = rng.multinomial(len(count), np.full(len(count), 1 / len(count)), BLOCK)
-                total[:, start : start + BLOCK] += errors @ drawn.T / (drawn @ count)
+                drawn = rng.multinomial(len(weight), np.full(len(weight), 1 / len(weight)), BLOCK)
+                total[:, start : start + BLOCK] += errors @ drawn.T / (drawn @ weight)
         lower, upper = np.quantile(total[0] / total[1], [0.05, 0.95])
         return Ratio(float(value[0] / value[1]), float(lower), float(upper))
 
     def _by_model(
         self, unit: Unit, methods: Iterable[str]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times that each test model was tested, and its summed error by method."""
+        """Weight of each test model in the mean error, shape (models,), and its part of it.
+
+        The parts have shape (methods, models); each method's sum to its mean absolute error.
+        """
         found = [self.results[unit][method] for method in methods]
-        ids = sorted({one for repeat in found[0] for one in repeat.models})
-        place = {one: k for k, one in enumerate(ids)}
-        count, errors = np.zeros(len(ids)), np.zeros((len(found), len(ids)))
+        ids = sorted({model for one in found[0] for model in one.models})
+        place = {model: k for k, model in enumerate(ids)}
+        weight, errors = np.zeros(len(ids)), np.zeros((len(found), len(ids)))
         for m, repeats in enumerate(found):
             for one in repeats:
-                where = [place[model] for model in one.models]
-                errors[m, where] += np.abs(one.trial.scores - one.trial.truth).mean(axis=0)
-                count[where] += m == 0
-        return count, errors
+                where, share = [place[model] for model in one.models], 1 / len(one.models)
+                error = np.abs(one.trial.scores - one.trial.truth).mean(axis=0)
+                errors[m, where] += share / len(repeats) * error
+                weight[where] += share / len(repeats) * (m == 0)
+        return weight, errors
 
     def note(self) -> str:
         """Return how the table was made: command, date, cost."""

@@ -100,7 +100,7 @@ def fit_mlp(
     count = min(FOLDS, len(y))
     fold = rng.permutation(len(y)) % count
     held_out = fold == np.arange(count)[:, None]
-    networks = Networks.random(count, source.shape[1], y.shape[1], rng).train(
+    networks = Networks.random(count, source.shape[1], y.mean(axis=0), rng).train(
         source, y, epochs=epochs, learning_rate=learning_rate, rng=rng, held_out=held_out
     )
     unseen = networks.predict(source)[fold, np.arange(len(y))]

@@ -53,7 +53,7 @@ def select_sparse_eval(
     chosen = history.columns(select_by_correctness(history, n, rng=rng).items)
     for swaps_left in range(rounds if n < scores.shape[1] else 0, -1, -1):
         x = scores[:, chosen]
-        network = Networks.random(1, n, 1, rng).train(
+        network = Networks.random(1, n, target.mean(axis=0), rng).train(
             x, target, epochs=epochs, learning_rate=learning_rate, rng=rng
         )
         error = network.predict(x)[0] - target
