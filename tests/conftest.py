@@ -6,8 +6,11 @@ split over threads round differently, so that digests would depend on the machin
 """
 
 import os
+from dataclasses import replace
 
 os.environ["OMP_NUM_THREADS"] = "1"
+# no test asks the network; without this, libraries of Hugging Face try for most of a minute
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 from pathlib import Path
 
@@ -19,6 +22,9 @@ from tinyeval.bank import ItemBank
 from tinyeval.building import build
 from tinyeval.config import Settings
 from tinyeval.responses import ResponseMatrix
+
+collect_ignore = ["harness.py", "language_models.py", "small_benchmark.py", "two_processes.py"]
+"""No tests: helpers that need libraries which not everybody has."""
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +65,19 @@ def bank_folder(bank: ItemBank, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("banks") / "simulated"
     bank.save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_benchmark():
+    """Small text items, and what 72 checkpoints of small transformers answer; some 15 seconds."""
+    pytest.importorskip("transformers", reason="needs tinyeval[hf]")
+    from small_benchmark import make_benchmark
+
+    return make_benchmark()
+
+
+@pytest.fixture(scope="session")
+def small_bank(small_benchmark, fast: Settings) -> ItemBank:
+    """A bank of 40 of the small text items, with their content."""
+    bank = build(small_benchmark.responses, settings=fast.replace(items=40), name="small")
+    return replace(bank, content={one.id: one.content for one in small_benchmark.items})

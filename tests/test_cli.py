@@ -26,7 +26,9 @@ from tinyeval.selection import SELECTORS
 from tinyeval.shipped import dump_path
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["build", "predict", "compare", "show", "import", "export", "backtest", "demo"]
+COMMANDS = [
+    *("build", "predict", "compare", "show", "import", "export", "backtest", "watch", "demo")
+]
 HEAVY = {"torch", "pyro", "sklearn", "scipy", "pandas", "datasets", "pydantic", "yaml"}
 
 

@@ -182,6 +182,17 @@ class ItemBank:
         check_hashes(answers.items, dict(zip(self.items.ids, hashes, strict=True)))
         return answers.align(self.anchors.items)
 
+    def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
+        """Return model -> the anchors that it left unanswered, for models that left any."""
+        asked = np.isfinite(answers.align(self.anchors.items))
+        return {
+            model: tuple(
+                item for item, found in zip(self.anchors.items, row, strict=True) if not found
+            )
+            for model, row in zip(answers.models.ids, asked, strict=True)
+            if not row.all()
+        }
+
     def head(self, n: int) -> ItemBank:
         """Return the bank of the first ``n`` anchors; its intervals are calibrated for them."""
         return replace(self, predictor=replace(self.predictor, anchors=self.anchors.head(n)))

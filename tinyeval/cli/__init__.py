@@ -19,6 +19,7 @@ from tinyeval.cli.group import Group
 from tinyeval.cli.import_ import import_command
 from tinyeval.cli.predict import predict_command
 from tinyeval.cli.show import show_command
+from tinyeval.cli.watch import watch_command
 
 COMMANDS: tuple[click.Command, ...] = (
     build_command,
@@ -28,6 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     import_command,
     export_command,
     backtest_command,
+    watch_command,
     demo_command,
 )
 

@@ -135,5 +135,5 @@ def _next(
         predict = ["tinyeval", "predict", str(bank), "results"]
         for name in ("key", "prefix"):
             predict += [f"--{name}", given[name] or ""] if given[name] else []
-        lines += ["then:", f"  {shlex.join(predict)}"]
+        lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]
     return "\n".join(lines)

@@ -14,7 +14,9 @@ from tinyeval.cli.options import PATH, Reading, json_option, level_option, readi
 from tinyeval.cli.output import Progress, print_json, printable, table
 
 if TYPE_CHECKING:
+    from tinyeval.bank import ItemBank
     from tinyeval.prediction import Interval, Prediction
+    from tinyeval.responses import ResponseMatrix
 
 MOST_WITH_INTERVALS = 3
 """Benchmarks up to which the table has room for the interval of each."""
@@ -25,9 +27,15 @@ MOST_WITH_INTERVALS = 3
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @reading_options(tables=False)
 @level_option("the bank's")
+@click.option("--complete", is_flag=True, help="Refuse models that lack answers to anchors.")
 @json_option
 def predict_command(
-    bank: Path, answers: Sequence[Path], reading: Reading, level: float | None, as_json: bool
+    bank: Path,
+    answers: Sequence[Path],
+    reading: Reading,
+    level: float | None,
+    complete: bool,
+    as_json: bool,
 ) -> None:
     """Predict the full scores of the models in ANSWERS from their answers to the BANK's anchors.
 
@@ -47,6 +55,8 @@ def predict_command(
     with Progress() as progress:
         responses = reading.read(answers, progress, loaded.item_key)
     predictions = loaded.predict(responses, level=level)
+    if complete:
+        _check_complete(loaded, responses)
     if as_json:
         print_json(
             {
@@ -59,6 +69,17 @@ def predict_command(
     click.echo(prediction_table(predictions))
     for line in warning_lines((one.model, one.warnings) for one in predictions):
         click.echo(f"warning: {line}", err=True)
+
+
+def _check_complete(bank: ItemBank, answers: ResponseMatrix) -> None:
+    from tinyeval.errors import DataError, examples
+
+    for model, lacking in bank.missing(answers).items():
+        raise DataError(
+            f"model {model!r} lacks {len(lacking)} of the bank's {len(bank.anchors)} anchors: "
+            f"{examples(lacking)}; its run was cut short, or was told of other items: run all that "
+            "`tinyeval export` writes, or leave --complete out for a wider interval"
+        )
 
 
 def _record(prediction: Prediction) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+"""``predictions.jsonl``: every prediction of a run, one JSON object per line, never rewritten.
+
+A line holds ``step``, ``bank``, ``digest`` (of the bank), ``time`` and the fields of
+:class:`~tinyeval.prediction.Prediction`, whose ``model`` is the checkpoint's name.  Whoever is
+stopped in the middle of a line leaves a line without an end, which the next one to write removes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tinyeval.errors import DataError
+from tinyeval.prediction import Interval, Prediction
+
+FILE = "predictions.jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line.
+
+    Attributes:
+        step: of training, at which the checkpoint was saved.
+        bank: name of the bank.
+        digest: its identity.
+        prediction: what the bank says; its ``model`` is the checkpoint's name.
+        time: of writing, UTC.
+    """
+
+    step: int
+    bank: str
+    digest: str
+    prediction: Prediction
+    time: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.step, bool) or not isinstance(self.step, int) or self.step < 0:
+            raise DataError(f"expected a step of 0 or more, found {self.step!r}")
+        if not self.time:
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            object.__setattr__(self, "time", now)
+
+    def to_json(self) -> str:
+        """Return the line, without its end."""
+        values = {"step": self.step, "bank": self.bank, "digest": self.digest, "time": self.time}
+        return json.dumps(values | self.prediction.to_dict())
+
+
+def append(path: Path, entry: Entry) -> None:
+    """Write a line at the end of the file, and wait until it is on the device.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _drop_unfinished(path)
+    with path.open("ab") as handle:
+        handle.write(entry.to_json().encode() + b"\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def read_journal(path: Path) -> list[Entry]:
+    """Return the entries of a file in order; of no file, none; an unfinished last line is left out.
+
+    Raises:
+        DataError: a line that is no entry.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    *lines, _ = data.split(b"\n")
+    return [_parse(line, f"{path}:{k}") for k, line in enumerate(lines, 1) if line.strip()]
+
+
+def _drop_unfinished(path: Path) -> None:
+    if not path.exists():
+        return
+    with path.open("r+b") as handle:
+        end = handle.seek(0, os.SEEK_END)
+        handle.seek(max(0, end - _LONGEST))
+        tail = handle.read()
+        if tail and not tail.endswith(b"\n"):
+            handle.truncate(end - len(tail) + tail.rfind(b"\n") + 1)
+
+
+_LONGEST = 1 << 24
+"""Bytes of a line at most: a bank of a thousand benchmarks takes some 10^5."""
+
+
+def _parse(line: bytes, where: str) -> Entry:
+    try:
+        values = json.loads(line)
+        prediction = _prediction(values)
+        bank, digest, time = str(values["bank"]), str(values["digest"]), values.get("time", "")
+        return Entry(values["step"], bank, digest, prediction, str(time))
+    except KeyError as error:
+        raise DataError(f"{where}: expected a prediction with {error}, found none") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{where}: expected a prediction as one JSON object, found {line[:60]!r} ({error})"
+        ) from None
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def _prediction(values: Mapping[str, Any]) -> Prediction:
+    given = {one.name: values[one.name] for one in fields(Prediction) if one.name in values}
+    numbers = [float(values[name]) for name in ("score", "lower", "upper", "level")]
+    if not all(map(math.isfinite, numbers)):
+        raise DataError("score, lower, upper and level must be finite numbers")
+    given["benchmarks"] = {name: Interval(**one) for name, one in values["benchmarks"].items()}
+    given["ability"] = tuple(map(float, values["ability"]))
+    given["warnings"] = tuple(map(str, values.get("warnings", ())))
+    return Prediction(**given)

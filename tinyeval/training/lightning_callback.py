@@ -1,0 +1,70 @@
+"""Quick evaluation in Lightning.
+
+    Trainer(callbacks=[LightningCallback(quick, model=lambda module: module.model)])
+
+The predicted score and its bounds are logged as any metric of the module is, so that
+``ModelCheckpoint(monitor="tinyeval/<bank>/score", mode="max")`` and early stopping work on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+
+from tinyeval.training.journal import FILE
+from tinyeval.training.loggers import Logger
+from tinyeval.training.quick_eval import QuickEval
+from tinyeval.training.recording import Recorder, record
+
+
+def _itself(module: Any) -> Any:
+    return module
+
+
+class LightningCallback(Callback):  # type: ignore[misc]
+    """Predicts the full score while a Lightning ``Trainer`` trains.
+
+    Predictions are appended to ``predictions.jsonl`` in the trainer's root folder as well.
+    """
+
+    def __init__(
+        self,
+        quick: QuickEval,
+        *,
+        model: Callable[[Any], Any] = _itself,
+        every: int | None = None,
+        loggers: Sequence[Logger] = (),
+    ) -> None:
+        """Make a callback for ``Trainer(callbacks=[...])``.
+
+        Args:
+            quick: bank and answering function.
+            model: returns what the answering function gets from the module in training.
+            every: steps between two predictions; None: after each validation.
+            loggers: beside the trainer's own.
+
+        Raises:
+            ConfigError: ``every`` is less than one.
+        """
+        self._recorder = Recorder(quick, every, loggers)
+        self._model = model
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+        """Predict and log every so many steps."""
+        if self._recorder.is_due(trainer.global_step):
+            self._predict(trainer, pl_module)
+
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Predict and log after a validation, not after the one that only tries the code."""
+        if self._recorder.every is None and not trainer.sanity_checking:
+            self._predict(trainer, pl_module)
+
+    def _predict(self, trainer: Any, pl_module: Any) -> None:
+        entry = self._recorder.predict(trainer.global_step, self._model(pl_module))
+        # the same number in every process, so there is nothing to average
+        self.log_dict(self._recorder.values(entry), sync_dist=False)
+        if trainer.is_global_zero:
+            record(entry, Path(trainer.default_root_dir) / FILE, self._recorder.loggers)

@@ -1,0 +1,125 @@
+"""Where predictions are shown: TensorBoard, Weights & Biases, MLflow.
+
+A logger has one method, ``log(step, values)``.  Names follow what all three understand as panels:
+``tinyeval/<bank>/score``, ``/lower``, ``/upper``, ``/ability``, ``/n_answered`` ...  Each library
+is imported when its logger is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from tinyeval.errors import ConfigError
+from tinyeval.prediction import Prediction
+from tinyeval.training.optional import load
+
+PREFIX = "tinyeval"
+
+
+class Logger(Protocol):
+    """Takes named numbers of a step."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Show the values of a step."""
+        ...
+
+
+def log_name(bank: str, value: str) -> str:
+    """Return the name under which a value is logged."""
+    return f"{PREFIX}/{_plain(bank)}/{value}"
+
+
+def log_values(bank: str, prediction: Prediction) -> dict[str, float]:
+    """Return a prediction as named numbers."""
+    values = {
+        "score": prediction.score,
+        "lower": prediction.lower,
+        "upper": prediction.upper,
+        "n_answered": float(prediction.n_answered),
+        "in_range": float(prediction.in_range),
+        "misfit": float(prediction.misfit),
+    }
+    single = len(prediction.ability) == 1
+    for k, ability in enumerate(prediction.ability, 1):
+        values["ability" if single else f"ability_{k}"] = ability
+    for name, one in prediction.benchmarks.items():
+        values[f"{_plain(name)}/score"] = one.score
+    return {log_name(bank, name): value for name, value in values.items()}
+
+
+def _plain(name: str) -> str:
+    """Return a name without what MLflow refuses and what would open another panel."""
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII) or "bank"
+
+
+class TensorBoardLogger:
+    """Event files in a folder; score and interval also as one curve with a band."""
+
+    def __init__(self, folder: str | Path) -> None:
+        load("tensorboard", "tensorboard")
+        self._writer = load("torch.utils.tensorboard", "tensorboard").SummaryWriter(str(folder))
+        self._bands: set[str] = set()
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the values of a step to the device."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        banks = {name.split("/")[1] for name in values if name.startswith(f"{PREFIX}/")}
+        if not banks <= self._bands:
+            self._bands |= banks
+            parts = ("score", "lower", "upper")
+            band = {b: ["Margin", [log_name(b, p) for p in parts]] for b in sorted(self._bands)}
+            self._writer.add_custom_scalars({PREFIX: band})
+        self._writer.flush()
+
+
+class WandbLogger:
+    """A run of Weights & Biases: the one given, the one in progress, or a new one.
+
+    The step is logged as a value and never as W&B's own step, which cannot go back: predictions of
+    a checkpoint come when training has gone on.
+    """
+
+    def __init__(self, run: Any = None) -> None:
+        wandb = load("wandb", "wandb")
+        self._run = run or wandb.run or wandb.init(project=PREFIX)
+        self._run.define_metric(f"{PREFIX}/step")
+        self._run.define_metric(f"{PREFIX}/*", step_metric=f"{PREFIX}/step")
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Log the values and their step."""
+        self._run.log({**values, f"{PREFIX}/step": step})
+
+
+class MlflowLogger:
+    """A run of MLflow: the one named by its id, else the one in progress."""
+
+    def __init__(self, run_id: str | None = None) -> None:
+        self._mlflow, self._run_id = load("mlflow", "mlflow"), run_id
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Log the values of a step."""
+        self._mlflow.log_metrics(dict(values), step=step, run_id=self._run_id)
+
+
+LOGGERS: dict[str, Callable[[Path], Logger]] = {
+    "tensorboard": lambda run_dir: TensorBoardLogger(run_dir / PREFIX),
+    "wandb": lambda run_dir: WandbLogger(),
+    "mlflow": lambda run_dir: MlflowLogger(),
+}
+"""Name -> logger for a run's folder."""
+
+
+def make_logger(name: str, run_dir: Path) -> Logger:
+    """Return the logger of that name.
+
+    Raises:
+        ConfigError: an unknown name.
+        DependencyError: its library is not installed.
+    """
+    if name not in LOGGERS:
+        raise ConfigError(f"unknown logger {name!r}; known are: {', '.join(LOGGERS)}")
+    return LOGGERS[name](run_dir)

@@ -1,0 +1,63 @@
+"""A trajectory as a picture: the predicted score with its interval over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinyeval.errors import DataError
+from tinyeval.training.optional import load
+from tinyeval.training.trajectory import Trajectory
+
+KINDS = (".png", ".svg", ".pdf")
+
+
+def plot_trajectories(
+    trajectories: Trajectory | Mapping[str, Trajectory], path: str | Path, *, title: str = ""
+) -> None:
+    """Draw one trajectory, or several by name, into a file.
+
+    Checkpoints that are flagged (beyond the bank's range, or misfitting) have hollow marks.
+
+    Args:
+        trajectories: what to draw.
+        path: ending in ``.png``, ``.svg`` or ``.pdf``; a file that is there is replaced.
+        title: of the picture.
+
+    Raises:
+        DataError: another ending, or nothing to draw.
+        DependencyError: matplotlib is not installed.
+    """
+    path = Path(path)
+    if path.suffix not in KINDS:
+        raise DataError(f"{path}: expected a file ending in {', '.join(KINDS)}")
+    named = {"": trajectories} if isinstance(trajectories, Trajectory) else trajectories
+    if not named:
+        raise DataError("there is no trajectory to draw")
+    matplotlib, figures = load("matplotlib", "plot"), load("matplotlib.figure", "plot")
+    # of its own, so that nothing of the caller's figures is touched and the same input gives the
+    # same file
+    figure = figures.Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for k, (name, one) in enumerate(named.items()):
+        colour = f"C{k % 10}"
+        axes.fill_between(one.steps, one.lower, one.upper, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(one.steps, one.score, color=colour, label=_literal(name or one.bank))
+        for flagged, face in ((False, colour), (True, "white")):
+            chosen = one.flagged == flagged
+            axes.scatter(
+                one.steps[chosen], one.score[chosen], s=18, color=face, edgecolors=colour, zorder=3
+            )
+    levels = sorted({f"{100 * one.level:g} %" for one in named.values()})
+    axes.set(xlabel="step", ylabel=f"predicted score, {', '.join(levels)} interval", ylim=(0, 1))
+    axes.set_title(_literal(title))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with matplotlib.rc_context({"svg.hashsalt": "tinyeval"}):
+        figure.savefig(path, dpi=150, metadata=undated[path.suffix])
+
+
+def _literal(text: str) -> str:
+    """Return text in which a dollar opens no formula: names come from strangers' files."""
+    return text.replace("$", r"\$")

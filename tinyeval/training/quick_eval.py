@@ -1,0 +1,108 @@
+"""A full-benchmark score for a checkpoint, from its answers on the anchors alone.
+
+    quick = QuickEval(bank, CausalLM(tokenizer))
+    prediction = quick.run(model)
+
+Whoever answers is a function: it gets the items and, if ``run`` was given one, the model; it
+returns a score from 0 to 1 for each item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tinyeval.bank import ItemBank
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.prediction import Prediction
+from tinyeval.training.items import Item, bank_items, collect_scores
+from tinyeval.training.undisturbed import same_modes, same_randomness
+
+Scores = Sequence[float] | Mapping[str, float]
+Answer = Callable[..., Scores]
+"""``answer(items)`` or ``answer(items, model)``: a score in [0, 1] each, in order or by item."""
+
+
+@dataclass(frozen=True, init=False)
+class QuickEval:
+    """A bank together with a way of answering its anchors.
+
+    Attributes:
+        bank: the item bank.
+        answer: called with the items, and the model if there is one.
+        level: of the intervals; the bank's own if None.
+    """
+
+    bank: ItemBank
+    answer: Answer
+    level: float | None = None
+
+    def __init__(
+        self,
+        bank: ItemBank | str | Path,
+        answer: Answer,
+        *,
+        n_items: int | None = None,
+        level: float | None = None,
+    ) -> None:
+        """Put a bank and an answering function together.
+
+        Args:
+            bank: an item bank, or its folder.
+            answer: the answering function.
+            n_items: ask only the first so many anchors.
+            level: of the intervals.
+
+        Raises:
+            BankError: a folder that is no sound bank.
+            ConfigError: something that cannot be called, or more items than anchors.
+        """
+        loaded = bank if isinstance(bank, ItemBank) else ItemBank.load(bank)
+        if not callable(answer):
+            raise ConfigError(
+                f"expected a function answer(items, model), found {type(answer).__name__}"
+            )
+        if n_items is not None and not 1 <= n_items <= len(loaded.anchors):
+            raise ConfigError(f"n_items must lie in 1..{len(loaded.anchors)}, found {n_items}")
+        object.__setattr__(self, "bank", loaded if n_items is None else loaded.head(n_items))
+        object.__setattr__(self, "answer", answer)
+        object.__setattr__(self, "level", level)
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """The items that are asked, best first."""
+        return bank_items(self.bank)
+
+    @cached_property
+    def digest(self) -> str:
+        """The bank's identity."""
+        return self.bank.digest
+
+    def run(self, model: object = None, *, name: str = "model") -> Prediction:
+        """Ask the anchors and predict the full score.
+
+        The model's training mode and all random states are as before afterwards.
+
+        Args:
+            model: handed on to the answering function, if not None: a model in memory, the
+                folder of a checkpoint, or whatever it takes.
+            name: of the model in the prediction.
+
+        Raises:
+            DataError: answers that do not belong to the items, or are no numbers from 0 to 1.
+        """
+        return self.predict(self.ask(self.items, model), name)
+
+    def ask(self, items: Sequence[Item], model: object = None) -> dict[str, float]:
+        """Return item -> score of some items; see :meth:`run`."""
+        with same_randomness(), same_modes(model):
+            given = self.answer(items) if model is None else self.answer(items, model)
+        return collect_scores(items, given)
+
+    def predict(self, scores: Mapping[str, float], name: str = "model") -> Prediction:
+        """Return the prediction from item -> score."""
+        if not scores:
+            raise DataError(f"the answering function returned no score for model {name!r}")
+        return self.bank.predict({name: scores}, level=self.level)[0]

@@ -1,0 +1,56 @@
+"""What the callbacks of all trainers have in common: predict in all processes, record in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyeval.errors import ConfigError
+from tinyeval.training.journal import Entry, append
+from tinyeval.training.loggers import Logger, log_values
+from tinyeval.training.quick_eval import QuickEval
+from tinyeval.training.together import ask_together
+
+
+def record(entry: Entry, journal: Path, loggers: Sequence[Logger]) -> None:
+    """Append a prediction to the journal and show it in the loggers."""
+    append(journal, entry)
+    values = log_values(entry.bank, entry.prediction)
+    for logger in loggers:
+        logger.log(entry.step, values)
+
+
+class Recorder:
+    """Predicts a model in training, once per step.
+
+    Args:
+        quick: bank and answering function.
+        every: steps between two predictions; None: only when the trainer evaluates.
+        loggers: beside the trainer's own.
+    """
+
+    def __init__(self, quick: QuickEval, every: int | None, loggers: Sequence[Logger]) -> None:
+        if every is not None and every < 1:
+            raise ConfigError(f"every must be 1 step or more, found {every}")
+        self.quick, self.every, self.loggers = quick, every, tuple(loggers)
+        self.last: Entry | None = None
+
+    def is_due(self, step: int) -> bool:
+        """Say whether a prediction is due after this step."""
+        return self.every is not None and step > 0 and step % self.every == 0 and self.is_new(step)
+
+    def is_new(self, step: int) -> bool:
+        """Say whether the last prediction was of another step."""
+        return self.last is None or self.last.step != step
+
+    def predict(self, step: int, model: Any) -> Entry:
+        """Return the prediction at a step; called in all processes at once."""
+        scores = ask_together(self.quick, model)
+        prediction = self.quick.predict(scores, f"checkpoint-{step}")
+        self.last = Entry(step, self.quick.bank.name, self.quick.digest, prediction)
+        return self.last
+
+    def values(self, entry: Entry) -> dict[str, float]:
+        """Return a prediction as named numbers for the trainer's log."""
+        return log_values(entry.bank, entry.prediction)

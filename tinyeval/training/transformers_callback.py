@@ -1,0 +1,85 @@
+"""Quick evaluation in ``transformers.Trainer``.
+
+    trainer.add_callback(TransformersCallback(trainer, quick, every=500))
+
+The predicted score and its bounds go where the trainer logs its loss.  Where the trainer evaluates,
+they are metrics as well, so that ``metric_for_best_model="tinyeval/<bank>/score"`` and early
+stopping work on the predicted score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from tinyeval.training.journal import FILE, Entry
+from tinyeval.training.loggers import Logger
+from tinyeval.training.quick_eval import QuickEval
+from tinyeval.training.recording import Recorder, record
+
+
+class TransformersCallback(TrainerCallback):  # type: ignore[misc]
+    """Predicts the full score while a ``transformers.Trainer`` trains.
+
+    Predictions are appended to ``predictions.jsonl`` in the trainer's output folder as well.
+    """
+
+    def __init__(
+        self,
+        trainer: Any,
+        quick: QuickEval,
+        *,
+        every: int | None = None,
+        loggers: Sequence[Logger] = (),
+    ) -> None:
+        """Make a callback, to be added to the trainer.
+
+        Args:
+            trainer: whose log the predictions go to.
+            quick: bank and answering function, which gets the items and the model in training.
+            every: steps between two predictions; None: only when the trainer evaluates.
+            loggers: beside the trainer's own ``report_to``.
+
+        Raises:
+            ConfigError: ``every`` is less than one.
+        """
+        self.trainer = trainer
+        self._recorder = Recorder(quick, every, loggers)
+        self._training = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """From here on, a step has one set of weights."""
+        self._training = True
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The best checkpoint may have been loaded: what was predicted last says nothing now."""
+        self._training = False
+        self._recorder.last = None
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Predict and log every so many steps."""
+        if self._recorder.is_due(state.global_step):
+            self._predict(args, state, control, kwargs["model"])
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any
+    ) -> None:
+        """Add the prediction to the metrics by which the trainer chooses the best checkpoint."""
+        entry = self._recorder.last
+        if entry is None or self._recorder.is_new(state.global_step) or not self._training:
+            entry = self._predict(args, state, control, kwargs["model"])
+        metrics |= {f"eval_{name}": one for name, one in self._recorder.values(entry).items()}
+
+    def _predict(self, args: Any, state: Any, control: Any, model: Any) -> Entry:
+        entry = self._recorder.predict(state.global_step, model)
+        if self._training:
+            # logging marks the trainer's own log of this step as done, which it is not
+            logs = control.should_log
+            self.trainer.log(self._recorder.values(entry))
+            control.should_log = logs
+            if state.is_world_process_zero:
+                record(entry, Path(args.output_dir) / FILE, self._recorder.loggers)
+        return entry
