@@ -26,16 +26,14 @@ def both(**options: Any) -> dict[str, Any]:
 VARIANTS: dict[str, dict[str, Any]] = {
     "no drift in the design": {"selection": {"options": {"drift": [0.0]}}},
     "no gate: kriging alone": {"estimator": {"method": "kriging"}},
-    "no gate, no drift": {
-        "selection": {"options": {"drift": [0.0]}},
-        "estimator": {"method": "kriging", "options": {"drift": [0.0]}},
-    },
     "gate at 5 % of each tail": {"estimator": {"options": {"tail": 0.05}}},
     "no prior for no drift": {"estimator": {"options": {"undrifted": 0.125}}},
     "covariance of the sample alone": both(irt_share=0.0),
     "covariance of the IRT model alone": both(irt_share=1.0),
     "IRT model of one dimension": {"irt": {"dimensions": [1]}},
 }
+
+RECIPES = ("frontier", "within_range", "fast")
 
 PAIRS = (
     *("random+stack", "anchor_points+stack", "anchor_points_irt+stack", "mrmr+stack"),
@@ -50,7 +48,7 @@ PLAN = Plan(
         for split, repeats in (("random", 2), ("top", 1), ("bottom", 1))
         for name in NAMES
     ),
-    ("default", *VARIANTS, *PAIRS),
+    ("default", *VARIANTS, *RECIPES, *PAIRS),
     items=(30, 100),
     variants={name: BASE.replace(**changes) for name, changes in VARIANTS.items()},
 )
