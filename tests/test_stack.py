@@ -77,13 +77,13 @@ def test_inside_the_range_it_is_nearly_kriging_without_drift(parts):
 
 
 def test_a_short_history_gives_kernel_ridge_no_share():
-    source = make_history(9, 40)
+    source = make_history(99, 40)
     stack = fit_stack(source, some(source, 10), rng=rng())
     assert (stack.share == 0).all()
 
 
 def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
-    source = make_history(60, 50)
+    source = make_history(110, 50)
     anchors = some(source, 10)
 
     class Wrong:

@@ -93,7 +93,7 @@ def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method
         return Method(name, variants[name])
     if name == "default":
         return Method(name, BASE)
-    if name in ("metabench", "sparseeval"):
+    if (CONFIGS / f"{name}.yaml").is_file():
         return Method(name, load_settings(CONFIGS / f"{name}.yaml").replace(device="cpu"))
     if name == "floor":
         settings = method_settings("random+mean", BASE).replace(irt=SEARCHED)

@@ -47,6 +47,9 @@ FOLDS = 5
 DOUBT = 20
 """Imaginary source models that speak for kriging alone."""
 
+LONG_HISTORY = 100
+"""Source models from which folds can tell a better predictor from a luckier one."""
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -188,7 +191,7 @@ def _kernel_share(
     """
     history = history.sorted()
     n = history.responses.n_models
-    if n < 2 * FOLDS:
+    if n < LONG_HISTORY:
         return np.zeros(len(history.targets.names))
     fold = rng.permutation(n) % FOLDS
     answers = history.filled[:, history.columns(anchors.items)].astype(np.float64)
