@@ -30,7 +30,9 @@ sets = import_module("engine.sets")
 stores = import_module("engine.store")
 tables = import_module("engine.table")
 
-OWN_TABLES = {"budgets", "differences", "several_benchmarks", "trust", "tuning"}
+OWN_TABLES = {
+    *("build_time", "budgets", "differences", "several_benchmarks", "trust", "tuning"),
+}
 """Scripts with tables of another shape than one row for each method."""
 
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - OWN_TABLES)
