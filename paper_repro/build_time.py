@@ -43,11 +43,11 @@ def main() -> None:
         rows[-1][1].extend([str(bank.irt.dimensions), f"{seconds:.1f}"])
         print(*rows[-1][1], flush=True)
     rows.sort()
-    text = "# Seconds of a build\n\nDifferent models x items, anchors, dimensions that the fit chose.\n"
+    text = "# Seconds of a build\n\nModels x items, anchors, dimensions that the fit chose."
     table = lines_of(["set", "size", "anchors", "dimensions", "seconds"], [row for _, row in rows])
     note = f"Command: `python paper_repro/build_time.py --data DIR`; {datetime.date.today()}, "
     note += f"{os.cpu_count()} CPU cores."
-    (given.out / "build_time.md").write_text("\n\n".join([text + "\n" + table, note]) + "\n")
+    (given.out / "build_time.md").write_text("\n\n".join([text, table, note]) + "\n")
 
 
 if __name__ == "__main__":
