@@ -82,6 +82,18 @@ def test_a_short_history_gives_kernel_ridge_no_share():
     assert (stack.share == 0).all()
 
 
+def test_many_models_need_one_fold(monkeypatch):
+    source = make_history(110, 50)
+    anchors, fits = some(source, 10), []
+    monkeypatch.setattr(module, "MANY", 109)
+    monkeypatch.setattr(
+        module, "fit_kernel_ridge", lambda *a, **k: fits.append(a) or fit_kernel_ridge(*a, **k)
+    )
+    stack = fit_stack(source, anchors, rng=rng())
+    assert len(fits) == 2
+    assert ((stack.share >= 0) & (stack.share <= 1)).all()
+
+
 def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
     source = make_history(110, 50)
     anchors = some(source, 10)

@@ -47,6 +47,9 @@ FOLDS = 5
 DOUBT = 20
 """Imaginary source models that speak for kriging alone."""
 
+MANY = 1000
+"""Source models from which one fold tells enough."""
+
 LONG_HISTORY = 100
 """Source models from which folds can tell a better predictor from a luckier one."""
 
@@ -186,7 +189,7 @@ def _kernel_share(
 ) -> Array:
     """Share of kernel ridge, beside kriging, that predicts left-out source models best.
 
-    Least squares over FOLDS folds, and DOUBT more models that speak for none; anchors and item
+    Least squares over FOLDS folds (one of them where models are MANY), and DOUBT more models that speak for none; anchors and item
     parameters stay, so that a fold costs a fraction of a fit.
     """
     history = history.sorted()
@@ -195,13 +198,15 @@ def _kernel_share(
         return np.zeros(len(history.targets.names))
     fold = rng.permutation(n) % FOLDS
     answers = history.filled[:, history.columns(anchors.items)].astype(np.float64)
-    linear, bent = np.empty((2, *history.target_values.shape))
-    for k in range(FOLDS):
+    steps, errors = [], []
+    for k in range(FOLDS if n <= MANY else 1):
         part, out = history.take(fold != k), fold == k
-        linear[out] = krige(part).predict(answers[out]).mean
-        bent[out] = fit_kernel_ridge(part, anchors, rng=rng).predict(answers[out]).mean
-    step, error = bent - linear, history.target_values - linear
-    return np.clip((step * error).sum(0) / ((step**2).mean(0) * (n + DOUBT) + 1e-12), 0.0, 1.0)
+        linear = krige(part).predict(answers[out]).mean
+        steps.append(fit_kernel_ridge(part, anchors, rng=rng).predict(answers[out]).mean - linear)
+        errors.append(history.target_values[out] - linear)
+    step, error = np.concatenate(steps), np.concatenate(errors)
+    doubt = DOUBT * (step**2).mean(0) + 1e-12
+    return np.clip((step * error).sum(0) / ((step**2).sum(0) + doubt), 0.0, 1.0)
 
 
 def _mix(share: Array | float, a: Array, b: Array) -> Array:
