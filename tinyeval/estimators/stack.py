@@ -189,8 +189,8 @@ def _kernel_share(
 ) -> Array:
     """Share of kernel ridge, beside kriging, that predicts left-out source models best.
 
-    Least squares over FOLDS folds (one of them where models are MANY), and DOUBT more models that speak for none; anchors and item
-    parameters stay, so that a fold costs a fraction of a fit.
+    Least squares over FOLDS folds (over one where models are MANY), and DOUBT more models that
+    speak for none; anchors and item parameters stay, so that a fold costs a fraction of a fit.
     """
     history = history.sorted()
     n = history.responses.n_models
