@@ -97,8 +97,9 @@ class Table:
 
     @property
     def columns(self) -> list[Column]:
-        """Columns in the order of the plan."""
-        found = list(dict.fromkeys(unit.column for unit in self.units))
+        """Columns with at least one complete set, in the order of the plan."""
+        every = dict.fromkeys(unit.column for unit in self.units)
+        found = [column for column in every if self.complete(column)]
         kinds = list(dict.fromkeys(column.kind for column in found))
         return sorted(found, key=lambda column: (kinds.index(column.kind), column.items))
 
