@@ -39,7 +39,8 @@ def report(table: Table) -> str:
         f"organisations, families, architectures or base models, {GROUP_REPEATS} random draws of "
         "a quarter of the models as test models; date: oldest three quarters against the rest. "
         "Random selections are averaged over ten draws in each split. Of larger sets "
-        f"{LARGEST} models were drawn."
+        f"{LARGEST} models were drawn. The floor rests on an IRT model of the source models, which "
+        "fits models beyond their range badly: there it is none."
     )
     return standard("The frontier", text, table)
 

@@ -335,7 +335,7 @@ def test_the_truth_is_the_mean_over_all_items_or_the_column(data, split):
 
 
 def test_models_that_answered_too_little_are_not_tested(data):
-    with pytest.raises(DataError, match="no test model's full score is known"):
+    with pytest.raises(DataError, match="scores of 0 test models are known, not of 4"):
         sets.make_split(sets.ResultSet("ollb1_mix5_sparse", ""), "random", 0, data)
 
 

@@ -26,6 +26,9 @@ LARGEST = 1000
 KNOWN = 0.95
 """Share of the benchmark that a test model must have answered; its truth is the mean over that."""
 
+LEAST = 4
+"""Test models below which a split says nothing."""
+
 SEED = 0
 
 PUBLISHED_DIMENSIONS = (2, 5, 10, 15)
@@ -111,7 +114,7 @@ def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
     """Return one repeat of a split.
 
     Raises:
-        DataError: too few models for it, or no test model whose true score is known.
+        DataError: too few models for it, or too few test models whose true scores are known.
     """
     pairs = list(make_splits(which.read(data), kind, repeat + 1, SEED))
     source, test = pairs[repeat]
@@ -129,8 +132,8 @@ def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
     else:
         truth = np.nan_to_num(test.scores).astype(np.float64) @ weights / np.maximum(answered, 1e-9)
         known = answered >= KNOWN
-    if not known.any():
-        raise DataError(f"{which.name}, {kind}: no test model's full score is known")
+    if known.sum() < LEAST:
+        raise DataError(f"the full scores of {known.sum()} test models are known, not of {LEAST}")
     return Split(source, test.take(known), truth[known], SEED + DRAWS * repeat, which.target)
 
 
