@@ -3,8 +3,8 @@
     python paper_repro/missing.py --data DIR [--jobs 2]
 
 Results that are incomplete have no full score to compare with, so the answers of complete models
-are hidden in the pattern of incomplete ones: whole blocks (a leaderboard's gaps), or nine answers
-in ten, chosen by an adaptive test according to the model's ability.
+are hidden in the pattern of incomplete ones: whole blocks (a leaderboard's gaps), or all but the
+few that an adaptive test chose according to the model's ability.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ TEXT = f"""Mean absolute error, percentage points, three random splits.
   leaderboard (a quarter of all answers); test models are complete. Beside it the same splits with
   nothing hidden.
 * *adaptively hidden*: every source model keeps the few answers that an adaptive test asked of a
-  model of about its score (nine in ten are missing, and not at random); test models are complete.
-  Items never asked are left out, so the benchmark is a little smaller than beside it.
+  model of about its score (87 % are missing, and not at random); test models are complete. Items
+  never asked are left out, so the benchmark has 130 items where it has 216 beside it.
 * *atlas_adaptive*: the adaptive test's own results. A model's true score is known from elsewhere,
   but test models as well were asked some fifty items of {ALL_ITEMS} and more, mostly not the
   anchors: with 100 anchors, predictions rest on about ten answers, with {ALL_ITEMS} on all there

@@ -84,8 +84,9 @@ def report(table: Table) -> str:
     """Return the page."""
     text = (
         f"{POOLS} {REPEATS} random splits that leave 200 test models each, where the publication "
-        "has one split and starts its clustering on all models, test models included. MAE in "
-        "percentage points."
+        "has one split and starts its clustering on all models, test models included. "
+        "Kendall's tau depends on how far test models differ, and these are other models than the "
+        "authors', without exact copies. MAE in percentage points."
     )
     parts = ["# SparseEval's setting", text, "The default at 100 items:", bars(table)]
     parts += ["## All methods", beside(table, published(), ("mae", "kendall"))]

@@ -36,8 +36,12 @@ BASE = Settings().replace(device="cpu", seed=SEED)
 QUICK = {"dimensions": [2]}
 SEARCHED = {"dimensions": [1, 2, 4, 8, 16]}
 
-USES_IRT = {"optimal_design", "kriging"}
-USES_PUBLISHED_IRT = {"anchor_points_irt", "p_irt", "gp_irt"}
+PUBLISHED_WITH_IRT = {"anchor_points_irt", "p_irt", "gp_irt"}
+PUBLISHED = PUBLISHED_WITH_IRT | {
+    *("random", "stratified", "anchor_points", "information", "mrmr", "sparse_eval"),
+    *("mean", "weighted_anchors", "aipw", "ridge", "kernel_ridge", "score_curve", "mlp"),
+}
+"""Selectors and estimators that others have published; the rest is ours."""
 
 NORMAL = 1.6449
 """Two-sided 90 % quantile of the standard normal distribution."""
@@ -61,9 +65,9 @@ class Method:
 
     @property
     def ours(self) -> bool:
-        """True for a method that uses the package's own parts, and so its default settings."""
+        """True for a method with parts of our own, which follows the package's default settings."""
         parts = {self.settings.selection.method, self.settings.estimator.method}
-        return self.run is None and bool(parts & USES_IRT)
+        return self.name == "default" or not parts <= PUBLISHED
 
     def digest(self, which: ResultSet) -> str:
         """Return a short digest of everything that a result depends on but for the code."""
@@ -106,11 +110,12 @@ def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method
     settings = method_settings(f"mrmr+{estimator}" if difference else name, BASE)
     if difference:
         settings = settings.replace(selection={"options": {"scheme": "difference"}})
-    parts = {selector, estimator}
-    if parts & USES_IRT:
-        return Method(name, settings)
-    published = bool(parts & USES_PUBLISHED_IRT)
-    return Method(name, settings if published else settings.replace(irt=QUICK), published)
+    found = Method(name, settings)
+    if found.ours:
+        return found
+    if {selector, estimator} & PUBLISHED_WITH_IRT:
+        return replace(found, published_rule=True)
+    return replace(found, settings=settings.replace(irt=QUICK))
 
 
 def _floor(split: Split, settings: Settings) -> Trial:
