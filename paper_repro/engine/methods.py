@@ -40,6 +40,7 @@ PUBLISHED_WITH_IRT = {"anchor_points_irt", "p_irt", "gp_irt"}
 PUBLISHED = PUBLISHED_WITH_IRT | {
     *("random", "stratified", "anchor_points", "information", "mrmr", "sparse_eval"),
     *("mean", "weighted_anchors", "aipw", "ridge", "kernel_ridge", "score_curve", "mlp"),
+    "tiny_benchmarks",
 }
 """Selectors and estimators that others have published; the rest is ours."""
 
