@@ -55,3 +55,23 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
                 )
             scores[row, position[item]] = float(score)
     return ResponseMatrix.from_arrays(scores, answers, items)
+
+
+def check_shared(answers: ResponseMatrix, anchors: tuple[str, ...]) -> None:
+    """Raise :class:`DataError` unless the answers name an anchor, and say what there is."""
+    if not set(answers.items.ids) & set(anchors):
+        raise DataError(
+            f"the answers share no item with the bank's {len(anchors)} anchors: the answers name "
+            f"{examples(answers.items.ids)}, the bank {examples(anchors)}; check that both use the "
+            "same item ids"
+        )
+
+
+def unanswered(answers: ResponseMatrix, anchors: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return model -> the anchors that it left unanswered, for models that left any."""
+    asked = np.isfinite(answers.align(anchors))
+    return {
+        model: tuple(item for item, found in zip(anchors, row, strict=True) if not found)
+        for model, row in zip(answers.models.ids, asked, strict=True)
+        if not row.all()
+    }

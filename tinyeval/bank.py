@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval import __version__
-from tinyeval.answers import Answers, read_answers
+from tinyeval.answers import Answers, check_shared, read_answers, unanswered
 from tinyeval.bank_card import card
 from tinyeval.bank_files import BankFiles
 from tinyeval.bank_format import bank_digest, read_bank, write_bank
 from tinyeval.comparison import Comparison, compare
-from tinyeval.errors import BankError, DataError, TinyEvalError, examples
+from tinyeval.errors import BankError, TinyEvalError
 from tinyeval.estimators import load_estimator
 from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
@@ -171,27 +171,15 @@ class ItemBank:
         return compare(self.predictor, self._aligned(matrix), matrix.models.ids, level)
 
     def _aligned(self, answers: ResponseMatrix) -> NDArray:
-        """Return the answers on the anchors; raise unless there are any, and say what there is."""
-        if not set(answers.items.ids) & set(self.anchors.items):
-            raise DataError(
-                f"the answers share no item with the bank's {len(self.anchors)} anchors: the "
-                f"answers name {examples(answers.items.ids)}, the bank "
-                f"{examples(self.anchors.items)}; check that both use the same item ids"
-            )
+        """Return the answers on the anchors, whose hashes must agree where both are known."""
+        check_shared(answers, self.anchors.items)
         hashes = self.items.column("hash", "")
         check_hashes(answers.items, dict(zip(self.items.ids, hashes, strict=True)))
         return answers.align(self.anchors.items)
 
     def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
         """Return model -> the anchors that it left unanswered, for models that left any."""
-        asked = np.isfinite(answers.align(self.anchors.items))
-        return {
-            model: tuple(
-                item for item, found in zip(self.anchors.items, row, strict=True) if not found
-            )
-            for model, row in zip(answers.models.ids, asked, strict=True)
-            if not row.all()
-        }
+        return unanswered(answers, self.anchors.items)
 
     def head(self, n: int) -> ItemBank:
         """Return the bank of the first ``n`` anchors; its intervals are calibrated for them."""
