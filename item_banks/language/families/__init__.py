@@ -1,0 +1,19 @@
+"""The families of questions: ``make(rng, level)`` for each, by name."""
+
+from __future__ import annotations
+
+from families.grammar import agreement, dates
+from families.numbers import arithmetic, comparison, counting, sequences, sorting
+from families.question import LEVELS, Make, Question
+from families.reasoning import logic, ordering, syllogisms, tables
+from families.strings import brackets, copying, editing, spelling
+
+FAMILIES: dict[str, Make] = {
+    make.__name__: make
+    for make in (
+        *(agreement, arithmetic, brackets, comparison, copying, counting, dates, editing, logic),
+        *(ordering, sequences, sorting, spelling, syllogisms, tables),
+    )
+}
+
+__all__ = ["FAMILIES", "LEVELS", "Make", "Question"]

@@ -1,0 +1,58 @@
+"""Make the bank of small text items: 100 anchors of 2,520, shipped with every item's text.
+
+    python item_banks/make_language.py
+
+Built from the dump in ``language`` beside this file, which ``language/population.py`` and
+``language/dump.py`` make; see ``language/README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import tinyeval
+from tinyeval.bank_codec import decode_content
+
+HERE = Path(__file__).parent
+ORIGIN = (
+    "checkpoints of small transformers that were trained from nothing on text made by program; "
+    "item_banks/language"
+)
+NOTE = """\
+`content.parquet` holds every item: `prompt`, `gold` and, where the answer is to be chosen,
+`choices`; else `stop`. A model's choice is the one with the largest log-likelihood; a written
+answer must be right to the letter: `tinyeval.training.CausalLM` asks so. The models of the history
+share one small tokenizer and learned from nothing but such items: other models are of another
+kind."""
+
+
+def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
+    """Return the bank of a dump, with the items' content."""
+    responses = tinyeval.read_results(dump / "responses.parquet")
+    bank = tinyeval.build(responses, items=anchors, name="language", source=ORIGIN)
+    content = decode_content((dump / "content.parquet").read_bytes())
+    return replace(bank, content=content, source={**bank.source, "note": NOTE})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the bank and write it."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--dump", type=Path, default=HERE / "language", help="folder of the dump")
+    parser.add_argument("--items", type=int, default=100, help="number of anchors")
+    parser.add_argument("--out", type=Path, default=HERE / "language_bank")
+    given = parser.parse_args(arguments)
+    try:
+        digest = make_bank(given.dump, given.items).save(given.out, overwrite=True)
+    except tinyeval.TinyEvalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{given.out}: {digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
