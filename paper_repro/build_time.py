@@ -18,6 +18,7 @@ from engine.markdown import lines_of
 
 from tinyeval.building import build, usable
 from tinyeval.config import Settings
+from tinyeval.errors import TinyEvalError
 from tinyeval.importers import read_results
 
 
@@ -37,7 +38,11 @@ def main() -> None:
         responses, _ = usable(read_results(path))
         n = min(100, responses.n_items // 2)
         start = time.perf_counter()
-        bank = build(responses, settings=Settings().replace(items=n, device="cpu"))
+        try:
+            bank = build(responses, settings=Settings().replace(items=n, device="cpu"))
+        except TinyEvalError as error:
+            print(f"{name}: left out: {error}", flush=True)
+            continue
         seconds = time.perf_counter() - start
         rows.append((seconds, [name, f"{responses.n_models} x {responses.n_items:,}", str(n)]))
         rows[-1][1].extend([str(bank.irt.dimensions), f"{seconds:.1f}"])
