@@ -16,7 +16,7 @@ from tokens import CONTEXT, make_rows, special_tokens
 from tinyeval.errors import ConfigError
 from tinyeval.training.optional import load
 
-ROWS = 32
+ROWS = 16
 """Rows of text in a step, of ``CONTEXT`` tokens each."""
 
 HEAD = 16

@@ -24,7 +24,7 @@ MIXES = ("even", "even", "skewed", "skewed", "few", "easy", "hard")
 SIZES = ((64, 2), (64, 3), (96, 2), (96, 3), (128, 2), (128, 4), (160, 3))
 """Width and depth: from about 0.1 to 1 million parameters."""
 
-LARGER = ((192, 4),)
+LARGER = ((192, 3),)
 """Of held-out runs only: about 1.8 million parameters."""
 
 AT_A_TIME = 5
