@@ -23,6 +23,9 @@ ORDER = (
     *(
         "irt.model",
         "irt.ability",
+        "irt.packed",
+        "irt.ranks",
+        "irt.start",
         "irt.alternating",
         "irt.fit",
         "irt.posterior",
@@ -39,7 +42,15 @@ ORDER = (
 ONLY_IN = {
     "click": ("cli.",),
     "pyro": ("irt.posterior",),
-    "torch": ("irt.alternating", "irt.fit", "irt.posterior", "training."),
+    "torch": (
+        "irt.packed",
+        "irt.ranks",
+        "irt.start",
+        "irt.alternating",
+        "irt.fit",
+        "irt.posterior",
+        "training.",
+    ),
     "transformers": ("training.",),
     "lightning": ("training.",),
     "pydantic": ("config",),

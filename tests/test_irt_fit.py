@@ -356,3 +356,32 @@ def test_items_and_models_without_answers_are_named():
             fit_irt(ResponseMatrix(scores, responses.models, responses.items))
     with pytest.raises(FitError, match="at least two models"):
         fit_irt(responses.take(models=np.array([0])))
+
+
+def test_many_responses_are_fitted_from_coarse_to_fine_as_well(monkeypatch):
+    responses, truth = simulate(150, 240, 2, seed=14, missing=0.1)
+    whole = fit_irt(responses, dimensions=(1, 2))
+    monkeypatch.setattr(fit_module, "COARSE_MODELS", 80)
+    monkeypatch.setattr(fit_module, "COARSE_ITEMS", 120)
+    fine = fit_irt(responses, dimensions=(1, 2))
+    assert fine.model.dimensions == whole.model.dimensions == 2
+    assert distance(fine, whole) < 0.3 * distance(whole, truth)
+    direct = fit_irt(responses, dimensions=2).log_likelihood
+    coarse = fit_irt(responses, dimensions=2, seed=1).log_likelihood
+    assert coarse == pytest.approx(direct, abs=1e-3)
+    rng = np.random.default_rng(0)
+    rows, columns = rng.permutation(150), rng.permutation(240)
+    moved = fit_irt(responses.take(rows, columns), dimensions=(1, 2))
+    np.testing.assert_array_equal(moved.ability, fine.ability[rows])
+    np.testing.assert_array_equal(moved.model.intercept, fine.model.intercept[columns])
+
+
+def test_an_item_that_the_coarse_part_never_saw_is_fitted(monkeypatch):
+    responses, _ = simulate(60, 80, seed=15)
+    scores = responses.scores.copy()
+    scores[:-1, 5] = np.nan  # one answer alone
+    monkeypatch.setattr(fit_module, "COARSE_MODELS", 20)
+    monkeypatch.setattr(fit_module, "COARSE_ITEMS", 30)
+    fit = fit_irt(ResponseMatrix(scores, responses.models, responses.items), dimensions=1)
+    assert np.isfinite(fit.model.intercept).all()
+    assert np.abs(fit.model.intercept).max() < 10

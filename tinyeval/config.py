@@ -73,7 +73,7 @@ class IRTSettings(_Section):
     method: Literal["map", "pyro"] = "map"
     dimensions: list[int] = Field(default=[1, 2, 4, 8, 16], min_length=1)
     guessing: float = Field(default=0.0, ge=0.0, lt=1.0)
-    block_size: int = Field(default=4096, ge=1)
+    block_size: int | None = Field(default=None, ge=1)
 
 
 class SelectionSettings(_Section):

@@ -7,14 +7,17 @@ The objective, over abilities theta (models x D) and item parameters x_i = (a_i,
 
 with P = c_i + (1 - c_i) sigmoid(a_i . theta_m + d_i).  Given abilities, items are independent,
 and given items, models are: each side is a batch of (D + 1)- or D-dimensional Newton steps whose
-Hessians come from one matrix product with the pairwise products of the other side's factors, so a
-sweep costs a few dense passes over the responses and a dozen sweeps suffice.
+Hessians come from one matrix product with the pairwise products of the other side's factors.  A
+block of items takes its own step and then adds its part to the abilities' gradient and Hessian, so
+a sweep reads the responses once, a dozen sweeps suffice, and items may be shared among processes
+that add up nothing but sums over models (:mod:`tinyeval.irt.ranks`).
 
 mu and lambda are not tuned by hand: the first sweeps update them by empirical Bayes (Laplace EM;
 MacKay 1992's automatic relevance determination, one precision per dimension, so that a dimension
 the data do not support shrinks away), rescaling abilities to unit second moment as they go (the
 parameter expansion of Liu, Rubin and Wu 1998).  Then they are frozen and the objective is
-maximised.  Scores may be graded (quasi-Bernoulli) and missing; items are visited in blocks.
+maximised, until a sweep's Newton decrement, the gain that it promises, is next to nothing.
+Scores may be graded (quasi-Bernoulli) and missing.
 """
 
 from __future__ import annotations
@@ -25,195 +28,196 @@ import numpy as np
 import torch
 
 from tinyeval.errors import FitError
+from tinyeval.irt.packed import Block, Packed
+from tinyeval.irt.ranks import ALONE, Ranks
+from tinyeval.irt.start import State, warm_start
 from tinyeval.progress import Progress
+
+Tensor = torch.Tensor
 
 PRIOR_SWEEPS = 10
 """Sweeps that also update the priors; their values have settled to a few per cent by then."""
 
+WARM_SWEEPS = 2
+"""The same from a start that brings its priors along."""
+
 MAX_SWEEPS = 40
 
 TOLERANCE = 3e-5
-"""Relative gain of the objective per sweep below which the fit stops."""
+"""Promised gain of a sweep, relative to the log-likelihood, below which the fit stops."""
 
 STEP_LIMIT = 1.5
 """Longest Newton step in logits per sweep: a logistic step from a flat region overshoots."""
 
 
 @dataclass
-class State:
-    """The numbers that a fit moves: factors, and the prior of the items' parameters."""
+class Sums:
+    """What a sweep adds up over its items."""
 
-    ability: torch.Tensor  # (models, D)
-    items: torch.Tensor  # (items, D + 1): discriminations, then the intercept
-    mean: torch.Tensor  # (D + 1,)
-    precision: torch.Tensor  # (D + 1,)
-
-
-@dataclass(frozen=True)
-class Data:
-    """Responses on the device: scores with zeros where missing, weights 0 where missing."""
-
-    scores: torch.Tensor  # (models, items)
-    mask: torch.Tensor | None  # (models, items), None when every cell is observed
-    guessing: torch.Tensor | None  # (items,), None when all zero
-    block: int
-
-    def blocks(self) -> list[slice]:
-        n = self.scores.shape[1]
-        return [slice(k, min(k + self.block, n)) for k in range(0, n, self.block)]
-
-    def residual_and_weight(
-        self, logits: torch.Tensor, cut: slice
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score function and Fisher information of a block, by logit, both (models, block)."""
-        s = torch.sigmoid(logits)
-        y = self.scores[:, cut]
-        if self.guessing is None:
-            residual, weight = y - s, s * (1 - s)
-        else:
-            c = self.guessing[cut]
-            p = c + (1 - c) * s
-            slope = (1 - c) * s * (1 - s)
-            ratio = slope / (p * (1 - p)).clamp_min(1e-7)
-            residual, weight = (y - p) * ratio, slope * ratio
-        if self.mask is not None:
-            residual, weight = residual * self.mask[:, cut], weight * self.mask[:, cut]
-        return residual, weight
-
-    def log_likelihood(self, state: State, mask: torch.Tensor | None = None) -> float:
-        """Sum of y log P + (1 - y) log(1 - P) over the cells of ``mask`` (default: observed)."""
-        mask = self.mask if mask is None else mask
-        total = 0.0
-        for cut in self.blocks():
-            logits = _logits(state, cut)
-            y = self.scores[:, cut]
-            if self.guessing is None:
-                value = y * logits - torch.nn.functional.softplus(logits)
-            else:
-                c = self.guessing[cut]
-                p = (c + (1 - c) * torch.sigmoid(logits)).clamp(1e-7, 1 - 1e-7)
-                value = y * p.log() + (1 - y) * (-p).log1p()
-            if mask is not None:
-                value = value * mask[:, cut]
-            total += float(value.sum(dtype=torch.float64))
-        return total
+    gradient: Tensor  # (models, D), of the abilities
+    information: Tensor  # (models, pairs of D), Fisher's, of the abilities
+    spread: Tensor  # (D + 1,), posterior second moments of the items' parameters
+    gain: Tensor  # (), promised by the items' steps
 
 
-def fit_map(data: Data, dims: int, progress: Progress | None) -> State:
-    """Alternate item and ability steps until the objective stands still."""
-    state = _start(data, dims)
-    previous = -float("inf")
+def _no_sums(state: State) -> Sums:
+    models, dims = state.ability.shape
+    zero = state.ability.new_zeros
+    return Sums(zero(models, dims), zero(models, dims * (dims + 1) // 2), zero(dims + 1), zero(()))
+
+
+def fit_map(
+    data: Packed,
+    dims: int,
+    progress: Progress | None = None,
+    start: State | None = None,
+    ranks: Ranks = ALONE,
+) -> State:
+    """Alternate item and ability steps until the objective stands still.
+
+    Args:
+        data: of this process's items.
+        dims: number of dimensions.
+        progress: called with (done, total, what).
+        start: of this process's items, to go on from; from nothing if None.
+        ranks: processes that hold the other items.
+
+    Raises:
+        FitError: numbers that are not finite.
+    """
+    prior_sweeps = PRIOR_SWEEPS if start is None else WARM_SWEEPS
+    state, scale = start or warm_start(data, dims, ranks), 0.0
     for sweep in range(MAX_SWEEPS):
         if progress is not None:
             progress(sweep, MAX_SWEEPS, f"fitting {dims} dimensions")
-        with_priors = sweep < PRIOR_SWEEPS
-        spread = _item_step(data, state)
-        ability_spread = _ability_step(data, state)
-        if with_priors:
-            _update_priors(state, spread, ability_spread)
-            continue
-        value = _objective(data, state)
-        if not np.isfinite(value):
+        with_priors = sweep < prior_sweeps
+        sums = _item_steps(data, state, with_priors)
+        ranks.add_up(sums.gradient, sums.information, sums.spread, sums.gain)
+        gain, ability_spread = _ability_step(state, sums)
+        if not np.isfinite(gain):
             raise FitError("the IRT fit diverged to numbers that are not finite")
-        if value - previous < TOLERANCE * abs(value):
+        if with_priors:
+            _update_priors(state, sums.spread, ability_spread, ranks)
+            continue
+        scale = scale or abs(log_likelihood(data, state, ranks))
+        if gain < TOLERANCE * scale:
             break
-        previous = value
     if progress is not None:
         progress(MAX_SWEEPS, MAX_SWEEPS, f"fitting {dims} dimensions")
     return state
 
 
-def _start(data: Data, dims: int) -> State:
-    """Warm start: leading singular vectors of the centred scores, intercepts from item means."""
-    y, device = data.scores, data.scores.device
-    count = y.shape[0] if data.mask is None else data.mask.sum(0)
-    mean = (y.sum(0) + 0.5 * y.mean() + 0.25) / (count + 1.0)
-    centred = y - mean if data.mask is None else (y - mean) * data.mask
-    ability = _leading_vectors(centred, dims)
-    items = torch.zeros(y.shape[1], dims + 1, device=device)
-    items[:, -1] = torch.logit(mean.clamp(0.01, 0.99))
-    prior_mean = torch.zeros(dims + 1, device=device)
-    prior_mean[-1] = items[:, -1].mean()
-    precision = torch.ones(dims + 1, device=device)
-    precision[-1] = 0.2
-    return State(ability, items, prior_mean, precision)
+def log_likelihood(data: Packed, state: State, ranks: Ranks = ALONE) -> float:
+    """Return the sum of y log P + (1 - y) log(1 - P) over the observed cells of all processes."""
+    total = torch.zeros((), dtype=torch.float64, device=state.items.device)
+    for block in data.blocks():
+        scores, logits = block.scores, _logits(state, block)
+        if data.guessing is None:
+            value = scores.mul_(logits).sub_(torch.nn.functional.softplus(logits))
+        else:
+            c = data.guessing[block.cut, None]
+            p = (c + (1 - c) * torch.sigmoid(logits)).clamp(1e-7, 1 - 1e-7)
+            value = scores * p.log() + (1 - scores) * (-p).log1p()
+        if block.observed is not None:
+            value = value.mul_(block.observed)
+        total += value.sum(1).sum(dtype=torch.float64)
+    ranks.add_up(total)
+    return float(total)
 
 
-def _leading_vectors(centred: torch.Tensor, dims: int) -> torch.Tensor:
-    """Leading left singular vectors, scaled to unit variance, shape (models, dims).
-
-    Subspace iteration from fixed columns (Halko, Martinsson and Tropp 2011): deterministic, and
-    two products with the matrix per round.
-    """
-    models = centred.shape[0]
-    width = min(models, dims + 6)
-    steps = torch.arange(models, device=centred.device, dtype=torch.float32)
-    basis = torch.stack([torch.cos((k + 1) * (steps + 0.5) * 2.399963) for k in range(width)], 1)
-    basis[:, 0] = centred.mean(1)
-    for _ in range(4):
-        basis, _ = torch.linalg.qr(centred @ (centred.T @ basis))
-    small = basis.T @ centred
-    _, vectors = torch.linalg.eigh((small @ small.T).double())
-    leading = basis @ vectors.flip(1)[:, :dims].float()
-    flip = torch.sign((centred.mean(1) @ leading) + 1e-12)
-    return leading * flip * models**0.5
-
-
-def _logits(state: State, cut: slice) -> torch.Tensor:
-    items = state.items[cut]
-    return torch.addmm(items[:, -1], state.ability, items[:, :-1].T)
+def _item_steps(data: Packed, state: State, with_spread: bool) -> Sums:
+    """One Newton step of every item; each block then adds its part to the abilities' step."""
+    design = torch.cat([state.ability, torch.ones_like(state.ability[:, :1])], 1)
+    design_pairs, rest = _pairs(design), torch.diag(state.precision)
+    sums, k = _no_sums(state), design.shape[1]
+    for block in data.blocks():
+        cut = block.cut
+        residual, weight = _derivatives(data, state, block)
+        gradient = residual @ design - (state.items[cut] - state.mean) * state.precision
+        hessian = _square(weight @ design_pairs, k) + rest
+        step, inverse = _newton(gradient, hessian, with_spread)
+        state.items[cut] += step
+        sums.gain += 0.5 * (gradient * step).sum()
+        if inverse is not None:
+            sums.spread += inverse.diagonal(dim1=1, dim2=2).sum(0)
+        _add_block(data, state, block, sums)
+    return sums
 
 
-def _pairs(factors: torch.Tensor) -> torch.Tensor:
-    """Pairwise products of the columns of (n, k), as (n, k * k)."""
-    return (factors[:, :, None] * factors[:, None, :]).flatten(1)
+def _add_block(data: Packed, state: State, block: Block, sums: Sums) -> None:
+    """Add a block's part to the gradient and the information of the abilities."""
+    residual, weight = _derivatives(data, state, block)
+    slopes = state.items[block.cut, :-1]
+    sums.gradient.addmm_(residual.T, slopes)
+    sums.information.addmm_(weight.T, _pairs(slopes))
 
 
-def _newton(
-    gradient: torch.Tensor, hessian: torch.Tensor, scale: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Batched Newton step limited in length, and the inverse Hessians' diagonals."""
+def ability_steps(data: Packed, state: State, steps: int) -> None:
+    """Take Newton steps of the abilities alone, items as they are."""
+    for _ in range(steps):
+        sums = _no_sums(state)
+        for block in data.blocks():
+            _add_block(data, state, block, sums)
+        _ability_step(state, sums)
+
+
+def _ability_step(state: State, sums: Sums) -> tuple[float, Tensor]:
+    """One Newton step of every model's ability; the gain promised, the mean covariance."""
+    gradient = sums.gradient - state.ability
+    hessian = _square(sums.information, state.dims) + torch.eye(state.dims, device=gradient.device)
+    step, inverse = _newton(gradient, hessian, True)
+    assert inverse is not None
+    state.ability += step
+    return float(sums.gain + 0.5 * (gradient * step).sum()), inverse.mean(0)
+
+
+def _derivatives(data: Packed, state: State, block: Block) -> tuple[Tensor, Tensor]:
+    """Score function and Fisher information of a block's cells, by logit, in the block's room."""
+    s, (_, residual, weight) = _logits(state, block).sigmoid_(), block.room
+    if data.guessing is None:
+        p = s if block.observed is None else torch.mul(s, block.observed, out=weight)
+        torch.sub(block.scores, p, out=residual)
+        return residual, torch.addcmul(p, p, s, value=-1.0, out=weight)
+    c = data.guessing[block.cut, None]
+    p = c + (1 - c) * s
+    slope = (1 - c) * s * (1 - s)
+    ratio = slope / (p * (1 - p)).clamp_min(1e-7)
+    if block.observed is not None:
+        ratio = ratio.mul_(block.observed)
+    torch.sub(block.scores, p, out=residual).mul_(ratio)
+    return residual, torch.mul(slope, ratio, out=weight)
+
+
+def _logits(state: State, block: Block) -> Tensor:
+    """Logits of a block's cells, in the first of its rooms."""
+    items = state.items[block.cut]
+    return torch.addmm(items[:, -1:], items[:, :-1], state.ability.T, out=block.room[0])
+
+
+def _pairs(factors: Tensor) -> Tensor:
+    """Products of the columns of (n, k), two by two, as (n, k * (k + 1) / 2)."""
+    one, two = torch.triu_indices(factors.shape[1], factors.shape[1], device=factors.device)
+    return factors[:, one] * factors[:, two]
+
+
+def _square(pairs: Tensor, k: int) -> Tensor:
+    """Symmetric matrices, shape (n, k, k), from the entries of their upper triangles."""
+    one, two = torch.triu_indices(k, k, device=pairs.device)
+    place = torch.empty(k, k, dtype=torch.long, device=pairs.device)
+    place[one, two] = place[two, one] = torch.arange(len(one), device=pairs.device)
+    return pairs[:, place]
+
+
+def _newton(gradient: Tensor, hessian: Tensor, invert: bool) -> tuple[Tensor, Tensor | None]:
+    """Batched Newton step limited in length, and the inverse Hessians if wanted."""
     factor = torch.linalg.cholesky(hessian.double())
     step = torch.cholesky_solve(gradient.double()[..., None], factor)[..., 0]
-    inverse = torch.cholesky_inverse(factor)
-    length = step.norm(dim=1, keepdim=True) * scale
-    step = step * (STEP_LIMIT / length.clamp_min(STEP_LIMIT))
-    return step.float(), inverse.float()
+    inverse = torch.cholesky_inverse(factor).float() if invert else None
+    step = step * (STEP_LIMIT / step.norm(dim=1, keepdim=True).clamp_min(STEP_LIMIT))
+    return step.float(), inverse
 
 
-def _item_step(data: Data, state: State) -> torch.Tensor:
-    """One Newton step of every item; returns the mean posterior second moments (D + 1,)."""
-    dims = state.ability.shape[1]
-    ones = torch.ones_like(state.ability[:, :1])
-    design = torch.cat([state.ability, ones], 1)
-    pairs = _pairs(design)
-    spread = torch.zeros(dims + 1, device=design.device)
-    for cut in data.blocks():
-        residual, weight = data.residual_and_weight(_logits(state, cut), cut)
-        gradient = residual.T @ design - (state.items[cut] - state.mean) * state.precision
-        hessian = (weight.T @ pairs).view(-1, dims + 1, dims + 1) + torch.diag(state.precision)
-        step, inverse = _newton(gradient, hessian, 1.0)
-        state.items[cut] += step
-        spread += inverse.diagonal(dim1=1, dim2=2).sum(0)
-    return spread / state.items.shape[0]
-
-
-def _ability_step(data: Data, state: State) -> torch.Tensor:
-    """One Newton step of every model's ability; returns their mean posterior covariance."""
-    dims = state.ability.shape[1]
-    gradient = -state.ability.clone()
-    hessian = torch.eye(dims, device=gradient.device).flatten().repeat(gradient.shape[0], 1)
-    for cut in data.blocks():
-        slopes = state.items[cut, :-1]
-        residual, weight = data.residual_and_weight(_logits(state, cut), cut)
-        gradient += residual @ slopes
-        hessian += weight @ _pairs(slopes)
-    step, inverse = _newton(gradient, hessian.view(-1, dims, dims), 1.0)
-    state.ability += step
-    return inverse.mean(0)
-
-
-def _update_priors(state: State, spread: torch.Tensor, ability_spread: torch.Tensor) -> None:
+def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: Ranks) -> None:
     """Empirical Bayes: abilities to zero mean and unit moments, item priors to their moments."""
     centre = state.ability.mean(0)
     state.items[:, -1] += state.items[:, :-1] @ centre
@@ -222,16 +226,14 @@ def _update_priors(state: State, spread: torch.Tensor, ability_spread: torch.Ten
     factor = torch.linalg.cholesky(moment.double()).float()
     state.ability = torch.linalg.solve_triangular(factor, state.ability.T, upper=False).T
     slopes = state.items[:, :-1] @ factor
-    _, vectors = torch.linalg.eigh((slopes.T @ slopes).double())
+    gram = (slopes.T @ slopes).double()
+    ranks.add_up(gram)
+    _, vectors = torch.linalg.eigh(gram)
     rotation = vectors.flip(1).float()
     state.items[:, :-1] = slopes @ rotation
-    state.ability = state.ability.contiguous() @ rotation
-    state.mean[0], state.mean[-1] = state.items[:, 0].mean(), state.items[:, -1].mean()
-    variance = ((state.items - state.mean) ** 2).mean(0) + spread
+    state.ability = (state.ability @ rotation).contiguous()
+    mean = ranks.mean(state.items)
+    state.mean[0], state.mean[-1] = mean[0], mean[-1]
+    n = ranks.total(state.items.shape[0])
+    variance = ranks.mean((state.items - state.mean) ** 2) + spread / n
     state.precision = 1.0 / variance.clamp(1e-4, 25.0)
-
-
-def _objective(data: Data, state: State) -> float:
-    penalty = (state.ability.double() ** 2).sum()
-    penalty += ((state.items - state.mean).double() ** 2 * state.precision).sum()
-    return data.log_likelihood(state) - 0.5 * float(penalty)

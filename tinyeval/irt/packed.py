@@ -1,0 +1,174 @@
+"""Responses as the fit reads them: a row per item, one byte per answer, visited block by block.
+
+A right answer, a wrong one and none are three codes in a byte; graded scores keep four bytes.  A
+block is cut so that what is computed from it stays in a processor's cache, and becomes numbers only
+there: beside the packed responses a fit needs a few megabytes.  The cells may lie in a
+memory-mapped file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Tensor = torch.Tensor
+
+WRONG, RIGHT, NONE = 2, 3, 0
+"""Codes of a byte: the second bit says that there is an answer, the first that it is right."""
+
+NO_SCORE = -1.0
+"""Where a graded score is missing."""
+
+BLOCK_CELLS = {"cpu": 2**18, "cuda": 2**26}
+"""Cells of a block by default: numbers that fit a core's cache, or that keep a GPU busy."""
+
+
+class Block(NamedTuple):
+    """Some items' responses as numbers, and room to compute in: all (items of the block, models).
+
+    Attributes:
+        cut: which items.
+        scores: 0 where missing.
+        observed: 1 where there is an answer; None where all are there.
+        room: three arrays to write to.
+    """
+
+    cut: slice
+    scores: Tensor
+    observed: Tensor | None
+    room: Tensor
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Responses on a device.
+
+    Attributes:
+        cells: codes (uint8) or graded scores (float32), shape (items, models).
+        guessing: chance level of each item, shape (items,); None when all are 0.
+        complete: whether no answer is missing.
+        block: items of a block.
+    """
+
+    cells: Tensor
+    guessing: Tensor | None
+    complete: bool
+    block: int
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.cells.shape[0]
+
+    @property
+    def n_models(self) -> int:
+        """Number of models."""
+        return self.cells.shape[1]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the items block by block; a block is overwritten by the next one."""
+        shape, device = (min(self.block, self.n_items), self.n_models), self.cells.device
+        numbers = torch.empty((5, *shape), dtype=torch.float32, device=device)
+        bits = torch.empty(shape, dtype=torch.uint8, device=device)
+        for start in range(0, self.n_items, self.block):
+            cut = slice(start, min(start + self.block, self.n_items))
+            n = cut.stop - cut.start
+            scores, observed = numbers[0, :n], numbers[1, :n]
+            self._unpack(self.cells[cut], scores, None if self.complete else observed, bits[:n])
+            yield Block(cut, scores, None if self.complete else observed, numbers[2:, :n])
+
+    def _unpack(self, cells: Tensor, scores: Tensor, observed: Tensor | None, bits: Tensor) -> None:
+        """Fill in scores, 0 where missing, and what is observed."""
+        if cells.dtype != torch.uint8:
+            scores.copy_(cells).clamp_min_(0.0)
+            if observed is not None:
+                observed.copy_(cells >= 0)
+            return
+        scores.copy_(torch.bitwise_and(cells, 1, out=bits))
+        if observed is not None:
+            observed.copy_(torch.bitwise_right_shift(cells, 1, out=bits))
+
+    def counts(self) -> tuple[Tensor, Tensor]:
+        """Return the number of answers and the sum of scores of every item, shape (items,)."""
+        answered, right = torch.full(
+            (2, self.n_items), float(self.n_models), device=self.cells.device
+        )
+        for block in self.blocks():
+            right[block.cut] = block.scores.sum(1)
+            if block.observed is not None:
+                answered[block.cut] = block.observed.sum(1)
+        return answered, right
+
+    def take(self, items: Tensor | None = None, models: Tensor | None = None) -> Packed:
+        """Return some items and models, by position."""
+        cells = self.cells if items is None else self.cells[items]
+        cells = cells if models is None else cells[:, models]
+        guessing = self.guessing
+        if guessing is not None and items is not None:
+            guessing = guessing[items]
+        return replace(
+            self, cells=cells, guessing=guessing, block=block_of(cells.shape[1], cells.device)
+        )
+
+    def split(self, share: float, rng: np.random.Generator) -> tuple[Packed, Packed]:
+        """Return the responses without a random share of the cells, and that share alone.
+
+        Args:
+            share: of the cells.
+            rng: draws them model by model, so that the draw does not depend on the packing.
+        """
+        hidden = share > rng.random((self.n_models, self.n_items)).T
+        there = torch.from_numpy(np.ascontiguousarray(hidden)).to(self.cells.device)
+        none = NONE if self.cells.dtype == torch.uint8 else NO_SCORE
+        seen, kept = (self.cells.masked_fill(one, none) for one in (there, ~there))
+        return replace(self, cells=seen, complete=False), replace(self, cells=kept, complete=False)
+
+
+def pack(
+    scores: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    guessing: NDArray[np.float32],
+    device: torch.device,
+    block: int | None,
+) -> Packed:
+    """Pack some rows and columns of a matrix of scores, in that order.
+
+    Args:
+        scores: shape (models, items), NaN where missing.
+        rows, columns: positions of models and items.
+        guessing: of every item of ``scores``, shape (items,).
+        device: where to put them.
+        block: items of a block; None for as many as BLOCK_CELLS says.
+    """
+    graded, complete, step = False, True, max(1, 2**24 // max(1, len(columns)))
+    for start in range(0, len(scores), step):  # in slabs: a mask of all would be a second matrix
+        slab = scores[start : start + step]
+        graded |= bool(((slab > 0) & (slab < 1)).any())
+        complete &= not np.isnan(slab).any()
+    cells = np.empty((len(columns), len(rows)), dtype=np.float32 if graded else np.uint8)
+    for start in range(0, len(rows), step):
+        slab = scores[rows[start : start + step]][:, columns]
+        missing = np.isnan(slab)
+        if graded:
+            codes = np.where(missing, np.float32(NO_SCORE), slab)
+        else:
+            codes = np.where(missing, NONE, np.where(slab > 0.5, RIGHT, WRONG)).astype(np.uint8)
+        cells[:, start : start + step] = codes.T
+    chance = np.ascontiguousarray(guessing[columns])
+    return Packed(
+        torch.from_numpy(cells).to(device),
+        torch.from_numpy(chance).to(device) if chance.any() else None,
+        complete,
+        block or block_of(len(rows), device),
+    )
+
+
+def block_of(models: int, device: torch.device) -> int:
+    """Return how many items of so many answers make a block."""
+    return max(1, BLOCK_CELLS[device.type] // models)
