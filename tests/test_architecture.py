@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
     *("errors", "progress", "atomic", "network", "threads", "shipped", "config"),
-    *("responses", "answers", "targets", "importers"),
+    *("responses", "slabs", "answers", "targets", "importers"),
     *(
         "irt.model",
         "irt.ability",
@@ -30,6 +30,7 @@ ORDER = (
         "irt.fit",
         "irt.posterior",
         "history",
+        "components",
         "covariance",
     ),
     *("selection", "estimators", "learned", "intervals", "prediction"),

@@ -7,6 +7,7 @@ import pytest
 from helpers import history_of, make_history, take_items, take_models
 from numpy.testing import assert_allclose
 
+from tinyeval import components
 from tinyeval import covariance as module
 from tinyeval.covariance import item_covariance
 from tinyeval.history import History
@@ -108,7 +109,7 @@ def test_a_truncated_drift_keeps_its_variance_and_errs_no_more_than_what_it_drop
 def test_truncated_views_keep_every_variance(monkeypatch):
     history = make_history()
     whole = item_covariance(history)
-    monkeypatch.setattr(module, "MAX_RANK", 3)
+    monkeypatch.setattr(components, "MAX_RANK", 3)
     short = item_covariance(history.take(np.arange(len(history.responses.models))))
     assert short.factors.shape == (6, 60)
     assert_allclose(short.variance(0), whole.variance(0), rtol=1e-9)

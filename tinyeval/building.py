@@ -26,6 +26,7 @@ from tinyeval.responses import ResponseMatrix, Table, by_id
 from tinyeval.selection import Anchors, get_selector
 from tinyeval.selection.budget import Budget, make_budget
 from tinyeval.selection.choose import choose
+from tinyeval.slabs import column_means
 from tinyeval.targets import OVERALL, make_targets
 from tinyeval.threads import one_thread
 
@@ -236,20 +237,21 @@ def bank_items(learned: Learned) -> Table:
     history = learned.history
     items = history.responses.items
     return items.with_columns(
-        mean_score=history.filled.mean(0).astype(np.float64),
+        mean_score=column_means(history.filled),
         weight=items.column("weight", 1.0),
     )
 
 
 def provenance(kept: ResponseMatrix, duplicates: tuple[str, ...], source: str) -> dict[str, Any]:
     """What the manifest says of the source models: numbers, never answers."""
-    score = np.nanmean(kept.scores, axis=1)
+    score = np.array([np.nanmean(row) for row in kept.scores])
+    answers = sum(int(kept.n_items - np.isnan(row).sum()) for row in kept.scores)
     return {
         "origin": source,
         "models": kept.n_models,
         "duplicates_dropped": len(duplicates),
-        "answers": int(kept.observed.sum()),
-        "missing": round(float(1 - kept.observed.mean()), 6),
+        "answers": answers,
+        "missing": round(1 - answers / kept.scores.size, 6),
         "lowest_score": round(float(score.min()), 6),
         "highest_score": round(float(score.max()), 6),
     }

@@ -3,7 +3,8 @@
 The whole method is learned again without some of the source models, which are then predicted; the
 ratios |error| / spread of those predictions say how far the spread can be trusted, and their
 quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015).
-Random folds calibrate models like the source ones.  Four more calibrate what lies beyond, where
+Random folds calibrate models like the source ones; of very many models a few folds are enough, each
+learned from a part of the others.  Four more calibrate what lies beyond, where
 every method errs more: learn from the weaker models and predict the strongest, and the other way
 round, once without and once with a gap between, because a new model may be just above the last one
 or far beyond it.
@@ -39,6 +40,12 @@ BEYOND = ((0.8, 0.2), (0.6, 0.15))
 
 FALSE_ALARM = 0.05
 """Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
+
+ENOUGH_HELD_OUT = 1000
+"""Held-out models that tell the quantiles well enough; further random folds are left out."""
+
+MOST_SOURCE = 2000
+"""Models that a fold learns from at most: more of them hardly change what it learns."""
 
 Learn = Callable[[ResponseMatrix], Learned]
 
@@ -87,7 +94,7 @@ def calibrate(
     plan = list(_folds(responses, values[:, 0], min(folds, responses.n_models), seed))
 
     def predict(fold: Fold) -> tuple[Cases, PairCases]:
-        source = responses.take(fold.source)
+        source = responses.take(_some(fold.source, responses.models.ids, seed))
         asked = source.observed.any(axis=0)
         held_out = responses.take(fold.held_out, asked)
         part = learn(source.take(None, asked))
@@ -153,14 +160,25 @@ def _folds(responses: ResponseMatrix, score: Array, folds: int, seed: int) -> It
     order = by_id(responses.models.ids)
     fold = np.empty(n, dtype=int)
     fold[order] = np.random.default_rng(seed).permutation(n) % folds
+    held_out = 0
     for k in range(folds):
-        yield Fold(False, fold != k, fold == k)
+        if held_out < ENOUGH_HELD_OUT:
+            yield Fold(False, fold != k, fold == k)
+            held_out += int((fold == k).sum())
     rank = np.empty(n, dtype=int)
     rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
     for source_share, out_share in BEYOND:
         source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
         yield Fold(True, rank < source, rank >= n - out)
         yield Fold(True, rank >= n - source, rank < out)
+
+
+def _some(models: NDArray[np.bool_], ids: tuple[str, ...], seed: int) -> NDArray[np.intp]:
+    """Positions of MOST_SOURCE of the models at most, drawn whatever their order."""
+    order = by_id(ids)
+    chosen = order[models[order]]
+    drawn = np.random.default_rng(seed).permutation(len(chosen))[:MOST_SOURCE]
+    return np.sort(chosen[drawn])
 
 
 def _cases(

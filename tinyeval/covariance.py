@@ -24,13 +24,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.components import compress
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
+from tinyeval.slabs import column_means, column_squares, times
 
 Array = NDArray[np.float64]
-
-MAX_RANK = 384
-"""Components kept of each view; beyond them a component carries less than its sampling noise."""
 
 DRIFT_RANK = 64
 """Components kept of the drift field; enough for features within a few length scales."""
@@ -86,9 +85,14 @@ class ItemCovariance:
 
     def row(self, k: int, s: float) -> Array:
         """Covariance of item ``k`` with every item under drift ``s``, shape (items,)."""
-        row = self.factors[:, k] @ self.factors + s**2 * (self.drift[:, k] @ self.drift)
+        shared, drift = self.row_parts(k)
+        row = shared + s**2 * drift
         row[k] += self.own_variance(s)[k]
         return row
+
+    def row_parts(self, k: int) -> tuple[Array, Array]:
+        """What item ``k`` shares with every item: without drift, and by drift of size 1."""
+        return self.factors[:, k] @ self.factors, self.drift[:, k] @ self.drift
 
     def with_targets(self, s: float) -> Array:
         """Covariance of every item with every target under drift ``s``, shape (items, targets)."""
@@ -145,29 +149,32 @@ _KNOWN = WeakKeyDictionary()  # a design and an estimator of the same history as
 
 def _blend(history: History, irt_share: float, shrinkage: float, length: float) -> ItemCovariance:
     """Blend the two views of a sorted history."""
-    scores, fitted = history.filled.astype(np.float64), history.fitted.astype(np.float64)
+    scores, fitted = history.filled, history.fitted
     values, weights, own = history.target_values, history.targets.weights, history.targets.own
-    explained, unexplained, slope = _explained(history, fitted)
+    explained, unexplained, slope = _explained(history)
     scale = np.sqrt(max(len(scores) - 1, 1))
-    sample, implied = ((one - one.mean(0)) / scale for one in (scores, fitted))
+    mean, fitted_mean = column_means(scores), column_means(fitted)
     views = [
-        _compress(sample, (values - values.mean(0)) / scale, (1 - irt_share) * (1 - shrinkage)),
-        _compress(implied, explained / scale, irt_share),
+        compress(scores, mean, scale, (values - values.mean(0)) / scale),
+        compress(fitted, fitted_mean, scale, explained / scale),
     ]
-    factors = np.vstack([view[0] for view in views])
-    noise = (1 - irt_share) * shrinkage * (sample**2).sum(0)
-    noise += irt_share * _noise_of_irt(scores, fitted) + sum(view[2] for view in views)
+    shares = (1 - irt_share) * (1 - shrinkage), irt_share
+    both = list(zip(shares, views, strict=True))
+    factors = np.vstack([np.sqrt(share) * view.factors for share, view in both])
+    noise = (1 - irt_share) * shrinkage * column_squares(scores, mean) / scale**2
+    noise += irt_share * _noise_of_irt(scores, fitted)
+    noise += sum(share * view.left for share, view in both)
     # Of sums over items, the items' own noise holds what the components leave out.
-    unexplained += history.targets.external * sum(view[3] for view in views)
+    unexplained += history.targets.external * sum(share * view.targets_left for share, view in both)
     total = (factors**2).sum(0) + noise
-    drift, rest = _drift_field(history, fitted.mean(0), length)
+    drift, rest = _drift_field(history, fitted_mean, length)
     return ItemCovariance(
         history.responses.items.ids,
-        scores.mean(0),
+        mean,
         values.mean(0),
         factors,
         noise,
-        np.vstack([view[1] for view in views]),
+        np.vstack([np.sqrt(share) * view.targets for share, view in both]),
         unexplained,
         own,
         drift,
@@ -177,7 +184,7 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     )
 
 
-def _explained(history: History, fitted: Array) -> tuple[Array, Array, Array]:
+def _explained(history: History) -> tuple[Array, Array, Array]:
     """Targets as the IRT model explains them; a score from elsewhere by ridge regression.
 
     Returns:
@@ -185,11 +192,11 @@ def _explained(history: History, fitted: Array) -> tuple[Array, Array, Array]:
         of what comes from elsewhere per unit of its items' weighted mean, both of shape (targets,).
     """
     targets = history.targets
-    explained = fitted @ targets.own.T
+    explained = times(history.fitted, targets.own.T)
     unexplained, slope = np.zeros(explained.shape[1]), np.ones(explained.shape[1])
-    elsewhere = history.target_values - history.filled.astype(np.float64) @ targets.own.T
+    elsewhere = history.target_values - times(history.filled, targets.own.T)
     for t in np.flatnonzero(targets.external):
-        mean = fitted @ (targets.weights[t] - targets.own[t])
+        mean = times(history.fitted, targets.weights[t] - targets.own[t])
         score = elsewhere[:, t] - elsewhere[:, t].mean()
         predictors = np.column_stack([history.fit.ability, mean - mean.mean()])
         penalty = 1e-3 * len(score) * np.eye(predictors.shape[1])
@@ -202,35 +209,13 @@ def _explained(history: History, fitted: Array) -> tuple[Array, Array, Array]:
     return explained - explained.mean(0), unexplained, slope
 
 
-def _noise_of_irt(scores: Array, fitted: Array) -> Array:
+def _noise_of_irt(scores: NDArray, fitted: NDArray) -> Array:
     """Mean Bernoulli variance of each item, scaled down where graded answers scatter less."""
-    bernoulli = (fitted * (1 - fitted)).mean(0)
-    dispersion = ((scores - fitted) ** 2).sum() / max(bernoulli.sum() * len(scores), 1e-12)
+    # p (1 - p) = 1/4 - (p - 1/2)^2
+    bernoulli = 0.25 - column_squares(fitted, 0.5) / len(fitted)
+    scattered = float(column_squares(scores, fitted).sum())
+    dispersion = scattered / max(bernoulli.sum() * len(scores), 1e-12)
     return np.asarray(bernoulli * min(1.0, dispersion) if dispersion < 0.5 else bernoulli)
-
-
-def _compress(view: Array, targets: Array, share: float) -> tuple[Array, Array, Array, Array]:
-    """Rotate (models, items) into its leading components.
-
-    Returns:
-        sqrt(share) times the components, the targets rotated alike, and the variance of items and
-        of targets that the components leave out.
-    """
-    # Eigenvectors of the smaller side's Gram matrix give those of the other.
-    wide = view.shape[0] <= view.shape[1]
-    values, vectors = np.linalg.eigh(view @ view.T if wide else view.T @ view)
-    keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-MAX_RANK:]
-    if not wide:
-        vectors = view @ (vectors[:, keep] / np.sqrt(values[keep]))
-        keep = np.arange(len(keep))
-    signs = np.where(vectors[np.abs(vectors).argmax(0), range(vectors.shape[1])] < 0, -1, 1)
-    basis = vectors[:, keep] * signs[keep]
-    factors = basis.T @ view
-    dropped = np.maximum((view**2).sum(0) - (factors**2).sum(0), 0.0)
-    rotated = basis.T @ targets
-    left = np.maximum((targets**2).sum(0) - (rotated**2).sum(0), 0.0)
-    root = np.sqrt(share)
-    return root * factors, root * rotated, share * dropped, share * left
 
 
 def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tinyeval.irt.model import IRTFit
 from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.slabs import slabs
 from tinyeval.targets import Targets
 
 
@@ -33,14 +34,21 @@ class History:
     @cached_property
     def fitted(self) -> NDArray[np.float32]:
         """Fitted probabilities of the source models, shape (models, items)."""
-        return self.fit.model.probability(self.fit.ability).astype(np.float32)
+        fitted = np.empty(self.responses.scores.shape, dtype=np.float32)
+        for cut in slabs(fitted.shape):
+            fitted[cut] = self.fit.model.probability(self.fit.ability[cut])
+        return fitted
 
     @cached_property
     def filled(self) -> NDArray[np.float32]:
         """Scores with missing cells replaced by fitted probabilities, shape (models, items)."""
         scores = self.responses.scores
-        missing = np.isnan(scores)
-        return np.where(missing, self.fitted, scores) if missing.any() else scores
+        if not any(np.isnan(scores[cut]).any() for cut in slabs(scores.shape)):
+            return scores
+        filled = scores.copy()
+        for cut in slabs(scores.shape):
+            np.copyto(filled[cut], self.fitted[cut], where=np.isnan(scores[cut]))
+        return filled
 
     @cached_property
     def target_values(self) -> NDArray[np.float64]:
@@ -54,6 +62,8 @@ class History:
         """
         rows = by_id(self.responses.models.ids)
         order = by_id(self.responses.items.ids)
+        if (np.diff(rows) > 0).all() and (np.diff(order) > 0).all():
+            return self
         return History(
             self.responses.take(rows, order),
             replace(self.targets, weights=self.targets.weights[:, order]),

@@ -13,9 +13,13 @@ from tinyeval.irt.ability import Ability, estimate_ability
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
+from tinyeval.slabs import column_squares
 
 MIN_KNOWN = 0.6
 """Share of a target's weight that a held-out model must have answered to be calibrated on."""
+
+ENOUGH_ITEMS = 5000
+"""Answers from which a held-out model's ability is estimated where some are missing."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,16 @@ class Learned:
 
     def anchor_mean(self) -> Array:
         """Mean score of the source models on each anchor."""
-        return (
-            self.history.filled[:, self.history.columns(self.anchors.items)].mean(0).astype(float)
-        )
+        anchors = self.history.columns(self.anchors.items)
+        return np.asarray(self.history.filled[:, anchors].mean(0).astype(float))
 
     def noise(self) -> Array:
         """Standard deviation of each target due to the scatter of unasked items' answers alone.
 
         The scatter of an item is its mean squared residual against the IRT fit.
         """
-        scatter = ((self.history.filled - self.history.fitted) ** 2).mean(0).astype(np.float64)
+        history = self.history
+        scatter = column_squares(history.filled, history.fitted) / history.responses.n_models
         scatter[self.history.columns(self.anchors.items)] = 0.0
         return np.asarray(np.sqrt(self.history.targets.own**2 @ scatter))
 
@@ -64,7 +68,9 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
     scores = models.align(learned.irt.items).astype(np.float64)
     missing = np.isnan(scores)
     if missing.any():
-        ability = estimate_ability(learned.irt, scores)
+        # a few thousand answers tell the ability; the others would add time and nothing else
+        some = np.arange(0, scores.shape[1], -(-scores.shape[1] // ENOUGH_ITEMS))
+        ability = estimate_ability(learned.irt.take(some), scores[:, some])
         scores = np.where(missing, learned.irt.probability(ability.mean), scores)
     values = learned.history.targets.values(models, scores)
     known = learned.history.targets.known(~missing)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.slabs import times
 
 OVERALL = "overall"
 Array = NDArray[np.float64]
@@ -68,7 +69,7 @@ class Targets:
             filled: its scores, shape (models, items), with every missing cell replaced by a
                 fitted probability.
         """
-        values = np.asarray(filled, dtype=np.float64) @ self.weights.T
+        values = times(filled, self.weights.T)
         for k, name in enumerate(self.names):
             if name in self.columns:
                 values[:, k] = external_scores(responses, self.columns[name])

@@ -32,6 +32,7 @@ from tinyeval.estimators.irt_based import fit_link
 from tinyeval.estimators.means import SMALLEST_SPREAD, normalised
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
+from tinyeval.slabs import slabs, times
 
 Array = NDArray[np.float64]
 
@@ -127,17 +128,20 @@ def fit_aipw(
     if not alpha > 0:
         raise ConfigError(f"alpha must be above 0, found {alpha}")
     history = history.sorted()
-    scores, weights = history.filled.astype(np.float64), history.targets.weights
+    scores, weights = history.filled, history.targets.weights
     chosen = history.columns(anchors.items)
-    rows = scores[:, chosen].T
+    rows, totals = scores[:, chosen].T.astype(np.float64), times(scores, weights.T)
+    squares = np.concatenate(
+        [scores[cut].astype(np.float64) ** 2 @ weights[0] for cut in slabs(scores.shape)]
+    )
     link = fit_link(history)
     return AIPW(
         inner=rows @ rows.T,
-        inner_total=rows @ (scores @ weights.T),
+        inner_total=rows @ totals,
         weights=weights[:, chosen],
         squares=(np.delete(weights, chosen, axis=1) ** 2).sum(axis=1),
         alpha=np.array(float(alpha)),
-        variance=np.array((scores**2 @ weights[0] - (scores @ weights[0]) ** 2).mean()),
+        variance=np.array((squares - totals[:, 0] ** 2).mean()),
         offset=link.offset,
         slope=link.slope,
         link_variance=link.variance,

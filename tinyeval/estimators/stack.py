@@ -48,7 +48,7 @@ DOUBT = 20
 """Imaginary source models that speak for kriging alone."""
 
 MANY = 1000
-"""Source models from which one fold tells enough."""
+"""Source models from which one fold tells enough, learned from twice as many at most."""
 
 LONG_HISTORY = 100
 """Source models from which folds can tell a better predictor from a luckier one."""
@@ -196,11 +196,12 @@ def _kernel_share(
     n = history.responses.n_models
     if n < LONG_HISTORY:
         return np.zeros(len(history.targets.names))
-    fold = rng.permutation(n) % FOLDS
+    draw, most = rng.permutation(n), 2 * MANY * FOLDS / (FOLDS - 1)
+    fold = draw % FOLDS
     answers = history.filled[:, history.columns(anchors.items)].astype(np.float64)
     steps, errors = [], []
     for k in range(FOLDS if n <= MANY else 1):
-        part, out = history.take(fold != k), fold == k
+        part, out = history.take((fold != k) & (draw < most)), fold == k
         linear = krige(part).predict(answers[out]).mean
         steps.append(fit_kernel_ridge(part, anchors, rng=rng).predict(answers[out]).mean - linear)
         errors.append(history.target_values[out] - linear)

@@ -39,10 +39,10 @@ class _Hypothesis:
     """One drift hypothesis: covariances conditional on the anchors chosen so far."""
 
     def __init__(self, covariance: ItemCovariance, s: float, n: int) -> None:
-        self.covariance = covariance
         self.s = s
         self.cross = covariance.with_targets(s)  # (items, targets)
         self.variance = covariance.variance(s)  # (items,)
+        self.own = covariance.own_variance(s)
         self.start = self.variance.copy()
         self.open = np.maximum(covariance.target_variance(s), 1e-12)  # (targets,)
         self.scale = _importance(len(self.open)) / self.open
@@ -59,12 +59,14 @@ class _Hypothesis:
         removed = self.cross**2 @ self.scale / np.maximum(self.variance, 1e-12)
         return np.where(usable, removed / (self.open @ self.scale), 0.0)
 
-    def condition(self, k: int) -> None:
-        """Condition on the answer to item ``k``."""
+    def condition(self, k: int, parts: tuple[Array, Array]) -> None:
+        """Condition on the answer to item ``k``, of which ``row_parts`` gives the covariances."""
         if self.variance[k] <= 1e-9 * max(self.start[k], 1e-9):
             return
         done = self.columns[: self.used]
-        column = (self.covariance.row(k, self.s) - done[:, k] @ done) / np.sqrt(self.variance[k])
+        row = parts[0] + self.s**2 * parts[1]
+        row[k] += self.own[k]
+        column = (row - done[:, k] @ done) / np.sqrt(self.variance[k])
         gain = self.cross[k] / np.sqrt(self.variance[k])
         self.open = np.maximum(self.open - gain**2, 1e-12)
         self.cross = self.cross - column[:, None] * gain
@@ -108,8 +110,9 @@ def greedy_design(
         best = int(np.argmax(np.where(may, gains, -1.0)))
         allowance.take(best)
         chosen.append(best)
+        parts = covariance.row_parts(best)
         for one in hypotheses:
-            one.condition(best)
+            one.condition(best, parts)
     return Design(chosen, sum(float(one.open @ one.scale) for one in hypotheses))
 
 

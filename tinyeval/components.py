@@ -1,0 +1,110 @@
+"""The leading components of a view of the history: a thin factor of models x items.
+
+Of a view with few models, or few items, the components are exact, from the smaller side's Gram
+matrix.  Where both sides are long that would cost models^2 x items; there they are found by
+randomised subspace iteration (Halko, Martinsson and Tropp 2011) from a fixed start, in single
+precision, a slab of models at a time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.slabs import slabs
+
+Array = NDArray[np.float64]
+
+MAX_RANK = 384
+"""Components kept; beyond them a component carries less than its sampling noise."""
+
+EXACT_SIDE = 1500
+"""Longest smaller side of which components are exact."""
+
+EXTRA = 16
+"""Components sought beyond those kept, which sharpen the last ones."""
+
+ROUNDS = 1
+"""Rounds of subspace iteration."""
+
+
+class Components(NamedTuple):
+    """A view in its leading components.
+
+    Attributes:
+        factors: shape (components, items).
+        targets: the targets in the same components, shape (components, targets).
+        left, targets_left: variance of items and targets that the components leave out.
+    """
+
+    factors: Array
+    targets: Array
+    left: Array
+    targets_left: Array
+
+
+def compress(matrix: NDArray, mean: Array, scale: float, targets: Array) -> Components:
+    """Rotate a view, ``(matrix - mean) / scale``, into its leading components.
+
+    Args:
+        matrix: shape (models, items).
+        mean: shape (items,).
+        scale: number by which deviations are divided.
+        targets: that go with the view, shape (models, targets).
+    """
+    if min(matrix.shape) <= EXACT_SIDE:
+        basis, factors, total = _exact((matrix.astype(np.float64) - mean) / scale)
+    else:
+        basis, factors, total = _sought(matrix, mean.astype(np.float32), np.float32(scale))
+    signs = np.where(basis[np.abs(basis).argmax(0), range(basis.shape[1])] < 0, -1, 1)
+    factors, rotated = factors * signs[:, None], (basis * signs).T @ targets
+    left = np.maximum(total - (factors**2).sum(0), 0.0)
+    targets_left = np.maximum((targets**2).sum(0) - (rotated**2).sum(0), 0.0)
+    return Components(factors, rotated, left, targets_left)
+
+
+def _exact(view: Array) -> tuple[Array, Array, Array]:
+    """Left singular vectors (models, rank), what they give of the items, the items' variance."""
+    # Eigenvectors of the smaller side's Gram matrix give those of the other.
+    wide = view.shape[0] <= view.shape[1]
+    values, vectors = np.linalg.eigh(view @ view.T if wide else view.T @ view)
+    keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-MAX_RANK:]
+    basis = vectors[:, keep]
+    if not wide:
+        basis = view @ (basis / np.sqrt(values[keep]))
+    return basis, basis.T @ view, (view**2).sum(0)
+
+
+def _sought(
+    matrix: NDArray, mean: NDArray[np.float32], scale: np.float32
+) -> tuple[Array, Array, Array]:
+    """As ``_exact``, by randomised subspace iteration."""
+    models, items = matrix.shape
+    width = min(MAX_RANK + EXTRA, models, items)
+
+    def view(cut: slice) -> NDArray[np.float32]:
+        return np.asarray((matrix[cut] - mean) / scale, dtype=np.float32)
+
+    def onto_models(right: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([view(cut) @ right for cut in slabs(matrix.shape)])
+
+    def onto_items(left: NDArray[np.float32]) -> NDArray[np.float32]:
+        total = np.zeros((items, left.shape[1]), dtype=np.float32)
+        for cut in slabs(matrix.shape):
+            total += view(cut).T @ left[cut]
+        return total
+
+    start = np.random.default_rng(0).standard_normal((items, width), dtype=np.float32)
+    basis = np.linalg.qr(onto_models(start))[0]
+    for _ in range(ROUNDS):
+        basis = np.linalg.qr(onto_models(onto_items(basis)))[0]
+    image = onto_items(basis)
+    values, vectors = np.linalg.eigh((image.T @ image).astype(np.float64))
+    keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-MAX_RANK:]
+    total = np.zeros(items)
+    for cut in slabs(matrix.shape):
+        total += (view(cut) ** 2).sum(0)
+    turn = vectors[:, keep]
+    return basis.astype(np.float64) @ turn, (image.astype(np.float64) @ turn).T, total
