@@ -1,9 +1,10 @@
-"""Make the bank of small text items: 100 anchors of 2,520, shipped with every item's text.
+"""Make the bank of small text items: 60 anchors of 2,520, shipped with every item's text.
 
     python item_banks/make_language.py
 
 Built from the dump in ``language`` beside this file, which ``language/population.py`` and
-``language/dump.py`` make; see ``language/README.md``.
+``language/dump.py`` make; see ``language/README.md``.  Its intervals are for checkpoints of new
+runs: calibration holds out whole runs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ kind."""
 def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
     """Return the bank of a dump, with the items' content."""
     responses = tinyeval.read_results(dump / "responses.parquet")
-    bank = tinyeval.build(responses, items=anchors, name="language", source=ORIGIN)
+    settings = tinyeval.Settings().replace(items=anchors, interval={"groups": "family"})
+    bank = tinyeval.build(responses, settings=settings, name="language", source=ORIGIN)
     content = decode_content((dump / "content.parquet").read_bytes())
     return replace(bank, content=content, source={**bank.source, "note": NOTE})
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build the bank and write it."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--dump", type=Path, default=HERE / "language", help="folder of the dump")
-    parser.add_argument("--items", type=int, default=100, help="number of anchors")
+    parser.add_argument("--items", type=int, default=60, help="number of anchors")
     parser.add_argument("--out", type=Path, default=HERE / "language_bank")
     given = parser.parse_args(arguments)
     try:

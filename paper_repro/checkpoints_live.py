@@ -1,11 +1,12 @@
 """Training runs that the bank has never seen: every checkpoint predicted, then asked everything.
 
-    python paper_repro/checkpoints_live.py [--each 3] [--device auto]
+    python paper_repro/checkpoints_live.py [--each 7] [--jobs 1] [--device auto]
 
 Small transformers of item_banks/language are trained here, as the bank's source models were but for
-other seeds, a larger size, or another data mix. At every checkpoint the anchors are answered first,
-then all items; both are timed. Runs are kept in ``.results``, so that a run that is killed goes on
-where it was. Writes checkpoints_live.md and checkpoints_live.csv beside this file.
+other seeds, a larger size, or another data mix. At every checkpoint the anchors are answered and
+the score predicted, then all items are answered; both are timed. What a run answered is kept in
+``.results``: a run that is killed goes on where it was, and another bank predicts the same runs
+without training them again. Writes checkpoints_live.md and checkpoints_live.csv beside this file.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import argparse
 import csv
 import datetime
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,7 @@ from tinyeval import ItemBank
 from tinyeval.atomic import write_file
 from tinyeval.errors import DataError, TinyEvalError
 from tinyeval.metrics import interval_metrics
+from tinyeval.prediction import Prediction
 from tinyeval.training import QuickEval, bank_items
 
 HERE = Path(__file__).parent
@@ -40,7 +45,7 @@ from runs import GROUPS, Run, held_out_runs  # noqa: E402
 
 TITLES = {
     "seed": "another seed",
-    "size": "a larger size, about 1.8 million parameters",
+    "size": "a larger size, about 1.4 million parameters",
     "mix": "another mix, the families in turn",
 }
 DRAWS = 500
@@ -54,53 +59,100 @@ SECONDS = ("train_seconds", "quick_seconds", "full_seconds")
 
 
 @dataclass(frozen=True)
-class Live:
+class Plan:
     """What is measured of every held-out run.
 
     Attributes:
-        bank: that predicts, with content.
+        bank: folder of the bank whose anchors are timed, with content.
         at: steps of the checkpoints.
         device: where runs are trained and asked.
         results: folder of what is kept.
     """
 
-    bank: ItemBank
+    bank: Path
     at: tuple[int, ...]
     device: str
     results: Path
 
-    def rows(self, run: Run, group: str) -> list[Row]:
-        """Return the checkpoints of a run, measured now or before."""
-        about = [repr(run), list(self.at), self.device, self.bank.digest]
+    def known(self, run: Run, asked: str) -> list[Row] | None:
+        """Return what is kept of a run's checkpoints, if these items were asked."""
         path = self.results / f"{run.name}.json"
-        if path.is_file():
-            known = json.loads(path.read_text(encoding="utf-8"))
-            if known["about"] == about:
-                return known["rows"]
-        rows = self._measure(run, group)
-        write_file(path, json.dumps({"about": about, "rows": rows}).encode())
-        return rows
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return kept["rows"] if kept.get("about") == self._about(run, asked) else None
 
-    def _measure(self, run: Run, group: str) -> list[Row]:
-        from answering import make_answer
-        from learning import train
+    def keep(self, run: Run, asked: str, rows: list[Row]) -> None:
+        """Keep a run's checkpoints."""
+        text = json.dumps({"about": self._about(run, asked), "rows": rows})
+        write_file(self.results / f"{run.name}.json", text.encode())
 
-        # a runner keeps the tokens of what it was asked last: one for the anchors, one for all
-        quick, full = QuickEval(self.bank, make_answer()), QuickEval(self.bank, make_answer())
-        everything = bank_items(self.bank, anchors_only=False)
-        rows = []
-        for one in train(run, self.at, self.device):
-            predicted, quick_seconds = timed(lambda model=one.model: quick.run(model))
-            answers, full_seconds = timed(lambda model=one.model: full.ask(everything, model))
-            rows.append(
-                {"group": group, "run": run.name, "step": one.step}
-                | {"truth": float(np.mean(list(answers.values())))}
-                | {name: getattr(predicted, name) for name in FIGURES[4:]}
-                | {"train_seconds": one.seconds, "quick_seconds": quick_seconds}
-                | {"full_seconds": full_seconds}
-                | {"answers": "".join(str(int(score)) for score in answers.values())}
-            )
-        return rows
+    def _about(self, run: Run, asked: str) -> list[Any]:
+        return [repr(run), list(self.at), self.device, asked]
+
+
+def items_key(bank: ItemBank) -> str:
+    """Return what identifies a bank's items with their content."""
+    if bank.content is None:
+        raise DataError(f"{bank.name}: expected a bank with content.parquet, found none")
+    listed = [[one, dict(bank.content[one])] for one in sorted(bank.items.ids)]
+    return sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+
+
+def measure(plan: Plan, run: Run) -> str:
+    """Train a run, keep what its checkpoints answer and how long that takes; return its name."""
+    import torch
+    from answering import make_answer
+    from learning import train
+
+    torch.set_num_threads(1)  # models so small are slower on several
+    bank = ItemBank.load(plan.bank)
+    # a runner keeps the tokens of what it was asked last: one for the anchors, one for all
+    quick, full = QuickEval(bank, make_answer()), QuickEval(bank, make_answer())
+    everything = bank_items(bank, anchors_only=False)
+    rows = []
+    for one in train(run, plan.at, plan.device):
+        (asked, _), quick_seconds = timed(lambda model=one.model: ask_and_predict(quick, model))
+        answers, full_seconds = timed(lambda model=one.model: full.ask(everything, model))
+        rows.append(
+            {"step": one.step, "train_seconds": one.seconds, "quick_seconds": quick_seconds}
+            | {"full_seconds": full_seconds, "timed": len(asked)}
+            | {"otherwise": sum(answers[item] != score for item, score in asked.items())}
+            | {"answers": "".join(str(int(answers[item])) for item in sorted(answers))}
+        )
+    plan.keep(run, items_key(bank), rows)
+    return run.name
+
+
+def ask_and_predict(quick: QuickEval, model: Any) -> tuple[dict[str, float], Prediction]:
+    """Do what ``quick.run`` does, and return the answers too."""
+    answers = quick.ask(quick.items, model)
+    return answers, quick.predict(answers)
+
+
+def measure_missing(plan: Plan, runs: Sequence[Run], jobs: int) -> None:
+    """Measure the runs of which nothing is kept."""
+    asked = items_key(ItemBank.load(plan.bank))
+    missing = [run for run in runs if plan.known(run, asked) is None]
+    # forking a process that has used a GPU, or threads, is not safe
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        each = map if jobs == 1 else pool.map
+        for name in each(measure, [plan] * len(missing), missing):
+            print(name, file=sys.stderr, flush=True)
+
+
+def predicted(rows: Sequence[Row], run: Run, bank: ItemBank) -> list[Row]:
+    """Return what a bank says of a run's checkpoints, from their answers to its anchors."""
+    ids = sorted(bank.items.ids)
+    out = []
+    for row in rows:
+        answers = dict(zip(ids, map(int, row["answers"]), strict=True))
+        found = bank.predict({one: answers[one] for one in bank.anchors.items})
+        out.append(
+            {"group": run.name.split("-")[0], "run": run.name, **row}
+            | {"truth": float(np.mean(list(answers.values())))}
+            | {name: getattr(found, name) for name in FIGURES[4:]}
+        )
+    return out
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -181,8 +233,11 @@ def page(rows: Sequence[Row], bank: ItemBank) -> str:
             lines_of(["held-out runs with", "runs", "checkpoints", *HEAD], lines),
             "## By step",
             lines_of(["step", "true score", *HEAD[:5]], by_step),
-            f"Seconds per checkpoint, mean: {spent[1]:.2f} for the anchors, {spent[2]:.2f} for all "
-            f"items ({spent[2] / spent[1]:.1f} times as long), {spent[0]:.1f} of training before.",
+            f"Seconds per checkpoint, mean: {spent[1]:.2f} for {rows[0]['timed']} anchors and the "
+            f"prediction, {spent[2]:.2f} for all items ({spent[2] / spent[1]:.1f} times as long), "
+            f"{spent[0]:.1f} of training before. Asked among all items, the models answered "
+            f"{column(rows, 'otherwise').sum():.0f} of {column(rows, 'timed').sum():.0f} anchors "
+            "otherwise than alone.",
         ]
     )
 
@@ -201,7 +256,8 @@ def write(rows: Sequence[Row], bank: ItemBank, out: Path, note: str) -> None:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--bank", type=Path, default=BANKS / "language_bank", help="with content")
-    parser.add_argument("--each", type=int, default=3, help="runs of every group")
+    parser.add_argument("--each", type=int, default=7, help="runs of every group")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--steps", type=int, default=STEPS, help="of a run")
     parser.add_argument("--checkpoints", type=int, default=CHECKPOINTS, help="of a run")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -214,23 +270,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is missing and write the tables."""
     given = parsed(arguments)
     try:
-        import torch
         from learning import log_spaced
 
-        torch.set_num_threads(1)  # models so small are slower on several
         bank, device = ItemBank.load(given.bank), find_device(given.device)
-        if bank.content is None:
-            raise DataError(f"{given.bank}: expected a bank with content.parquet, found none")
-        live = Live(bank, log_spaced(given.steps, given.checkpoints), device, given.results)
-        rows = []
-        for run in held_out_runs(given.each):
-            rows += live.rows(run, run.name.split("-")[0])
-            print(run.name, f"{rows[-1]['truth']:.3f}", file=sys.stderr, flush=True)
+        asked = items_key(bank)
+        at = log_spaced(given.steps, given.checkpoints)
+        plan = Plan(given.bank, at, device, given.results)
+        runs = held_out_runs(given.each)
+        measure_missing(plan, runs, given.jobs)
+        rows = [row for run in runs for row in predicted(plan.known(run, asked) or [], run, bank)]
     except TinyEvalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    seconds = column(rows, "quick_seconds") + column(rows, "full_seconds")
-    spent = (seconds + column(rows, "train_seconds")).sum()
+    spent = sum(column(rows, name).sum() for name in SECONDS)
     note = (
         f"Command: `python paper_repro/checkpoints_live.py --each {given.each} --steps "
         f"{given.steps} --device {device}`; {datetime.date.today()}, {spent:.0f} s on one "

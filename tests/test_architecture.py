@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
     *("errors", "progress", "atomic", "network", "threads", "shipped", "config"),
-    *("responses", "slabs", "answers", "targets", "importers"),
+    *("responses", "slabs", "answers", "groups", "targets", "importers"),
     *(
         "irt.model",
         "irt.ability",

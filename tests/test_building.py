@@ -193,6 +193,15 @@ def test_the_order_of_models_and_items_changes_no_prediction(
         assert (a.in_range, a.misfit) == (b.in_range, b.misfit)
 
 
+def test_the_order_of_models_changes_no_folds_of_groups(source, new_models, fast):
+    names = np.array([f"family {k % 13}" for k in range(source.n_models)], dtype=object)
+    source = replace(source, models=source.models.with_columns(family=names))
+    grouped = fast.replace(interval={"groups": "family"})
+    one, other = build(source, settings=grouped), build(shuffled(source), settings=grouped)
+    for a, b in zip(one.predict(new_models), other.predict(new_models), strict=True):
+        assert_allclose((a.score, a.lower, a.upper), (b.score, b.lower, b.upper), atol=1e-5)
+
+
 def test_renaming_the_bank_changes_no_prediction(source, new_models, bank, fast):
     assert build(source, settings=fast, name="x").predict(new_models) == bank.predict(new_models)
 

@@ -224,9 +224,27 @@ def test_build_options_override_the_recipe(work, quick, tmp_path):
     assert facts["expected_error"]["9"] == pytest.approx(bank.expected_error[9])
     assert bank.settings["seed"] == 7
     assert bank.settings["target"]["column"] == "full"
-    assert bank.settings["interval"] == {"level": 0.8, "folds": 2}
+    assert bank.settings["interval"] == {"level": 0.8, "folds": 2, "groups": None}
     assert bank.settings["device"] == "cpu"
     assert bank.source["origin"] == "somewhere"
+
+
+def test_groups_are_a_column_of_the_models_table(work, quick, results, tmp_path):
+    models = tmp_path / "models.csv"
+    names = [f"{one},family{k % 7},org{k % 2}\n" for k, one in enumerate(results.models.ids)]
+    models.write_text("model,family,org\n" + "".join(names))
+    build = ["build", work / "results.csv", "--items", 9, *quick, "--models-table", models]
+    succeed(*build, "--out", tmp_path / "bank", "--groups", "family", "--level", 0.8)
+    settings = ItemBank.load(tmp_path / "bank").settings["interval"]
+    assert settings == {"level": 0.8, "folds": 2, "groups": "family"}
+    for column, message in {
+        "run": "interval.groups: the models table has no column 'run'; its columns are:",
+        "org": "at least 5 groups of models, found 2 in the column 'org': 'org0', 'org1'; name",
+    }.items():
+        refused = run(*build, "--out", tmp_path / column, "--groups", column)
+        assert refused.exit_code == 1
+        assert message in refused.stderr
+        assert not (tmp_path / column).exists()
 
 
 def test_the_recipe_holds_where_no_option_is_given(bank):

@@ -56,6 +56,8 @@ def test_settings_survive_a_round_trip():
         ("irt: {block_size: 0}", r"irt\.block_size", "greater than or equal to 1"),
         ("interval: {level: 1}", r"interval\.level", "less than 1"),
         ("interval: {level: 90}", r"interval\.level", "less than 1"),
+        ("interval: {groups: ''}", r"interval\.groups", "at least 1 character"),
+        ("interval: {groups: 3}", r"interval\.groups", "valid string"),
         ("interval: {folds: 1}", r"interval\.folds", "greater than or equal to 2"),
         ("target: {benchmark_weights: none}", r"target\.benchmark_weights", "'items' or 'equal'"),
         ("selection: random", "selection", "valid dictionary"),

@@ -29,9 +29,16 @@ def calibrated(responses, settings=FAST, **options):
     return calibrate(responses, learned, run, folds=settings.interval.folds, seed=0, **options)[0]
 
 
-def folds_of(responses, folds, seed):
+def folds_of(responses, folds, seed, groups=None):
     score = np.nanmean(responses.scores, axis=1)
-    return steps._folds(responses, score, folds, seed)
+    return steps._folds(responses, score, folds, seed, groups)
+
+
+def with_families(responses, families):
+    """The same models, each of a family drawn at random."""
+    drawn = np.random.default_rng(0).integers(0, families, responses.n_models)
+    names = np.array([f"family {one}" for one in drawn], dtype=object)
+    return replace(responses, models=responses.models.with_columns(family=names))
 
 
 # --- the quantile -------------------------------------------------------------------------------
@@ -176,6 +183,59 @@ def test_a_model_is_never_learned_from_when_it_is_predicted(monkeypatch):
         assert not learned_from & predicted
     for learned_from, predicted in pairs[:3]:
         assert learned_from | predicted == set(responses.models.ids)
+
+
+@pytest.mark.parametrize("families", [5, 12, 200])
+def test_no_fold_predicts_a_model_from_its_family(families):
+    responses = with_families(simulate(60, 30, seed=1)[0], families)
+    family = responses.models.columns["family"]
+    plan = list(folds_of(responses, 5, 0, "family"))
+    for _, kept, held_out in plan:
+        assert not set(family[kept]) & set(family[held_out])
+        assert kept.any()
+        assert held_out.any()
+    inside = [fold for fold in plan if not fold.beyond]
+    assert_array_equal(np.sum([held_out for _, _, held_out in inside], axis=0), 1)
+    score = responses.scores.mean(1)
+    for _, kept, held_out in plan[len(inside) :]:
+        above, below = score[held_out].min(), score[held_out].max()
+        assert above >= score[kept].max() or below <= score[kept].min()
+
+
+def test_families_of_one_model_are_as_none():
+    responses, _ = simulate(30, 40, seed=1)
+    names = np.array(responses.models.ids, dtype=object)
+    responses = replace(responses, models=responses.models.with_columns(family=names))
+    one, other = calibrated(responses), calibrated(responses, groups="family")
+    for name, value in vars(one).items():
+        assert_array_equal(getattr(other, name), value)
+
+
+def siblings(seed=0):
+    """20 families of four models that answer alike, item by item."""
+    rng = np.random.default_rng(seed)
+    own = np.repeat(rng.normal(0, 1.5, (20, 80)), 4, axis=0)
+    p = 1 / (1 + np.exp(-own - rng.normal(0, 0.7, (80, 1)) - rng.normal(0, 1, 80)))
+    scores = (rng.random(p.shape) < p).astype(float)
+    responses = ResponseMatrix.from_arrays(
+        scores, [f"m{k:02d}" for k in range(80)], [f"i{k}" for k in range(80)]
+    )
+    family = np.array([f"f{k // 4}" for k in range(80)], dtype=object)
+    return replace(responses, models=responses.models.with_columns(family=family))
+
+
+def test_new_families_are_not_promised_what_siblings_get():
+    responses = siblings()
+    siblings_help, new = calibrated(responses), calibrated(responses, groups="family")
+    assert new.expected_error[-1, 0] > 1.1 * siblings_help.expected_error[-1, 0]
+
+
+def test_groups_that_cannot_be_had_are_refused():
+    responses = with_families(simulate(30, 40)[0], 3)
+    with pytest.raises(ConfigError, match="at least 5 groups of models, found 3 in the column"):
+        calibrated(responses, groups="family")
+    with pytest.raises(ConfigError, match="no column 'org'; its columns are: family"):
+        calibrated(responses, groups="org")
 
 
 def test_progress_counts_the_folds():

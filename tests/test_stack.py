@@ -1,5 +1,7 @@
 """The stack against its own formula, and what its gate and its share are for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import make_history, split_models
@@ -80,6 +82,24 @@ def test_a_short_history_gives_kernel_ridge_no_share():
     source = make_history(99, 40)
     stack = fit_stack(source, some(source, 10), rng=rng())
     assert (stack.share == 0).all()
+
+
+def test_groups_stay_together_where_the_share_is_chosen(monkeypatch):
+    history = make_history(110, 50)
+    names = np.array([f"run {k % 11}" for k in range(110)], dtype=object)
+    models = history.responses.models.with_columns(run=names)
+    history = replace(history, responses=replace(history.responses, models=models), groups="run")
+    anchors, parts = some(history, 10), []
+
+    def krige(part):
+        parts.append(set(part.responses.models.columns["run"]))
+        return fit_kriging(part, anchors, rng=rng(), drift=[0.0])
+
+    module._kernel_share(history, anchors, krige, rng())
+    assert sorted(11 - len(part) for part in parts) == [2, 2, 2, 2, 3]
+    few = history.take(np.isin(names, ["run 0", "run 1", "run 2", "run 3"]))
+    monkeypatch.setattr(module, "LONG_HISTORY", 10)
+    assert (module._kernel_share(few, anchors, krige, rng()) == 0).all()
 
 
 def test_many_models_need_one_fold(monkeypatch):

@@ -16,6 +16,7 @@ from tinyeval.calibration import calibrate
 from tinyeval.config import Settings, checked_options
 from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
+from tinyeval.groups import check_groups
 from tinyeval.history import History
 from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.model import IRTFit
@@ -67,6 +68,7 @@ def build(
     check_settings(settings)
     kept, duplicates = usable(responses)
     make_budget(settings, kept.items)  # before any work is done
+    check_groups(kept.models, settings.interval.groups)
     learned = learn(kept, settings, progress)
     predictor = make_predictor(kept, learned, settings, progress)
     found = provenance(kept, duplicates, source)
@@ -123,10 +125,15 @@ def _calibrated(
         own = fixed.replace(target={"columns": there})
         return learn(part, own, None, history_of, budget=budget.within(part.items))
 
-    folds, seed = settings.interval.folds, settings.seed
-    parallel = settings.irt.method != "pyro"  # Pyro keeps global state
     return calibrate(
-        responses, learned, again, folds=folds, seed=seed, parallel=parallel, progress=progress
+        responses,
+        learned,
+        again,
+        folds=settings.interval.folds,
+        seed=settings.seed,
+        groups=settings.interval.groups,
+        parallel=settings.irt.method != "pyro",  # Pyro keeps global state
+        progress=progress,
     )
 
 
@@ -149,7 +156,8 @@ def make_history(
         columns=target.columns,
         average=target.average,
     )
-    return History(responses, targets, fit_model(responses, settings, progress))
+    fit = fit_model(responses, settings, progress)
+    return History(responses, targets, fit, settings.interval.groups)
 
 
 def choose_anchors(

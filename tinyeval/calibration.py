@@ -7,7 +7,8 @@ Random folds calibrate models like the source ones; of very many models a few fo
 learned from a part of the others.  Four more calibrate what lies beyond, where
 every method errs more: learn from the weaker models and predict the strongest, and the other way
 round, once without and once with a gap between, because a new model may be just above the last one
-or far beyond it.
+or far beyond it.  Where a column names groups of models alike (:mod:`tinyeval.groups`), whole
+groups are drawn, and no fold predicts a model from its siblings.
 
 The same held-out models give the thresholds of ``in_range`` and ``misfit``, and the expected error
 by number of answered anchors.  Two models that the same fold holds out are predicted by the same
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError
+from tinyeval.groups import check_groups, fold_numbers, keep_apart, number_groups
 from tinyeval.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array
@@ -73,6 +75,7 @@ def calibrate(
     *,
     folds: int,
     seed: int,
+    groups: str | None = None,
     parallel: bool = True,
     progress: Progress | None = None,
 ) -> tuple[Calibration, PairCalibration]:
@@ -84,14 +87,16 @@ def calibrate(
         learn: learns the method on some of them.
         folds: number of random folds.
         seed: of the folds.
+        groups: column of the models table; no fold learns from a group that it predicts.
         parallel: learn on several folds at once; ``learn`` must then be safe in threads.
         progress: called with (done, total, what).
     """
     if responses.n_models < 5:
         raise ConfigError(f"calibration needs at least 5 models, found {responses.n_models}")
+    check_groups(responses.models, groups)
     sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
     values = learned.history.target_values
-    plan = list(_folds(responses, values[:, 0], min(folds, responses.n_models), seed))
+    plan = list(_folds(responses, values[:, 0], min(folds, responses.n_models), seed, groups))
 
     def predict(fold: Fold) -> tuple[Cases, PairCases]:
         source = responses.take(_some(fold.source, responses.models.ids, seed))
@@ -154,23 +159,27 @@ class Fold(NamedTuple):
     held_out: NDArray[np.bool_]
 
 
-def _folds(responses: ResponseMatrix, score: Array, folds: int, seed: int) -> Iterator[Fold]:
+def _folds(
+    responses: ResponseMatrix, score: Array, folds: int, seed: int, groups: str | None = None
+) -> Iterator[Fold]:
     """Yield random folds, then those that learn from one end of ``score`` and predict the other."""
     n = responses.n_models
-    order = by_id(responses.models.ids)
-    fold = np.empty(n, dtype=int)
-    fold[order] = np.random.default_rng(seed).permutation(n) % folds
-    held_out = 0
-    for k in range(folds):
+    group = number_groups(responses.models, groups, np.random.default_rng(seed))
+    fold, held_out = fold_numbers(group, folds), 0
+    for k in range(fold.max() + 1):
         if held_out < ENOUGH_HELD_OUT:
             yield Fold(False, fold != k, fold == k)
             held_out += int((fold == k).sum())
+    order = by_id(responses.models.ids)
     rank = np.empty(n, dtype=int)
     rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
     for source_share, out_share in BEYOND:
         source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
-        yield Fold(True, rank < source, rank >= n - out)
-        yield Fold(True, rank >= n - source, rank < out)
+        for one, other in ((rank < source, rank >= n - out), (rank >= n - source, rank < out)):
+            learned_from, predicted = keep_apart(group, one, other)
+            # with a gap between, both sides may be of one group alone
+            if learned_from.any() and predicted.any():
+                yield Fold(True, learned_from, predicted)
 
 
 def _some(models: NDArray[np.bool_], ids: tuple[str, ...], seed: int) -> NDArray[np.intp]:

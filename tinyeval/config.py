@@ -91,10 +91,11 @@ class EstimatorSettings(_Section):
 
 
 class IntervalSettings(_Section):
-    """Level and folds of the calibration: see :mod:`tinyeval.calibration`."""
+    """Level, folds and groups of the calibration: see :mod:`tinyeval.calibration`."""
 
     level: float = Field(default=0.9, gt=0.0, lt=1.0)
     folds: int = Field(default=5, ge=2)
+    groups: str | None = Field(default=None, min_length=1)
 
 
 class RunSettings(_Section):

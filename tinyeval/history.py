@@ -25,11 +25,13 @@ class History:
         responses: scores of the source models on all items of the benchmark.
         targets: what is to be reconstructed.
         fit: the IRT fit on ``responses``.
+        groups: column of the models table that names groups of models alike, if it does.
     """
 
     responses: ResponseMatrix
     targets: Targets
     fit: IRTFit
+    groups: str | None = None
 
     @cached_property
     def fitted(self) -> NDArray[np.float32]:
@@ -68,6 +70,7 @@ class History:
             self.responses.take(rows, order),
             replace(self.targets, weights=self.targets.weights[:, order]),
             replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows]),
+            self.groups,
         )
 
     def take(self, models: NDArray) -> History:
@@ -80,6 +83,7 @@ class History:
             self.responses.take(models),
             self.targets,
             replace(self.fit, ability=self.fit.ability[models]),
+            self.groups,
         )
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> History:
@@ -93,6 +97,7 @@ class History:
             self.responses.take(None, items),
             self.targets.within(items, benchmark),
             replace(self.fit, model=self.fit.model.take(items)),
+            self.groups,
         )
 
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:

@@ -72,7 +72,8 @@ class Memory:
     ) -> History:
         """Return the history of these models under these settings of fit and target."""
         fit, target = settings.irt.model_dump_json(), settings.target.model_dump_json()
-        key = (responses.models.ids, responses.items.ids, fit, target)
+        groups = settings.interval.groups
+        key = (responses.models.ids, responses.items.ids, fit, target, groups)
         return self._once(key, lambda: make_history(responses, settings, progress))
 
     def anchors(

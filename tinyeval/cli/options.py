@@ -83,6 +83,7 @@ class Recipe:
     device: str | None
     seed: int | None
     level: float | None
+    groups: str | None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
         """Return the settings in force; how items are identified is one of them."""
@@ -97,7 +98,7 @@ class Recipe:
             seed=self.seed,
             device=self.device,
             target=None if self.target is None else self._target(self.target),
-            interval=None if self.level is None else {"level": self.level},
+            interval=given(level=self.level, groups=self.groups),
             run=None
             if reading.key is None
             else {"key": reading.key, "prefix": reading.prefix or ""},
@@ -105,12 +106,16 @@ class Recipe:
 
     def _quotas(self) -> dict[str, Any] | None:
         anchors = None if self.quotas is None else named_values(self.quotas)
-        given = {"anchors": anchors, "by": self.quotas_by}
-        return {key: value for key, value in given.items() if value is not None} or None
+        return given(anchors=anchors, by=self.quotas_by)
 
     def _target(self, text: str) -> dict[str, Any]:
         columns = named_values(text)
         return {"column": columns} if isinstance(columns, str) else {"columns": columns}
+
+
+def given(**values: Any) -> dict[str, Any] | None:
+    """Return the values that are not None, or None if there are none."""
+    return {key: value for key, value in values.items() if value is not None} or None
 
 
 def named_values(text: str) -> str | dict[str, str]:
@@ -186,6 +191,11 @@ SETTINGS_OPTIONS = (
         "--seed", type=click.IntRange(min=0), metavar="N", help="Of random draws. [default: 0]"
     ),
     level_option("0.9"),
+    click.option(
+        "--groups",
+        metavar="COLUMN",
+        help="Models' column of families or runs; intervals are then for models of new ones.",
+    ),
 )
 
 

@@ -33,6 +33,7 @@ from tinyeval.estimators.aipw import AIPW, fit_aipw
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
+from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
@@ -191,17 +192,18 @@ def _kernel_share(
 
     Least squares over FOLDS folds (over one where models are MANY), and DOUBT more models that
     speak for none; anchors and item parameters stay, so that a fold costs a fraction of a fit.
+    Groups of models stay together, as in the calibration.
     """
     history = history.sorted()
     n = history.responses.n_models
-    if n < LONG_HISTORY:
+    fold = fold_numbers(number_groups(history.responses.models, history.groups, rng), FOLDS)
+    if n < LONG_HISTORY or fold.max() + 1 < FOLDS:  # few models, or few groups of them
         return np.zeros(len(history.targets.names))
-    draw, most = rng.permutation(n), 2 * MANY * FOLDS / (FOLDS - 1)
-    fold = draw % FOLDS
+    enough = rng.permutation(n) < 2 * MANY * FOLDS / (FOLDS - 1)
     answers = history.filled[:, history.columns(anchors.items)].astype(np.float64)
     steps, errors = [], []
     for k in range(FOLDS if n <= MANY else 1):
-        part, out = history.take((fold != k) & (draw < most)), fold == k
+        part, out = history.take((fold != k) & enough), fold == k
         linear = krige(part).predict(answers[out]).mean
         steps.append(fit_kernel_ridge(part, anchors, rng=rng).predict(answers[out]).mean - linear)
         errors.append(history.target_values[out] - linear)
