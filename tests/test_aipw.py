@@ -6,7 +6,8 @@ from helpers import history_of, make_history, simulate, split_models
 from sklearn.linear_model import Ridge
 
 from tinyeval.errors import ConfigError
-from tinyeval.estimators.aipw import fit_aipw, own_weights
+from tinyeval.estimators.aipw import fit_aipw
+from tinyeval.estimators.means import own_weights
 from tinyeval.responses import Table
 from tinyeval.selection.base import equal_weights
 from tinyeval.selection.random import select_random

@@ -212,3 +212,23 @@ def test_unknown_names_are_refused():
         get_estimator("men")
     with pytest.raises(ConfigError, match="'men'"):
         load_estimator("men", {})
+
+
+@pytest.mark.parametrize("options", [{}, {"benchmarks": 3}, {"column": True}])
+def test_a_model_is_predicted_alone_as_among_others(name, options):
+    source, new = split_models(make_history(60, 40, **options), 30)
+    anchors = random_anchors(source)
+    answers = answers_on(new, anchors).astype(float)
+    generator = rng(3)
+    answers[:20][generator.random((20, len(anchors))) < 0.4] = np.nan
+    answers[20:25, 4:] = np.nan  # and some share a pattern
+    answers[np.isnan(answers).all(axis=1), 0] = 1.0
+    fitted = fit(name, source, anchors)
+    together = fitted.predict(answers)
+    backwards = fitted.predict(answers[::-1])
+    for k in range(len(answers)):
+        alone = fitted.predict(answers[k : k + 1])
+        for part in ("mean", "spread", "novelty"):
+            expected = getattr(together, part)[k]
+            np.testing.assert_allclose(getattr(alone, part)[0], expected, atol=1e-9)
+            np.testing.assert_allclose(getattr(backwards, part)[-1 - k], expected, atol=1e-9)

@@ -284,20 +284,33 @@ def test_beyond_the_range_no_interval_is_narrower(calibration):
             assert (calibration.factor(n, level, beyond=True) >= inside).all()
 
 
+def half_widths(calibration, spread, n_answered, level=0.9, beyond=False):
+    n_answered = np.atleast_1d(n_answered)
+    models = len(n_answered)
+    doubtful = np.broadcast_to(beyond, models)
+    return calibration.half_width(np.tile(spread, (models, 1)), n_answered, 15, level, doubtful)
+
+
 def test_half_widths_scale_with_the_spread_and_grow_with_the_level(calibration):
     spread = np.array([0.1, 0.2, 0.3])
-    half = calibration.half_width(spread, 15, 15, 0.9, beyond=False)
+    half = half_widths(calibration, spread, 15)[0]
     assert_allclose(half, calibration.factor(15, 0.9, beyond=False) * spread)
-    assert (calibration.half_width(spread, 15, 15, 0.99, beyond=False) > half).all()
+    assert (half_widths(calibration, spread, 15, 0.99) > half).all()
+
+
+def test_half_widths_of_many_models_are_those_of_each(calibration):
+    spread, n, beyond = np.array([0.1, 0.2, 0.3]), [4, 15, 7, 15, 7], [0, 1, 0, 0, 1]
+    together = half_widths(calibration, spread, n, beyond=np.array(beyond, dtype=bool))
+    for one, answered, doubtful in zip(together, n, beyond, strict=True):
+        alone = half_widths(calibration, spread, answered, beyond=bool(doubtful))
+        assert_array_equal(one, alone[0])
 
 
 def test_no_interval_is_narrower_than_the_scatter_of_unasked_items(calibration):
     z = NormalDist().inv_cdf(0.95)
-    tiny = np.full(3, 1e-9)
-    assert_allclose(calibration.half_width(tiny, 15, 15, 0.9, beyond=False), calibration.noise * z)
-    assert_allclose(
-        calibration.half_width(tiny, 5, 15, 0.9, beyond=False), calibration.noise * z * 3**0.5
-    )
+    for n, scale in ((15, 1.0), (5, 3**0.5)):
+        half = half_widths(calibration, np.full(3, 1e-9), n)[0]
+        assert_allclose(half, calibration.noise * z * scale)
 
 
 def test_a_state_of_plain_arrays_is_the_same_calibration(calibration):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from tinyeval import prediction as module
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate
 from tinyeval.intervals import Calibration, PairCalibration
@@ -189,6 +190,22 @@ def test_models_come_back_in_the_order_given():
     ability = [p.ability[0] for p in found]
     assert ability == pytest.approx(list(estimate_ability(IRT, answers).mean[:, 0]))
     assert ability[2] < ability[0] < ability[1]
+
+
+def test_blocks_of_models_change_nothing(monkeypatch):
+    answers = np.random.default_rng(0).integers(0, 2, (7, 4)).astype(float)
+    answers[[1, 4], 2] = NAN
+    names = tuple("abcdefg")
+    together = predictor().predict(answers, names, 0.9)
+    monkeypatch.setattr(module, "MODELS_AT_ONCE", 2)
+    assert predictor().predict(answers, names, 0.9) == together
+    alone = [
+        predictor().predict(row[None], (name,), 0.9)[0]
+        for row, name in zip(answers, names, strict=True)
+    ]
+    for one, other in zip(alone, together, strict=True):
+        assert one.ability == pytest.approx(other.ability, abs=1e-9)
+        assert replace(one, ability=()) == replace(other, ability=())
 
 
 def test_a_model_without_answers_is_refused_by_name():

@@ -12,7 +12,6 @@ from tinyeval.estimators.regression import (
     fit_kernel_ridge,
     fit_ridge,
     kernel,
-    unanswered_variance,
 )
 from tinyeval.selection.base import equal_weights
 
@@ -106,19 +105,6 @@ def test_ridge_spread_follows_the_leverage():
     variance = (residuals**2 * (1 - leverage)).mean()
     spread = fitted.predict(x).spread[:, 0]
     np.testing.assert_allclose(spread, np.sqrt(variance * (1 + leverage)), rtol=1e-6)
-
-
-def test_unanswered_variance_is_that_of_the_conditional_normal():
-    root = rng(0).normal(size=(4, 4))
-    cov = root @ root.T + np.eye(4)
-    gradient = rng(1).normal(size=(2, 4, 3))
-    missing = np.array([[True, False, True, False], [False] * 4])
-    variance = unanswered_variance(missing, cov, gradient)
-    np.testing.assert_array_equal(variance[1], 0.0)
-    # The variance left over by regressing the unanswered on the answered, through the precision.
-    left = np.linalg.inv(np.linalg.inv(cov)[np.ix_([0, 2], [0, 2])])
-    g = gradient[0][[0, 2]]
-    np.testing.assert_allclose(variance[0], np.diag(g.T @ left @ g))
 
 
 def test_kernel_gradient_is_the_derivative():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -170,11 +171,14 @@ class ItemBank:
         level = self.level if level is None else level
         return compare(self.predictor, self._aligned(matrix), matrix.models.ids, level)
 
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return dict(zip(self.items.ids, self.items.column("hash", ""), strict=True))
+
     def _aligned(self, answers: ResponseMatrix) -> NDArray:
         """Return the answers on the anchors, whose hashes must agree where both are known."""
         check_shared(answers, self.anchors.items)
-        hashes = self.items.column("hash", "")
-        check_hashes(answers.items, dict(zip(self.items.ids, hashes, strict=True)))
+        check_hashes(answers.items, self._hashes)
         return answers.align(self.anchors.items)
 
     def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
@@ -249,7 +253,7 @@ class ItemBank:
 
 
 def _irt_arrays(irt: IRTModel) -> dict[str, Any]:
-    return {name: value for name, value in vars(irt).items() if name != "items"}
+    return {one.name: getattr(irt, one.name) for one in fields(irt) if one.name != "items"}
 
 
 def _from_files(files: BankFiles) -> ItemBank:

@@ -158,7 +158,8 @@ def _block(
     difference = estimate.mean[one] - estimate.mean[two]
     gap = reading.answers[one] - reading.answers[two]
     n_shared, n_different = (~np.isnan(gap)).sum(1), (np.abs(gap) > 0).sum(1)
-    beyond = np.array([not in_range or misfit for in_range, misfit in predictor.doubts(reading)])
+    in_range, misfit = predictor.doubts(reading)
+    beyond = ~in_range | misfit
     doubtful = np.column_stack([beyond[one], beyond[two]])
     bounds = _bounds(predictor.pairs, difference, scale, n_shared, beyond[one] | beyond[two], level)
     return [

@@ -64,30 +64,51 @@ class Calibration:
         }
         _check_shapes("calibration", self, expected)
 
-    def in_range(self, score: float, novelty: float, n_answered: int) -> bool:
-        """Say whether a model looks like the source models; FALSE_ALARM of those do not."""
+    def in_range(
+        self, score: Array, novelty: Array, n_answered: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Say which models look like the source models; FALSE_ALARM of those do not.
+
+        Args:
+            score, novelty: estimated, shape (models,).
+            n_answered: number of answered anchors, shape (models,).
+        """
         k = _at(self.sizes, n_answered)
         low, high = self.score_range[:, 0]
-        beyond = max(low - score, score - high) > self.range_margin[k]
-        return bool(not beyond and novelty <= self.novelty_limit[k])
+        beyond = np.maximum(low - score, score - high) > self.range_margin[k]
+        return np.asarray(~beyond & (novelty <= self.novelty_limit[k]))
 
-    def is_misfit(self, surprise: float, n_answered: int) -> bool:
-        """Say whether answers surprise more than those of all but FALSE_ALARM source models."""
-        return bool(surprise > self.surprise_limit[_at(self.sizes, n_answered)])
+    def is_misfit(self, surprise: Array, n_answered: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say whose answers surprise more than those of all but FALSE_ALARM source models."""
+        return np.asarray(surprise > self.surprise_limit[_at(self.sizes, n_answered)])
 
     def factor(self, n_answered: int, level: float, beyond: bool) -> Array:
         """Half-width in units of the spread, shape (targets,)."""
-        return _factor(self.inside, self.beyond, _at(self.sizes, n_answered), level, beyond)
+        return _factor(self.inside, self.beyond, int(_at(self.sizes, n_answered)), level, beyond)
 
     def half_width(
-        self, spread: NDArray, n_answered: int, n_anchors: int, level: float, beyond: bool
+        self,
+        spread: Array,
+        n_answered: NDArray[np.int64],
+        n_anchors: int,
+        level: float,
+        beyond: NDArray[np.bool_],
     ) -> Array:
-        """Half-width of the intervals of one model, shape (targets,).
+        """Half-widths of the intervals of some models, shape (models, targets).
 
         Never below what the scatter of unasked items allows; 0 only where nothing is unasked.
+
+        Args:
+            spread: of the estimates, shape (models, targets).
+            n_answered: number of answered anchors, shape (models,).
+            n_anchors: that the noise is that of.
+            level: of the intervals.
+            beyond: which models are unlike the source models, shape (models,).
         """
-        half = self.factor(n_answered, level, beyond) * spread
-        floor = self.noise * np.sqrt(n_anchors / n_answered) * _normal_quantile(level)
+        kinds, which = np.unique(2 * _at(self.sizes, n_answered) + beyond, return_inverse=True)
+        factors = [_factor(self.inside, self.beyond, k // 2, level, k % 2 == 1) for k in kinds]
+        half = np.array(factors)[which] * spread
+        floor = self.noise * np.sqrt(n_anchors / n_answered)[:, None] * _normal_quantile(level)
         return np.asarray(np.maximum(half, floor))
 
     def state(self) -> dict[str, NDArray]:
@@ -135,7 +156,7 @@ class PairCalibration:
 
     def half_width(self, scale: NDArray, n_answered: int, level: float, beyond: bool) -> Array:
         """Half-width of the intervals of one difference, shape (targets,)."""
-        k = _at(self.sizes, n_answered)
+        k = int(_at(self.sizes, n_answered))
         return np.asarray(_factor(self.inside, self.beyond, k, level, beyond) * scale)
 
     def probability(
@@ -172,9 +193,9 @@ def _check_shapes(
             raise DataError(f"{what} {name} has shape {found}, expected ({wanted})")
 
 
-def _at(sizes: NDArray[np.int64], n_answered: int) -> int:
+def _at(sizes: NDArray[np.int64], n_answered: NDArray[np.int64] | int) -> NDArray[np.intp]:
     """Position of the largest calibrated size that is not above ``n_answered``."""
-    return max(int(np.searchsorted(sizes, n_answered, side="right")) - 1, 0)
+    return np.maximum(np.searchsorted(sizes, n_answered, side="right") - 1, 0)
 
 
 def _factor(inside: Array, beyond: Array, k: int, level: float, is_beyond: bool) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,9 @@ from tinyeval.irt.model import IRTModel
 from tinyeval.learned import surprise
 from tinyeval.selection.base import Anchors
 from tinyeval.targets import OVERALL
+
+MODELS_AT_ONCE = 1000
+"""Models whose targets are estimated together, so that memory stays bounded and caches are hit."""
 
 
 class Interval(NamedTuple):
@@ -133,8 +136,16 @@ class Predictor:
         if not 0 < level < 1:
             raise ConfigError(f"level must lie between 0 and 1, found {level}")
         reading = self.read(answers, models)
-        doubts = self.doubts(reading)
-        return [self._one(model, reading, k, *doubts[k], level) for k, model in enumerate(models)]
+        in_range, misfit = self.doubts(reading)
+        n_answered = (~np.isnan(reading.answers)).sum(axis=1)
+        mean = reading.estimate.mean
+        half = self.calibration.half_width(
+            reading.estimate.spread, n_answered, len(self.irt.items), level, ~in_range | misfit
+        )
+        bounds = np.stack([mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)], 2)
+        columns = (bounds, reading.ability.mean, n_answered, in_range, misfit)
+        rows = zip(models, *(column.tolist() for column in columns), strict=True)
+        return [self._one(level, *row) for row in rows]
 
     def read(self, answers: NDArray, models: tuple[str, ...]) -> Reading:
         """Estimate targets and abilities; raise where a model answered none of the anchors."""
@@ -146,44 +157,44 @@ class Predictor:
                 f"model {models[nothing[0]]!r} answered none of the bank's {len(self.anchors)} "
                 "anchors; `tinyeval export` writes the list of items to run"
             )
-        return Reading(padded, self.estimator.predict(padded), estimate_ability(self.irt, padded))
-
-    def doubts(self, reading: Reading) -> list[tuple[bool, bool]]:
-        """Return (in_range, misfit) of every model."""
-        answered = (~np.isnan(reading.answers)).sum(1)
-        estimate, calibration = reading.estimate, self.calibration
-        found = surprise(reading.answers, reading.ability)
-        return [
-            (
-                calibration.in_range(estimate.mean[k, 0], estimate.novelty[k], n),
-                calibration.is_misfit(found[k], n),
-            )
-            for k, n in enumerate(answered.tolist())
+        blocks = [
+            self.estimator.predict(padded[k : k + MODELS_AT_ONCE])
+            for k in range(0, len(padded), MODELS_AT_ONCE)
         ]
+        parts = ([getattr(block, one.name) for block in blocks] for one in fields(Estimate))
+        estimate = Estimate(*map(np.concatenate, parts))
+        return Reading(padded, estimate, estimate_ability(self.irt, padded))
+
+    def doubts(self, reading: Reading) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return ``in_range`` and ``misfit`` of every model, both of shape (models,)."""
+        answered = (~np.isnan(reading.answers)).sum(axis=1)
+        estimate, calibration = reading.estimate, self.calibration
+        return (
+            calibration.in_range(estimate.mean[:, 0], estimate.novelty, answered),
+            calibration.is_misfit(surprise(reading.answers, reading.ability), answered),
+        )
 
     def _one(
-        self, model: str, reading: Reading, k: int, in_range: bool, misfit: bool, level: float
+        self,
+        level: float,
+        model: str,
+        bounds: list[list[float]],
+        ability: list[float],
+        n_answered: int,
+        in_range: bool,
+        misfit: bool,
     ) -> Prediction:
-        mean, spread = reading.estimate.mean[k], reading.estimate.spread[k]
-        n_answered = int((~np.isnan(reading.answers[k])).sum())
-        half = self.calibration.half_width(
-            spread, n_answered, len(self.irt.items), level, not in_range or misfit
-        )
-        intervals = {
-            name: Interval(float(m), float(max(m - h, 0.0)), float(min(m + h, 1.0)))
-            for name, m, h in zip(self.targets, mean, half, strict=True)
-        }
-        overall = intervals.pop(OVERALL)
+        overall, *benchmarks = map(Interval._make, bounds)
         return Prediction(
             model,
             *overall,
             level,
-            intervals,
-            tuple(float(one) for one in reading.ability.mean[k]),
+            dict(zip(self.targets[1:], benchmarks, strict=True)),
+            tuple(ability),
             n_answered,
             in_range,
             misfit,
-            tuple(self._warnings(in_range, misfit, mean[0], n_answered)),
+            tuple(self._warnings(in_range, misfit, overall.score, n_answered)),
         )
 
     def _warnings(self, in_range: bool, misfit: bool, score: float, n_answered: int) -> list[str]:

@@ -23,8 +23,8 @@ Index = Any
 
 def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
     """Return ``values`` as a tuple of unique, non-empty strings, or raise :class:`DataError`."""
-    ids = tuple(str(value) for value in values)
-    if any(not one.strip() for one in ids):
+    ids = tuple(map(str, values))
+    if not all(map(str.strip, ids)):
         raise DataError(f"every {what} needs an id, but an empty {what} id was found")
     if len(set(ids)) != len(ids):
         seen: set[str] = set()

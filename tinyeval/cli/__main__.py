@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from tinyeval.cli import main
 
-main(prog_name="tinyeval")
+if __name__ == "__main__":  # not in the processes that `import --jobs` starts
+    main(prog_name="tinyeval")

@@ -9,6 +9,7 @@ import click
 
 from tinyeval.cli.options import (
     PATH,
+    POSITIVE,
     Reading,
     json_option,
     overwrite_option,
@@ -24,20 +25,37 @@ from tinyeval.cli.output import Progress, check_new_file, print_json, printable
     "--out", type=PATH, metavar="FILE", required=True, help="A .parquet, .csv or .npz file."
 )
 @reading_options()
+@click.option(
+    "--jobs", type=POSITIVE, default=1, metavar="N", help="Processes that read files. [default: 1]"
+)
+@click.option(
+    "--parts", type=PATH, metavar="DIR", help="Keep what was read of each file, to go on from it."
+)
 @overwrite_option
 @json_option
 def import_command(
-    results: Sequence[Path], out: Path, reading: Reading, overwrite: bool, as_json: bool
+    results: Sequence[Path],
+    out: Path,
+    reading: Reading,
+    jobs: int,
+    parts: Path | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Read RESULTS in any known format and write them as one wide table.
 
     What is known of items and models goes beside it, into OUT's name with .items.csv and
     .models.csv at the end, where `build` finds it again.
 
+    Large dumps of many files are read by --jobs processes. With --parts, what was read of each
+    file stays in DIR: an import that was interrupted, or that is repeated when files were added,
+    reads only what is new or has changed. The table is the same either way.
+
     \b
     Example:
       tinyeval import lm_eval_output/ --metric acc --out results.parquet
       tinyeval import 2024.csv 2025.csv --out all.parquet
+      tinyeval import huge/ --metric acc --jobs 16 --parts huge.parts --out huge.parquet
     """
     from tinyeval.importers import write_results
     from tinyeval.importers.write import WRITERS
@@ -48,7 +66,7 @@ def import_command(
     for name in (out.name, f"{out.stem}.items.csv", f"{out.stem}.models.csv"):
         check_new_file(out.with_name(name), overwrite)
     with Progress() as progress:
-        responses = reading.read(results, progress)
+        responses = reading.read(results, progress, jobs=jobs, parts=parts)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_results(responses, out)
     facts = {

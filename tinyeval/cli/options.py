@@ -45,7 +45,13 @@ class Reading:
             raise click.UsageError("--prefix says what comes before a key: give --key as well.")
 
     def read(
-        self, paths: Sequence[Path], progress: Progress, item_key: ItemKey | None = None
+        self,
+        paths: Sequence[Path],
+        progress: Progress,
+        item_key: ItemKey | None = None,
+        *,
+        jobs: int = 1,
+        parts: Path | None = None,
     ) -> ResponseMatrix:
         """Read files; on a terminal each is named while it is read.
 
@@ -53,6 +59,7 @@ class Reading:
             paths: files or folders.
             progress: shows them.
             item_key: how a recipe or bank identifies items; the options come first.
+            jobs, parts: of :func:`tinyeval.importers.read_results`.
         """
         from tinyeval.importers import ItemKey, read_results
 
@@ -66,7 +73,9 @@ class Reading:
             items_table=self.items_table,
             models_table=self.models_table,
             item_key=item_key,
-            progress=progress if progress.on_terminal else None,
+            jobs=jobs,
+            parts=parts,
+            progress=progress.files,
         )
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
 
+SILENCE = 30.0
+"""Seconds after which reading files says how far it is where there is no terminal."""
+
 
 class Progress:
     """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage."""
 
     def __init__(self) -> None:
         self.on_terminal = sys.stderr.isatty()
+        self.told = time.monotonic()
         self.bar: tqdm[NoReturn] | None = None
         self.stage = ""
 
@@ -37,6 +42,14 @@ class Progress:
         elif what != self.stage:
             click.echo(what, err=True)
         self.stage = what
+
+    def files(self, done: int, total: int, what: str) -> None:
+        """Show how many files are read: where there is no terminal, a line every half minute."""
+        if self.on_terminal:
+            self(done, total, what)
+        elif time.monotonic() - self.told > SILENCE:
+            click.echo(f"{done} of {total} files read", err=True)
+            self.told = time.monotonic()
 
     def _draw(self, done: int, total: int, what: str) -> None:
         from tqdm import tqdm

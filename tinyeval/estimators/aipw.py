@@ -15,13 +15,16 @@ mean(y) + (mean_{unanswered} f - mean_{answered} f) / (1 + n / N').  What is lea
 from the new model's own answers, so it holds for models unlike the source ones as well.
 
 Ridge regression needs inner products of the x_i alone, so those of the anchors with each other and
-with the targets' sums over all items, sum_i W_i x_i, are all that is kept.
+with the targets' sums over all items, sum_i W_i x_i, are all that is kept.  With A = X X' + alpha I
+over the answered items, f(x) = l + u'Xx, where A u = y - l and the u_i sum to 0; the residuals are
+alpha u, and 1 - leverage_i = alpha (A^-1 - A^-1 1 1'A^-1 / 1'A^-1 1)_ii (Allen 1974).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +32,8 @@ from numpy.typing import NDArray
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.irt_based import fit_link
-from tinyeval.estimators.means import SMALLEST_SPREAD, normalised
+from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 from tinyeval.slabs import slabs, times
@@ -61,45 +65,66 @@ class AIPW:
     slope: Array
     link_variance: Array
 
+    @cached_property
+    def precision(self) -> Array:
+        """Inverse of the inner products plus the penalty, shape (anchors, anchors)."""
+        return np.asarray(np.linalg.inv(self.inner + self.alpha * np.eye(len(self.inner))))
+
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        answers = np.asarray(answers, dtype=np.float64)
-        mean = np.empty((len(answers), len(self.weights)))
-        variance = np.empty_like(mean)
-        patterns, which = np.unique(~np.isnan(answers), axis=0, return_inverse=True)
-        for k, seen in enumerate(patterns):
-            rows = np.flatnonzero(which.ravel() == k)
-            mean[rows], variance[rows] = self._alike(answers[np.ix_(rows, seen)], seen)
+        seen = ~np.isnan(answers)
+        y = np.where(seen, answers, 0.0).astype(np.float64)
+        level, dual, free = self._regression(y, seen)
+        residual, free = self.alpha * dual, self.alpha * free
+        total = seen @ self.weights.T
+        open_ = np.maximum(1.0 - total, 0.0)
+        unseen = dual @ self.inner_total - (dual @ self.inner * seen) @ self.weights.T
+        bias, squares = self._own_means(residual, seen, total)
+        mean = y @ self.weights.T + unseen + open_ * (level + bias)
+        squares = open_**2 * squares + self.squares + ~seen @ (self.weights**2).T
+        variance = _residual_variance(residual / np.maximum(free, 1e-9), seen, self.variance)
         mean = np.clip(self.offset + self.slope * mean, 0.0, 1.0)
-        spread = np.sqrt(self.slope**2 * variance + self.link_variance)
+        spread = np.sqrt(self.slope**2 * variance * squares + self.link_variance)
         return Estimate(mean, np.maximum(spread, SMALLEST_SPREAD), np.zeros(len(mean)))
 
-    def _alike(self, y: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Mean and variance of the mean over items, for models that answered the same anchors."""
-        n = y.shape[1]
-        weights = self.weights[:, seen]
-        open_ = np.maximum(1.0 - weights.sum(axis=1), 0.0)
-        inner = self.inner[np.ix_(seen, seen)]
-        # Inner products with the answered items' x_i, all features centred on those items.
-        gram = inner - inner.mean(axis=0)
-        gram -= gram.mean(axis=1, keepdims=True)
-        unseen = self.inner_total[seen] - inner @ weights.T - np.outer(inner.mean(axis=1), open_)
-        unseen -= unseen.mean(axis=0)
-        solved = np.linalg.inv(gram + self.alpha * np.eye(n))
-        centre = y.mean(axis=1, keepdims=True)
-        dual = (y - centre) @ solved
-        residual = y - centre - dual @ gram
-        own = own_weights(weights)
-        mean = y @ weights.T + centre * open_ + dual @ unseen + open_ * (residual @ own.T)
-        variance = self._residual_variance(residual, 1.0 / n + (solved * gram).sum(axis=1))
-        squares = self.squares + (self.weights[:, ~seen] ** 2).sum(axis=1)
-        return mean, variance[:, None] * (open_**2 * (own**2).sum(axis=1) + squares)
+    def _regression(self, y: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+        """Fit f(x) = level + sum_i dual_i x_i'x to the answers of every model.
 
-    def _residual_variance(self, residual: Array, leverage: Array) -> Array:
-        """Variance of the leave-one-out residuals, one model in n the typical source one."""
-        n = residual.shape[1]
-        left_out = residual / np.maximum(1.0 - leverage, 1e-9)
-        return np.asarray(((n - 1) * (left_out**2).mean(axis=1) + self.variance) / n)
+        Returns:
+            Level, shape (models, 1); dual, 0 where unanswered, and free, (1 - the leverage of the
+            answer) / alpha, shape (models, anchors).
+        """
+        precision = self.precision
+        solved = y @ precision  # in the end (A_SS)^-1 y_S, of A = inner + alpha I
+        ones = seen @ precision  # (A_SS)^-1 1
+        free = np.tile(np.diag(precision), (len(y), 1))
+        for one in alike(~seen):
+            lost = np.linalg.solve(one.block(precision), precision[one.columns])
+            solved[one.rows] -= one.of(solved) @ lost
+            ones[one.rows] -= one.of(ones) @ lost
+            free[one.rows] -= (precision[one.columns] * lost).sum(axis=1)[:, None]
+        solved, ones = solved * seen, ones * seen
+        total = ones.sum(axis=1, keepdims=True)
+        level = solved.sum(axis=1, keepdims=True) / total
+        return level, solved - level * ones, free - ones**2 / total
+
+    def _own_means(
+        self, values: Array, seen: NDArray[np.bool_], total: Array
+    ) -> tuple[Array, Array]:
+        """Means over each target's answered items, and the sums of the squared weights.
+
+        A target without any takes the overall target's; where that has none either, all count
+        alike.
+        """
+        n = seen.sum(axis=1, keepdims=True)
+        means, squares = values.sum(axis=1, keepdims=True) / n, 1.0 / n
+        for targets in (slice(0, 1), slice(None)):
+            weights, sums = self.weights[targets], total[:, targets]
+            known = sums > 0
+            sums = np.where(known, sums, 1.0)
+            means = np.where(known, values @ weights.T / sums, means)
+            squares = np.where(known, seen @ (weights**2).T / sums**2, squares)
+        return means, squares
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
@@ -148,11 +173,8 @@ def fit_aipw(
     )
 
 
-def own_weights(weights: NDArray) -> Array:
-    """Weights that sum to 1 in each row; a row without any takes the overall target's.
-
-    Args:
-        weights: of the targets on some items, the overall one first, shape (targets, items).
-    """
-    own = np.where(weights.any(axis=1, keepdims=True), weights, weights[:1])
-    return normalised(np.where(own.any(axis=1, keepdims=True), own, 1.0))
+def _residual_variance(left_out: Array, seen: NDArray[np.bool_], typical: Array) -> Array:
+    """Variance of the leave-one-out residuals, one model in n the typical source one."""
+    n = seen.sum(axis=1, keepdims=True)
+    squares = (left_out**2).sum(axis=1, keepdims=True)
+    return np.asarray(((n - 1) * squares / n + typical) / n)

@@ -58,28 +58,3 @@ class Estimator(Protocol):
     def __call__(
         self, history: History, anchors: Anchors, *, rng: np.random.Generator
     ) -> FittedEstimator: ...
-
-
-def fill_unanswered(answers: NDArray, mean: NDArray, cov: NDArray) -> NDArray[np.float64]:
-    """Replace unanswered anchors by their expectation given the answered ones.
-
-    Args:
-        answers: shape (models, anchors), NaN where unanswered.
-        mean: of the anchors over source models, shape (anchors,).
-        cov: of the anchors over source models, positive definite, shape (anchors, anchors).
-
-    Returns:
-        float64 array of the same shape without NaN, the filled cells clipped to [0, 1].
-    """
-    filled = np.array(answers, dtype=np.float64)
-    missing = np.isnan(filled)
-    patterns, which = np.unique(missing, axis=0, return_inverse=True)
-    for k, pattern in enumerate(patterns):
-        if not pattern.any():
-            continue
-        rows = np.flatnonzero(which.ravel() == k)
-        seen = ~pattern
-        gain = np.linalg.solve(cov[np.ix_(seen, seen)], cov[np.ix_(seen, pattern)])
-        expected = mean[pattern] + (filled[np.ix_(rows, seen)] - mean[seen]) @ gain
-        filled[np.ix_(rows, pattern)] = np.clip(expected, 0.0, 1.0)
-    return filled

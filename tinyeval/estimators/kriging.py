@@ -15,7 +15,9 @@ answers for more.  Tempering allows for answers being no Gaussians.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from tinyeval.covariance import check_drift, item_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State
+from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
@@ -36,6 +39,15 @@ The spacing is the prior: about as many sizes below 0.1 (models like the source 
 
 NOVEL_DRIFT = 0.1
 """Drift from which a model counts as unlike the source models."""
+
+
+class _Complete(NamedTuple):
+    """Under every hypothesis, where every anchor is answered."""
+
+    precision: Array  # C_AA^-1, (hypotheses, anchors, anchors)
+    gain: Array  # C_AA^-1 C_At, (hypotheses, anchors, targets)
+    variance: Array  # of the targets, (hypotheses, targets)
+    log_det: Array  # of C_AA, (hypotheses,)
 
 
 @dataclass(frozen=True)
@@ -76,45 +88,51 @@ class Kriging:
             if found != shape or h == 0:
                 raise BankError(f"kriging {name} has shape {found}, expected {shape}")
 
+    @cached_property
+    def complete(self) -> _Complete:
+        """What does not depend on the answers, where every anchor is answered."""
+        root = np.linalg.inv(np.linalg.cholesky(self.cov))
+        precision = root.swapaxes(1, 2) @ root
+        gain = precision @ self.cross
+        return _Complete(
+            precision,
+            gain,
+            self.target_variance - (self.cross * gain).sum(axis=1),
+            -2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1),
+        )
+
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        answers = np.asarray(answers, dtype=np.float64)
-        n, targets = len(answers), len(self.target_mean)
-        mean, spread, novelty = np.empty((n, targets)), np.empty((n, targets)), np.empty(n)
-        patterns, which = np.unique(~np.isnan(answers), axis=0, return_inverse=True)
-        for k, seen in enumerate(patterns):
-            rows = np.flatnonzero(which.ravel() == k)
-            mean[rows], spread[rows], novelty[rows] = self._average(
-                answers[np.ix_(rows, seen)], seen
-            )
-        return Estimate(mean, spread, novelty)
+        return Estimate(*self.average(*self.hypotheses(answers)))
 
-    def _average(self, answers: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-        """Average the hypotheses for models that answered the same anchors."""
-        return self.average(*self.hypotheses(answers, seen))
-
-    def hypotheses(self, answers: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-        """Predict models that answered the same anchors, under every drift hypothesis.
+    def hypotheses(self, answers: NDArray) -> tuple[Array, Array, Array]:
+        """Predict under every drift hypothesis.
 
         Args:
-            answers: on the anchors seen, shape (models, anchors seen).
-            seen: which anchors, shape (anchors,).
+            answers: shape (models, anchors), NaN where unanswered.
 
         Returns:
-            Means, shape (hypotheses, models, targets); variances, shape (hypotheses, targets);
-            tempered log posterior weights, not normalised, shape (hypotheses, models).
+            Means and variances, shape (hypotheses, models, targets); tempered log posterior
+            weights, not normalised, shape (hypotheses, models).
         """
-        deviations = (answers - self.mean[seen]).T  # (seen, models)
-        means, variances, evidence = [], [], []
-        for h in range(len(self.drift)):
-            factor = np.linalg.cholesky(self.cov[h][np.ix_(seen, seen)])
-            white = np.linalg.solve(factor, np.hstack([deviations, self.cross[h][seen]]))
-            data, cross = white[:, : deviations.shape[1]], white[:, deviations.shape[1] :]
-            means.append(self.target_mean + data.T @ cross)
-            variances.append(self.target_variance[h] - (cross**2).sum(0))
-            fit = -0.5 * (data**2).sum(0) - np.log(np.diag(factor)).sum()
-            evidence.append(fit / self.temper + self.log_prior[h])
-        return np.array(means), np.maximum(variances, 0.0), np.array(evidence)
+        missing = np.isnan(answers)
+        deviations = np.where(missing, 0.0, answers - self.mean)
+        precision, gain, variance, log_det = self.complete
+        pull = deviations @ precision  # (hypotheses, models, anchors)
+        square = (pull * deviations).sum(axis=2)
+        means = self.target_mean + deviations @ gain
+        variances = np.repeat(variance[:, None], len(answers), axis=1)
+        log_dets = np.repeat(log_det[:, None], len(answers), axis=1)
+        for one in alike(missing, len(precision)):
+            left = np.linalg.inv(one.block(precision))
+            lacking, lost = one.of(pull), gain[:, one.columns]
+            step = lacking @ left
+            square[:, one.rows] -= (step * lacking).sum(axis=3)
+            means[:, one.rows] -= step @ lost
+            variances[:, one.rows] += (lost * (left @ lost)).sum(axis=2)[:, :, None]
+            log_dets[:, one.rows] -= np.linalg.slogdet(left)[1][:, :, None]
+        evidence = -0.5 * (square + log_dets) / self.temper + self.log_prior[:, None]
+        return means, np.maximum(variances, 0.0), evidence
 
     def average(
         self, means: Array, variances: Array, evidence: Array
@@ -123,14 +141,13 @@ class Kriging:
         weight = np.exp(evidence - evidence.max(axis=0))
         weight /= weight.sum(0)  # (hypotheses, models)
         mean = np.einsum("hm,hmt->mt", weight, means)
-        within = np.einsum("hm,ht->mt", weight, variances)
-        between = np.einsum("hm,hmt->mt", weight, (means - mean) ** 2)
-        spread = np.sqrt(np.maximum(within + between, 1e-10))
+        variance = np.einsum("hm,hmt->mt", weight, variances + (means - mean) ** 2)
+        spread = np.sqrt(np.maximum(variance, 1e-10))
         return np.clip(mean, 0.0, 1.0), spread, weight[self.drift >= NOVEL_DRIFT].sum(0)
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
-        return {name: np.asarray(value) for name, value in vars(self).items()}
+        return {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray]) -> Kriging:

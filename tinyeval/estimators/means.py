@@ -111,6 +111,16 @@ def normalised(weights: Array) -> Array:
     return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
 
 
+def own_weights(weights: NDArray) -> Array:
+    """Weights that sum to 1 in each row; a row without any takes the overall target's.
+
+    Args:
+        weights: of the targets on some items, the overall one first, shape (targets, items).
+    """
+    own = np.where(weights.any(axis=1, keepdims=True), weights, weights[:1])
+    return normalised(np.where(own.any(axis=1, keepdims=True), own, 1.0))
+
+
 def _fit(history: History, weights: Array) -> WeightedMean:
     scores = history.filled.astype(np.float64)
     means = scores @ history.targets.weights.T

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError
-from tinyeval.estimators.base import Estimate, State, fill_unanswered
+from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.means import SMALLEST_SPREAD
-from tinyeval.estimators.regression import source_arrays, unanswered_variance
+from tinyeval.estimators.regression import source_arrays
+from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
 from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors
@@ -44,14 +46,19 @@ class NetworkEstimator:
     cov: Array
     variance: Array
 
+    @cached_property
+    def precision(self) -> Array:
+        """Inverse of ``cov``."""
+        return np.asarray(np.linalg.inv(self.cov))
+
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
         missing = np.isnan(answers)
-        x = fill_unanswered(answers, self.mean, self.cov)
+        x = fill_unanswered(answers, self.mean, self.precision)
         mean = self.networks.predict(x).mean(axis=0)
         variance = np.tile(self.variance, (len(x), 1))
         if missing.any():
-            variance += unanswered_variance(missing, self.cov, self._gradient(x))
+            variance += unanswered_variance(missing, self.precision, self._gradient(x))
         spread = np.maximum(np.sqrt(variance), SMALLEST_SPREAD)
         return Estimate(mean, spread, np.zeros(len(x)))
 

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import FitError
-from tinyeval.estimators.base import Estimate, State, fill_unanswered
+from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
 from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
@@ -66,12 +68,17 @@ class LinearEstimator:
     variance: Array
     models: Array
 
+    @cached_property
+    def precision(self) -> Array:
+        """Inverse of ``cov``."""
+        return np.asarray(np.linalg.inv(self.cov))
+
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        x = fill_unanswered(answers, self.mean, self.cov) - self.mean
+        x = fill_unanswered(answers, self.mean, self.precision) - self.mean
         gradient = np.broadcast_to(self.slopes, (len(x), *self.slopes.shape))
         variance = self.variance * (1.0 + self._leverage(x))
-        variance += unanswered_variance(np.isnan(answers), self.cov, gradient)
+        variance += unanswered_variance(np.isnan(answers), self.precision, gradient)
         return _estimate(self.intercept + x @ self.slopes, variance)
 
     def _leverage(self, x: Array) -> Array:
@@ -112,15 +119,20 @@ class KernelEstimator:
     curvature: Array
     variance: Array
 
+    @cached_property
+    def precision(self) -> Array:
+        """Inverse of ``cov``."""
+        return np.asarray(np.linalg.inv(self.cov))
+
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        x = fill_unanswered(answers, self.mean, self.cov)
+        x = fill_unanswered(answers, self.mean, self.precision)
         bent = np.stack([x @ q for q in self.curvature], axis=2)  # (models, anchors, targets)
         mean = self.intercept + x @ self.slopes + np.einsum("ma,mat->mt", x, bent)
         missing = np.isnan(answers)
         variance = np.tile(self.variance, (len(x), 1))
         if missing.any():
-            variance += unanswered_variance(missing, self.cov, self.slopes + 2.0 * bent)
+            variance += unanswered_variance(missing, self.precision, self.slopes + 2.0 * bent)
         return _estimate(mean, variance)
 
     def state(self) -> State:
@@ -198,30 +210,6 @@ def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
 def kernel(x: NDArray, z: NDArray) -> Array:
     """(x'z / n + 1)^2 of anchor scores of shapes (p, anchors) and (q, anchors), shape (p, q)."""
     return np.asarray((x @ z.T / x.shape[1] + 1.0) ** 2)
-
-
-def unanswered_variance(missing: NDArray[np.bool_], cov: Array, gradient: Array) -> Array:
-    """Variance of a prediction left open by unanswered anchors, to first order.
-
-    Args:
-        missing: True where unanswered, shape (models, anchors).
-        cov: of the anchors over source models, positive definite, shape (anchors, anchors).
-        gradient: of the targets by the anchors, shape (models, anchors, targets).
-
-    Returns:
-        Array of shape (models, targets).
-    """
-    variance = np.zeros((len(missing), gradient.shape[2]))
-    patterns, which = np.unique(missing, axis=0, return_inverse=True)
-    for k, open_ in enumerate(patterns):
-        if not open_.any():
-            continue
-        rows = np.flatnonzero(which.ravel() == k)
-        cross = cov[np.ix_(~open_, open_)]
-        left = cov[np.ix_(open_, open_)] - cross.T @ np.linalg.solve(cov[~open_][:, ~open_], cross)
-        g = gradient[rows][:, open_]
-        variance[rows] = np.einsum("mat,ab,mbt->mt", g, left, g, optimize=True)
-    return np.maximum(variance, 0.0)
 
 
 def source_arrays(history: History, anchors: Anchors) -> tuple[Array, Array, Array, Array]:

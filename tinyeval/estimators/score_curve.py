@@ -24,10 +24,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.estimators.aipw import own_weights
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.means import SMALLEST_SPREAD
-from tinyeval.estimators.regression import source_arrays, unanswered_variance
+from tinyeval.estimators.means import SMALLEST_SPREAD, own_weights
+from tinyeval.estimators.regression import source_arrays
+from tinyeval.estimators.unanswered import unanswered_variance
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array, IRTModel
@@ -83,7 +83,7 @@ class ScoreCurve:
             # An answer moves the abilities by Cov(theta) a, and the subscore by its weight.
             gradient[:, :, t] = np.einsum("md,mda->ma", slope[:, :-1], moves)
             gradient[:, :, t] += slope[:, -1:] * weight
-        variance += unanswered_variance(missing, self.cov, gradient)
+        variance += unanswered_variance(missing, np.linalg.inv(self.cov), gradient)
         spread = np.maximum(np.sqrt(variance), SMALLEST_SPREAD)
         return Estimate(np.clip(mean, 0.0, 1.0), spread, np.zeros(len(mean)))
 

@@ -42,6 +42,8 @@ def read_results(
     items_table: str | Path | None = None,
     models_table: str | Path | None = None,
     item_key: ItemKey | None = None,
+    jobs: int = 1,
+    parts: str | Path | None = None,
     progress: Progress | None = None,
 ) -> ResponseMatrix:
     """Read the results of many models, or the answers of one, into a response matrix.
@@ -58,6 +60,9 @@ def read_results(
         models_table: the same for models, with a column ``model``.
         item_key: makes item ids from the documents that lm-evaluation-harness logged, where a
             bank knows its items by a key of their data set; tables ignore it.
+        jobs: number of processes that read files.
+        parts: folder in which to keep what was read of each file, so that reading the same
+            results again, after an interruption too, reads changed files only.
         progress: called with (files done, files in all, file name).
 
     Returns:
@@ -65,11 +70,14 @@ def read_results(
 
     Raises:
         DataError: files that are missing, damaged, contradictory or not results.
-        ConfigError: an unknown format, or a metric or filter that the format has not.
+        ConfigError: an unknown format, a metric or filter that the format has not, or no jobs.
     """
     listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)
     importer = get_importer(format or _sniff(listed))
-    responses = importer.read(listed, Options(metric, filter, item_key, progress or silent))
+    options = Options(
+        metric, filter, item_key, progress or silent, jobs, None if parts is None else Path(parts)
+    )
+    responses = importer.read(listed, options)
     items, models = responses.items, responses.models
     if items_table is not None:
         items = annotate(items, Path(items_table), "item")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tinyeval.errors import ConfigError
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 
@@ -42,12 +43,20 @@ class Options:
         filter: which of several answer extractions to read.
         item_key: makes item ids from the logged documents, where a harness knows positions only.
         progress: called before each file is read, and once at the end.
+        jobs: number of processes that read files.
+        parts: folder that keeps what was read of each file (:mod:`tinyeval.importers.parts`).
     """
 
     metric: str | None = None
     filter: str | None = None
     item_key: ItemKey | None = None
     progress: Progress = silent
+    jobs: int = 1
+    parts: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise ConfigError(f"expected one or more jobs, found {self.jobs}")
 
 
 class Importer(Protocol):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,9 @@ from tinyeval.importers.base import ItemKey, Options
 from tinyeval.importers.choices import Choice
 from tinyeval.importers.lm_eval_files import RESULTS, SamplesFile, find_samples
 from tinyeval.importers.merge import Block, merge
+from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import parse_score
-from tinyeval.importers.textfiles import json_lines
+from tinyeval.importers.textfiles import json_records
 from tinyeval.responses import ResponseMatrix
 
 NO_METRICS = frozenset(
@@ -59,7 +61,8 @@ class LmEvalImporter:
         files = [file for path in paths for file in find_samples(path)]
         _warn_of_differences(files)
         partial: dict[str, list[str]] = {}
-        responses = merge(_blocks(files, options, partial))
+        with closing(_blocks(files, options, partial)) as blocks:
+            responses = merge(blocks)
         if not partial:
             return responses
         noted = np.array(["; ".join(partial.get(one, [])) for one in responses.models.ids], object)
@@ -76,50 +79,71 @@ def _is_results(name: str) -> bool:
 
 def _has_samples(path: Path) -> bool:
     try:
-        _, row = next(json_lines(path), (0, {}))
+        _, row = next(json_records(path), (0, {}))
     except DataError:
         return False
     return {"doc_id", "resps"} <= row.keys()
 
 
+@dataclass(frozen=True)
+class SamplesJob:
+    """How a samples file is read."""
+
+    path: Path
+    task: str
+    model: str
+    key: ItemKey | None
+    metrics: Choice
+    filters: Choice
+
+    def read(self) -> Block:
+        """Read one metric of one filter."""
+        rows = _read_rows(self)
+        filter_ = self.filters.pick(self.task, list(rows), str(self.path))
+        metric = _pick_metric(self, rows[filter_])
+        return _block(self, rows[filter_], {"metric": metric, "filter": filter_})
+
+
 def _blocks(
     files: Sequence[SamplesFile], options: Options, partial: dict[str, list[str]]
-) -> Iterator[Block]:
+) -> Generator[Block]:
     """Yield one block per file, with one metric and filter per task for all models."""
     metrics = Choice.parse("metric", options.metric)
     filters = Choice.parse("filter", options.filter)
-    settled: dict[str, tuple[str, str, Path]] = {}
-    for done, file in enumerate(files):
-        options.progress(done, len(files), file.path.name)
-        rows = _read_rows(file, options.item_key)
-        filter_ = filters.pick(file.task, list(rows), str(file.path))
-        metric = _pick_metric(file, rows[filter_], metrics)
-        before = settled.setdefault(file.task, (metric, filter_, file.path))
-        if before[:2] != (metric, filter_):
+    settled: dict[str, tuple[Mapping[str, str], Path]] = {}
+    jobs = [
+        SamplesJob(file.path, file.task, file.model, options.item_key, metrics, filters)
+        for file in files
+    ]
+    for file, block in zip(files, read_blocks(jobs, options), strict=True):
+        now = block.chosen
+        before, earlier = settled.setdefault(file.task, (now, file.path))
+        if before != now:
             raise DataError(
-                f"{file.path}: task {file.task!r} has metric {metric!r} and filter {filter_!r} "
-                f"here, but {before[0]!r} and {before[1]!r} in {before[2]}; choose a metric and a "
-                "filter that all models have"
+                f"{file.path}: task {file.task!r} has metric {now['metric']!r} and filter "
+                f"{now['filter']!r} here, but {before['metric']!r} and {before['filter']!r} in "
+                f"{earlier}; choose a metric and a filter that all models have"
             )
         size = file.run.sizes.get(file.task, 0)
-        block = _block(file, rows[filter_], metric)
         if len(block.items) < size:
             cut = f"{file.task} ({len(block.items)} of {size})"
             partial.setdefault(file.model, []).append(cut)
         yield block
-    metrics.check_used({metric for metric, _, _ in settled.values()})
-    filters.check_used({filter_ for _, filter_, _ in settled.values()})
-    options.progress(len(files), len(files), "")
+    metrics.check_used({chosen["metric"] for chosen, _ in settled.values()})
+    filters.check_used({chosen["filter"] for chosen, _ in settled.values()})
 
 
-def _read_rows(file: SamplesFile, key: ItemKey | None) -> dict[str, list[Row]]:
+def _read_rows(file: SamplesJob) -> dict[str, list[Row]]:
     """Return the rows of each filter, without documents, prompts and answers."""
     rows: dict[str, list[Row]] = {}
-    for line, row in json_lines(file.path):
+    for line, row in json_records(file.path):
         doc_id = row.get("doc_id")
         if isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
             raise DataError(f"{file.path}:{line}: expected an integer doc_id, found {doc_id!r}")
-        item = f"{file.task}/{doc_id}" if key is None else _keyed(row, key, f"{file.path}:{line}")
+        if file.key is None:
+            item = f"{file.task}/{doc_id}"
+        else:
+            item = _keyed(row, file.key, f"{file.path}:{line}")
         kept = Row(line, str(doc_id), item, str(row.get("doc_hash") or ""), _metrics_of(row))
         rows.setdefault(str(row.get("filter") or "none"), []).append(kept)
     if not rows:
@@ -142,7 +166,7 @@ def _metrics_of(row: dict[str, object]) -> dict[str, object]:
     return {name: row[name] for name in row if name in names}
 
 
-def _pick_metric(file: SamplesFile, rows: Sequence[Row], metrics: Choice) -> str:
+def _pick_metric(file: SamplesJob, rows: Sequence[Row]) -> str:
     names = dict.fromkeys(name for row in rows for name in row.values)
     kinds = {name: {type(row.values.get(name)) for row in rows} for name in names}
     single = [name for name, found in kinds.items() if found <= {bool, int, float, type(None)}]
@@ -150,10 +174,10 @@ def _pick_metric(file: SamplesFile, rows: Sequence[Row], metrics: Choice) -> str
     note = ""
     if several:
         note = f" (not to be read, as they hold several numbers per item: {examples(several, 20)})"
-    return metrics.pick(file.task, single, str(file.path), note)
+    return file.metrics.pick(file.task, single, str(file.path), note)
 
 
-def _block(file: SamplesFile, rows: Sequence[Row], metric: str) -> Block:
+def _block(file: SamplesJob, rows: Sequence[Row], chosen: Mapping[str, str]) -> Block:
     line_of: dict[str, int] = {}
     scores = np.empty((1, len(rows)), dtype=np.float32)
     for k, row in enumerate(rows):
@@ -164,14 +188,14 @@ def _block(file: SamplesFile, rows: Sequence[Row], metric: str) -> Block:
                 f"{line_of[row.doc_id]}; either two runs were joined in one file, or the --samples "
                 "list held an index twice or was not sorted: sort it, and run again"
             )
-        scores[0, k] = _score(row, metric, where)
+        scores[0, k] = _score(row, chosen["metric"], where)
     items = [row.item for row in rows]
     notes: dict[str, dict[str, object]] = {
         "benchmark": dict.fromkeys(items, file.task),
         "subject": dict.fromkeys(items, file.task),
         "hash": {one: row.doc_hash for one, row in zip(items, rows, strict=True)},
     }
-    return Block(file.path, [file.model], items, scores, notes)
+    return Block(file.path, [file.model], items, scores, notes, chosen=chosen)
 
 
 def _score(row: Row, metric: str, where: str) -> float:

@@ -6,7 +6,7 @@ same in both; of two different documents under one item id, the content hashes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class Block:
         items: unique ids of the columns.
         scores: float32 in [0, 1] or NaN, shape (models, items).
         item_notes, model_notes: what the file says of its items and models.
+        chosen: which of several scores were read, by kind of choice.
+        layout: digest of items and item notes where it is known: those of equal layouts are equal.
     """
 
     source: Path
@@ -36,6 +38,8 @@ class Block:
     scores: NDArray[np.float32]
     item_notes: Notes = field(default_factory=dict)
     model_notes: Notes = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    layout: str = ""
 
 
 def merge(blocks: Iterable[Block]) -> ResponseMatrix:
@@ -48,16 +52,33 @@ def merge(blocks: Iterable[Block]) -> ResponseMatrix:
     models: dict[str, int] = {}
     items: dict[str, int] = {}
     item_notes, model_notes = _Ledger("item"), _Ledger("model")
-    parts: list[_Part] = []
-    for block in blocks:
-        rows, columns = _positions(models, block.models), _positions(items, block.items)
-        parts.append(_Part(block.source, rows, columns, block.scores))
-        item_notes.add(block.item_notes, block.source)
-        model_notes.add(block.model_notes, block.source)
+    parts = list(_parts(blocks, models, items, item_notes, model_notes))
     if not parts:
         raise DataError("there are no results to read: every file was empty")
     scores = _assemble(parts, tuple(models), tuple(items))
     return ResponseMatrix(scores, model_notes.table(tuple(models)), item_notes.table(tuple(items)))
+
+
+def _parts(
+    blocks: Iterable[Block],
+    models: dict[str, int],
+    items: dict[str, int],
+    item_notes: _Ledger,
+    model_notes: _Ledger,
+) -> Iterator[_Part]:
+    """Give ids their positions and collect notes, a block at a time."""
+    same: dict[bytes, NDArray[np.int32]] = {}
+    known: dict[str, NDArray[np.int32]] = {}
+    for block in blocks:
+        columns = known.get(block.layout)
+        if columns is None:
+            columns = _positions(items, block.items)
+            columns = same.setdefault(columns.tobytes(), columns)  # files of one task share them
+            item_notes.add(block.item_notes, block.source)
+            if block.layout:
+                known[block.layout] = columns
+        model_notes.add(block.model_notes, block.source)
+        yield _Part(block.source, _positions(models, block.models), columns, compact(block.scores))
 
 
 def _assemble(
@@ -65,24 +86,47 @@ def _assemble(
 ) -> NDArray[np.float32]:
     scores = np.full((len(models), len(items)), np.nan, dtype=np.float32)
     for k, part in enumerate(parts):
-        cells = np.ix_(part.rows, part.columns)
-        old = scores[cells]
-        clash = (old != part.scores) & ~np.isnan(old) & ~np.isnan(part.scores)
-        if clash.any():
-            row, column = (int(index[0]) for index in np.nonzero(clash))
-            cell = int(part.rows[row]), int(part.columns[column])
-            earlier = next(other for other in parts[:k] if other.holds(cell))
-            raise DataError(
-                f"model {models[cell[0]]!r} has two scores on item {items[cell[1]]!r}: "
-                f"{old[row, column]:g} in {earlier.source} and {part.scores[row, column]:g} in "
-                f"{part.source}; leave one file out, or give the models different names"
-            )
-        scores[cells] = np.where(np.isnan(part.scores), old, part.scores)
+        for i, row in enumerate(part.rows):
+            old, new = scores[row, part.columns], expand(part.scores[i])
+            clash = np.flatnonzero((old != new) & ~np.isnan(old) & ~np.isnan(new))
+            if clash.size:
+                column = clash[0]
+                cell = int(row), int(part.columns[column])
+                earlier = next(other for other in parts[:k] if other.holds(cell))
+                raise DataError(
+                    f"model {models[cell[0]]!r} has two scores on item {items[cell[1]]!r}: "
+                    f"{old[column]:g} in {earlier.source} and {new[column]:g} in "
+                    f"{part.source}; leave one file out, or give the models different names"
+                )
+            scores[row, part.columns] = np.where(np.isnan(new), old, new)
     return scores
 
 
 def _positions(known: dict[str, int], ids: Sequence[str]) -> NDArray[np.int32]:
     return np.array([known.setdefault(one, len(known)) for one in ids], dtype=np.int32)
+
+
+MISSING = 255
+"""A missing score among whole ones."""
+
+Compact = NDArray[np.uint8] | NDArray[np.float32]
+
+
+def compact(scores: NDArray[np.float32]) -> Compact:
+    """Return scores in a byte each if all are 0, 1 or missing, else as they are."""
+    whole = np.empty(scores.shape, dtype=np.uint8)
+    for row, out in zip(scores, whole, strict=True):
+        missing = np.isnan(row)
+        if not ((row == 0) | (row == 1) | missing).all():
+            return scores
+        out[:] = np.where(missing, MISSING, row)
+    return whole
+
+
+def expand(scores: Compact) -> NDArray[np.float32]:
+    """Undo :func:`compact`."""
+    found = scores.astype(np.float32, copy=False)
+    return found if found is scores else np.where(scores == MISSING, np.float32(np.nan), found)
 
 
 @dataclass(frozen=True)
@@ -92,11 +136,11 @@ class _Part:
     source: Path
     rows: NDArray[np.int32]
     columns: NDArray[np.int32]
-    scores: NDArray[np.float32]
+    scores: Compact
 
     def holds(self, cell: tuple[int, int]) -> bool:
         inside = np.ix_(self.rows == cell[0], self.columns == cell[1])
-        return not np.isnan(self.scores[inside]).all()
+        return not np.isnan(expand(self.scores[inside])).all()
 
 
 class _Ledger:

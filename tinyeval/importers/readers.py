@@ -8,10 +8,17 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.rawtable import RawTable
-from tinyeval.importers.textfiles import json_lines, open_text, read_json
+from tinyeval.importers.textfiles import json_records, open_text, read_json, starts_array
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
 
 
 def read_raw(path: Path) -> RawTable:
@@ -78,7 +85,7 @@ def _read_jsonl(path: Path) -> RawTable:
     lines = array("q")
 
     def records() -> Iterator[dict[str, object]]:
-        for line, record in json_lines(path, unique_keys=True):
+        for line, record in json_records(path, unique_keys=True):
             lines.append(line)
             yield record
 
@@ -89,16 +96,17 @@ def _read_jsonl(path: Path) -> RawTable:
 
 
 def _read_json(path: Path) -> RawTable:
+    if starts_array(path):
+        records = json_records(path, unique_keys=True)
+        return RawTable(path, _columns_of(record for _, record in records))
     value = read_json(path)
-    if isinstance(value, dict) and not isinstance(value.get("model"), str):
-        return RawTable(path, _columns_of(_answers(path, value)))
-    values: list[object] = value if isinstance(value, list) else [value]
-    records = [record for record in values if isinstance(record, dict)]
-    if len(records) < len(values):
+    if not isinstance(value, dict):
         raise DataError(
             f"{path}: expected {{item: score}}, {{model: {{item: score}}}} or a list of objects"
         )
-    return RawTable(path, _columns_of(records))
+    if isinstance(value.get("model"), str):
+        return RawTable(path, _columns_of([value]))
+    return RawTable(path, _columns_of(_answers(path, value)))
 
 
 def _answers(path: Path, value: dict[str, object]) -> Iterator[dict[str, object]]:
@@ -119,7 +127,8 @@ def _columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[objec
         for name, value in record.items():
             column = columns.setdefault(name, [])
             column.extend([None] * (n - len(column)))
-            column.append(value)
+            # Interned, an id that fills many rows is held once.
+            column.append(sys.intern(value) if type(value) is str else value)
         n += 1
     for column in columns.values():
         column.extend([None] * (n - len(column)))
@@ -133,8 +142,7 @@ def _read_parquet(path: Path) -> RawTable:
         with pq.ParquetFile(path) as file:
             names = list(file.schema_arrow.names)
             table = file.read()
-        # Lists, not arrays: pyarrow's way to numpy imports pandas, which takes longer than reading.
-        values = [column.to_pylist() for column in table.columns]
+        values = [_parquet_column(column) for column in table.columns]
     except Exception as error:  # pyarrow raises several kinds on damaged bytes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: not a Parquet file, or damaged: {reason}") from error
@@ -142,6 +150,54 @@ def _read_parquet(path: Path) -> RawTable:
     columns.pop("__index_level_0__", None)  # pandas writes unnamed row labels under this name
     return RawTable(path, columns)
 
+
+def _parquet_column(column: ChunkedArray) -> Sequence[object]:
+    from pyarrow import types
+
+    kind = column.type
+    numeric = types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+    return _Numbers(column) if numeric else column.to_pylist()
+
+
+class _Numbers(Sequence[object]):
+    """Numbers as Parquet holds them; only those asked for one by one become Python objects."""
+
+    def __init__(self, column: ChunkedArray) -> None:
+        self.column = column
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.column[row].as_py()
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self.column.to_pylist())
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray[np.float64]:
+        return np.concatenate([np.empty(0), *map(_floats, self.column.chunks)])
+
+
+def _floats(chunk: Any) -> NDArray[np.float64]:
+    """Read Arrow's buffers: its own way to numpy imports pandas, which takes longer than that."""
+    if not len(chunk):
+        return np.empty(0)
+    cells = slice(chunk.offset, chunk.offset + len(chunk))
+    known, data = chunk.buffers()
+    name = str(chunk.type)
+    raw = _bits(data) if name == "bool" else np.frombuffer(data, FLOATS.get(name, name))
+    values = raw[cells].astype(np.float64)
+    if known is not None:
+        values[_bits(known)[cells] == 0] = np.nan
+    return values
+
+
+def _bits(buffer: Any) -> NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+
+
+FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+"""Arrow's names of numbers that numpy calls otherwise."""
 
 READERS: dict[str, Callable[[Path], RawTable]] = {
     ".csv": _read_csv,

@@ -6,7 +6,9 @@ Beside a table, ``<stem>.items.csv`` and ``<stem>.models.csv`` (or, beside ``res
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from tinyeval.importers.base import Options
 from tinyeval.importers.layouts import to_block
 from tinyeval.importers.merge import Block, merge
 from tinyeval.importers.notes import read_notes
+from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.readers import READERS, read_raw
 from tinyeval.responses import ResponseMatrix
@@ -35,18 +38,28 @@ class TableImporter:
         """Read tables and join them; ``options.metric`` names the score column of long tables."""
         if options.filter is not None:
             raise ConfigError(f"tables have no filters, but filter={options.filter!r} was given")
-        return merge(self._blocks([_table_at(path) for path in paths], options))
+        with closing(_blocks([_table_at(path) for path in paths], options)) as blocks:
+            return merge(blocks)
 
-    def _blocks(self, files: Sequence[Path], options: Options) -> Iterator[Block]:
-        for done, file in enumerate(files):
-            options.progress(done, len(files), file.name)
-            if file.suffix.lower() == ".npz":
-                block = read_npz(file)
-            else:
-                block = to_block(read_raw(file), options.metric)
-            yield block
-            yield from _notes_beside(block)
-        options.progress(len(files), len(files), "")
+
+@dataclass(frozen=True)
+class TableJob:
+    """How a table is read."""
+
+    path: Path
+    metric: str | None
+
+    def read(self) -> Block:
+        """Read it whatever its suffix and layout."""
+        if self.path.suffix.lower() == ".npz":
+            return read_npz(self.path)
+        return to_block(read_raw(self.path), self.metric)
+
+
+def _blocks(files: Sequence[Path], options: Options) -> Generator[Block]:
+    for block in read_blocks([TableJob(file, options.metric) for file in files], options):
+        yield block
+        yield from _notes_beside(block)
 
 
 def _tables_in(folder: Path) -> list[Path]:
@@ -71,8 +84,9 @@ def _notes_beside(block: Block) -> Iterator[Block]:
     for key, ids in (("item", block.items), ("model", block.models)):
         path = side_table(block.source, f"{key}s")
         if path is not None:
-            notes = {f"{key}_notes": read_notes(path, key, set(ids))}
-            yield Block(path, [], [], np.empty((0, 0), np.float32), **notes)
+            notes = read_notes(path, key, set(ids))
+            both = (notes, {}) if key == "item" else ({}, notes)
+            yield Block(path, [], [], np.empty((0, 0), np.float32), *both)
 
 
 def side_table(table: Path, which: str) -> Path | None:

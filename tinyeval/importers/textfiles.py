@@ -1,15 +1,14 @@
-"""Text files line by line: UTF-8, and every complaint names the file and the line."""
+"""Text files, a line or a record at a time: UTF-8, and every complaint names file and line."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError
+from tinyeval.importers.jsonarray import CHUNK, array_objects, parse_json
 
 
 @contextmanager
@@ -27,31 +26,50 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def json_lines(path: Path, *, unique_keys: bool = False) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield (line number, object) of a file that holds one JSON object per line.
+def json_records(
+    path: Path, *, unique_keys: bool = False
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield (line number, object) of a file of JSON objects, one in memory at a time.
 
     Args:
-        path: the file; blank lines are skipped.
+        path: a file with one object per line, or with one array of objects.
         unique_keys: refuse an object that has a key twice (``json`` would keep the last one).
 
     Raises:
-        DataError: a line that is not a JSON object, or that was cut off.
+        DataError: something that is not a JSON object, or that was cut off.
     """
     with open_text(path) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                value = parse_json(line, unique_keys=unique_keys)
-            except ValueError as error:
-                whole = line.endswith(("\n", "\r"))
-                remedy = "" if whole else "; the file was probably cut off: copy it again"
-                raise DataError(f"{path}:{number}: {error}{remedy}") from error
-            if not isinstance(value, dict):
-                raise DataError(
-                    f"{path}:{number}: expected a JSON object, found {type(value).__name__}"
-                )
-            yield number, value
+        head = file.read(CHUNK)
+        if head.lstrip()[:1] == "[":
+            yield from array_objects(path, file, head, unique_keys)
+        else:
+            file.seek(0)
+            yield from _line_objects(path, file, unique_keys)
+
+
+def starts_array(path: Path) -> bool:
+    """Say whether a file's first character that is no space opens a JSON array."""
+    with open_text(path) as file:
+        return file.read(CHUNK).lstrip()[:1] == "["
+
+
+def _line_objects(
+    path: Path, file: TextIO, unique_keys: bool
+) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            value = parse_json(line, unique_keys=unique_keys)
+        except ValueError as error:
+            whole = line.endswith(("\n", "\r"))
+            remedy = "" if whole else "; the file was probably cut off: copy it again"
+            raise DataError(f"{path}:{number}: {error}{remedy}") from error
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{path}:{number}: expected a JSON object, found {type(value).__name__}"
+            )
+        yield number, value
 
 
 def read_json(path: Path) -> object:
@@ -64,22 +82,3 @@ def read_json(path: Path) -> object:
         return parse_json(text, unique_keys=True)
     except ValueError as error:
         raise DataError(f"{path}: {error}; if the file was cut off, copy it again") from error
-
-
-def parse_json(text: str, *, unique_keys: bool = False) -> object:
-    """Parse one JSON value; every way to fail is a ``ValueError`` with a short reason."""
-    try:
-        return json.loads(text, object_pairs_hook=_unique if unique_keys else None)
-    except json.JSONDecodeError as error:
-        line = f"line {error.lineno}, " if error.lineno > 1 else ""
-        raise ValueError(f"not JSON: {error.msg} at {line}column {error.colno}") from error
-    except RecursionError as error:
-        raise ValueError("not JSON that can be read: nested too deeply") from error
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {twice!r} appears twice in one object")
-    return values

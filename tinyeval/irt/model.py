@@ -10,6 +10,8 @@ Scores between 0 and 1 enter through the same likelihood (quasi-Bernoulli, Papke
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,31 @@ Array = NDArray[np.float64]
 def sigmoid(logits: NDArray) -> NDArray:
     """Return 1 / (1 + exp(-logits)) without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+class Prior(NamedTuple):
+    """A normal distribution of abilities, as estimation needs it.
+
+    Attributes:
+        mean: shape (dimensions,).
+        precision: inverse of the covariance, shape (dimensions, dimensions).
+        log_det_cov: log determinant of the covariance.
+    """
+
+    mean: Array
+    precision: Array
+    log_det_cov: float
+
+    @classmethod
+    def of(cls, mean: NDArray, cov: NDArray) -> Prior:
+        """Make it from mean and covariance; raise :class:`FitError` unless that is positive."""
+        try:
+            root = np.linalg.cholesky(np.asarray(cov, dtype=np.float64))
+        except np.linalg.LinAlgError:
+            raise FitError("the abilities' prior covariance is not positive definite") from None
+        inverse = np.linalg.inv(root)
+        log_det = 2.0 * float(np.log(np.diag(root)).sum())
+        return cls(np.asarray(mean, dtype=np.float64), inverse.T @ inverse, log_det)
 
 
 @dataclass(frozen=True)
@@ -80,6 +107,17 @@ class IRTModel:
     def difficulty(self) -> Array:
         """Multidimensional difficulty b = -d / |a| (Reckase 1985), shape (items,)."""
         return -self.intercept / np.maximum(np.linalg.norm(self.discrimination, axis=1), 1e-6)
+
+    @cached_property
+    def prior(self) -> Prior:
+        """The source models' abilities as the prior of a new one's."""
+        return Prior.of(self.ability_mean, self.ability_cov)
+
+    @cached_property
+    def outer(self) -> Array:
+        """a_i a_i' of every item, shape (items, dimensions^2)."""
+        a = self.discrimination
+        return np.asarray(a[:, :, None] * a[:, None, :]).reshape(len(a), -1)
 
     def probability(self, ability: NDArray) -> Array:
         """Return P(y = 1), shape (models, items), of abilities of shape (models, dimensions)."""

@@ -1,0 +1,215 @@
+"""Large dumps: every file is read into a part of its own, by several processes, once.
+
+A part is what :class:`~tinyeval.importers.merge.Block` holds of one file, on disk: the scores as a
+Parquet file, a byte each where all are 0, 1 or missing, and beside it, once for all files that
+share them, the items and what is noted of them.  The part's name is a digest of the file's path,
+size and time of change and of all that decides how it is read, so an import that was interrupted
+goes on where it was, a file that has changed is read again, and so is one whose part is damaged.
+Only the parts come back into one process, so memory holds the matrix and one file per process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyeval.errors import DataError
+from tinyeval.importers.base import Options
+from tinyeval.importers.merge import Block, compact, expand
+
+VERSION = 1
+"""Raised when parts change, or what is read out of a file; older ones are then made again."""
+
+
+class Job(Protocol):
+    """How one file is read; its ``repr`` holds all that decides it."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        ...
+
+    def read(self) -> Block:
+        """Read it, or raise :class:`DataError`."""
+        ...
+
+
+def read_blocks(jobs: Sequence[Job], options: Options) -> Iterator[Block]:
+    """Yield the block of every file, in order.
+
+    Args:
+        jobs: how to read the files.
+        options: ``jobs`` processes keep parts in the folder ``parts``; with neither, the files
+            are read here, and nothing is kept.
+
+    Raises:
+        DataError: of the first file, in order, that cannot be read; parts that cannot be written.
+    """
+    if options.jobs == 1 and options.parts is None:
+        blocks: Iterator[Block] = (job.read() for job in jobs)
+        yield from _told(jobs, blocks, options)
+    elif options.parts is None:
+        with TemporaryDirectory(prefix="tinyeval-parts-") as folder:
+            yield from _told(jobs, _from_parts(jobs, Path(folder), options.jobs), options)
+    else:
+        yield from _told(jobs, _from_parts(jobs, options.parts.resolve(), options.jobs), options)
+
+
+def _told(jobs: Sequence[Job], blocks: Iterator[Block], options: Options) -> Iterator[Block]:
+    for done, job in enumerate(jobs):
+        options.progress(done, len(jobs), job.path.name)
+        yield next(blocks)
+    options.progress(len(jobs), len(jobs), "")
+
+
+def _from_parts(jobs: Sequence[Job], folder: Path, processes: int) -> Iterator[Block]:
+    with closing(_make_all(jobs, folder, processes)) as made:
+        for job, part in zip(jobs, made, strict=True):
+            yield _load(part, job.path)
+
+
+def _make_all(jobs: Sequence[Job], folder: Path, processes: int) -> Generator[Path]:
+    """Yield the part of every file, in order, made where it is not there yet."""
+    folders = [folder] * len(jobs)
+    if processes == 1:
+        yield from map(_make, jobs, folders)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    spawn = get_context("spawn")  # a forked process may inherit a lock that nobody opens
+    with ProcessPoolExecutor(processes, spawn, initializer=_begin) as pool:
+        try:
+            yield from pool.map(_make, jobs, folders, chunksize=4)
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process that read results was ended from outside, most likely for want of "
+                "memory; run again with fewer --jobs (what is in --parts is not read again)"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the main process, and end with it however it ends."""
+    import signal
+    from multiprocessing import parent_process
+    from multiprocessing.process import BaseProcess
+    from threading import Thread
+
+    def end_with(parent: BaseProcess | None) -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _make(job: Job, folder: Path) -> Path:
+    """Return the part of a file, made unless a sound one is there."""
+    part = folder / f"{_fingerprint(job)}.parquet"
+    try:
+        _load(part, job.path)
+    except Exception:  # there is none yet, or it is damaged in one of many ways
+        block = job.read()
+        try:
+            _save(part, block)
+        except OSError as error:
+            raise DataError(f"{folder}: parts cannot be written: {error}") from error
+    return part
+
+
+def _fingerprint(job: Job) -> str:
+    try:
+        about = job.path.stat()
+    except OSError as error:
+        raise DataError(f"{job.path}: cannot be read: {error.strerror}") from error
+    known = (VERSION, str(job.path.resolve()), about.st_size, about.st_mtime_ns, job)
+    return sha256(repr(known).encode()).hexdigest()[:32]
+
+
+def _save(path: Path, block: Block) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    layout = _json({"items": list(block.items), "notes": block.item_notes})
+    digest = sha256(layout).hexdigest()
+    try:
+        _layout(path.parent, digest)
+    except Exception:  # there is none yet, or it is damaged
+        _write(_layout_path(path.parent, digest), zlib.compress(layout))
+    about = {
+        "layout": digest,
+        "models": list(block.models),
+        "model_notes": block.model_notes,
+        "chosen": block.chosen,
+    }
+    table = pa.table({"score": compact(block.scores).ravel()}).replace_schema_metadata(
+        {"tinyeval": _json(about)}
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    _write(path, bytes(sink.getvalue()))
+
+
+def _load(path: Path, source: Path) -> Block:
+    """Read a part; some error or other if it is damaged."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        about = json.loads(file.schema_arrow.metadata[b"tinyeval"])
+        column = file.read().column("score")
+    layout = _layout(path.parent, about["layout"])
+    kind = {"uint8": np.uint8, "float": np.float32}[str(column.type)]
+    raw = [np.frombuffer(chunk.buffers()[1], kind, len(chunk)) for chunk in column.chunks]
+    scores = expand(np.concatenate(raw)).reshape(len(about["models"]), len(layout["items"]))
+    return Block(
+        source,
+        about["models"],
+        layout["items"],
+        scores,
+        layout["notes"],
+        about["model_notes"],
+        about["chosen"],
+        about["layout"],
+    )
+
+
+@lru_cache(maxsize=128)
+def _layout(folder: Path, digest: str) -> dict[str, Any]:
+    text = zlib.decompress(_layout_path(folder, digest).read_bytes())
+    if sha256(text).hexdigest() != digest:
+        raise ValueError("a damaged layout")
+    return dict(json.loads(text))
+
+
+def _layout_path(folder: Path, digest: str) -> Path:
+    return folder / f"{digest[:32]}.layout"
+
+
+def _json(value: object) -> bytes:
+    # What is neither text nor a number becomes text in the end, so it may become so here.
+    return json.dumps(value, default=str).encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, also where two processes write the same one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
