@@ -34,7 +34,7 @@ ORDER = (
         "covariance",
     ),
     *("selection", "estimators", "learned", "intervals", "prediction"),
-    *("comparison", "pair_calibration", "calibration"),
+    *("comparison", "pair_calibration", "folds", "calibration"),
     *("bank_parquet", "bank_codec", "bank_files", "bank_format", "bank_card", "bank", "building"),
     *("splits", "metrics", "trial", "backtesting", "documents", "export", "training", "cli"),
 )

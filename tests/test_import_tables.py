@@ -245,7 +245,6 @@ BAD_TABLES = {
     "none.json": ("{}", "the table has no rows"),
     "number.json": ("3", "expected {item: score}"),
     "numbers.json": ("[1, 2]", r"numbers\.json:1: expected a JSON object in the array, found '1'"),
-    "number.json": ("1", "expected {item: score}"),
     "mixed.json": ('{"a": {"q0": 1}, "q1": 1}', "expected either"),
     "cut.json": ('{"q0": 1, "q1"', r"cut\.json: not JSON.*copy it again"),
     "latin.csv": (b"model,q0\ncaf\xe9,1\n", "expected UTF-8 text, found the byte 0xe9"),

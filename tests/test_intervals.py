@@ -17,6 +17,7 @@ from tinyeval.building import build, learn
 from tinyeval.calibration import calibrate
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
+from tinyeval.folds import draw_folds
 from tinyeval.intervals import Calibration
 from tinyeval.responses import ResponseMatrix
 
@@ -31,7 +32,7 @@ def calibrated(responses, settings=FAST, **options):
 
 def folds_of(responses, folds, seed, groups=None):
     score = np.nanmean(responses.scores, axis=1)
-    return steps._folds(responses, score, folds, seed, groups)
+    return draw_folds(responses, score, folds, seed, groups)
 
 
 def with_families(responses, families):

@@ -17,37 +17,29 @@ bank, as two new models are: their pairs calibrate differences (:mod:`tinyeval.c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError
-from tinyeval.groups import check_groups, fold_numbers, keep_apart, number_groups
+from tinyeval.folds import Fold, draw_folds, some_models
+from tinyeval.groups import check_groups
 from tinyeval.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array
 from tinyeval.learned import Learned, anchor_answers, surprise, true_targets
 from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs, pair_cases
 from tinyeval.progress import Progress
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
 from tinyeval.threads import side_by_side
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
 
-BEYOND = ((0.8, 0.2), (0.6, 0.15))
-"""Shares of the models learned from and predicted, at opposite ends, to see the errors beyond."""
-
 FALSE_ALARM = 0.05
 """Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
-
-ENOUGH_HELD_OUT = 1000
-"""Held-out models that tell the quantiles well enough; further random folds are left out."""
-
-MOST_SOURCE = 2000
-"""Models that a fold learns from at most: more of them hardly change what it learns."""
 
 Learn = Callable[[ResponseMatrix], Learned]
 
@@ -96,10 +88,10 @@ def calibrate(
     check_groups(responses.models, groups)
     sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
     values = learned.history.target_values
-    plan = list(_folds(responses, values[:, 0], min(folds, responses.n_models), seed, groups))
+    plan = list(draw_folds(responses, values[:, 0], min(folds, responses.n_models), seed, groups))
 
     def predict(fold: Fold) -> tuple[Cases, PairCases]:
-        source = responses.take(_some(fold.source, responses.models.ids, seed))
+        source = responses.take(some_models(fold.source, responses.models.ids, seed))
         asked = source.observed.any(axis=0)
         held_out = responses.take(fold.held_out, asked)
         part = learn(source.take(None, asked))
@@ -149,45 +141,6 @@ def _calibration(
         _mean_error(inside),
         noise,
     )
-
-
-class Fold(NamedTuple):
-    """Masks of the models learned from and predicted; ``beyond``: not drawn at random."""
-
-    beyond: bool
-    source: NDArray[np.bool_]
-    held_out: NDArray[np.bool_]
-
-
-def _folds(
-    responses: ResponseMatrix, score: Array, folds: int, seed: int, groups: str | None = None
-) -> Iterator[Fold]:
-    """Yield random folds, then those that learn from one end of ``score`` and predict the other."""
-    n = responses.n_models
-    group = number_groups(responses.models, groups, np.random.default_rng(seed))
-    fold, held_out = fold_numbers(group, folds), 0
-    for k in range(fold.max() + 1):
-        if held_out < ENOUGH_HELD_OUT:
-            yield Fold(False, fold != k, fold == k)
-            held_out += int((fold == k).sum())
-    order = by_id(responses.models.ids)
-    rank = np.empty(n, dtype=int)
-    rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
-    for source_share, out_share in BEYOND:
-        source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
-        for one, other in ((rank < source, rank >= n - out), (rank >= n - source, rank < out)):
-            learned_from, predicted = keep_apart(group, one, other)
-            # with a gap between, both sides may be of one group alone
-            if learned_from.any() and predicted.any():
-                yield Fold(True, learned_from, predicted)
-
-
-def _some(models: NDArray[np.bool_], ids: tuple[str, ...], seed: int) -> NDArray[np.intp]:
-    """Positions of MOST_SOURCE of the models at most, drawn whatever their order."""
-    order = by_id(ids)
-    chosen = order[models[order]]
-    drawn = np.random.default_rng(seed).permutation(len(chosen))[:MOST_SOURCE]
-    return np.sort(chosen[drawn])
 
 
 def _cases(
