@@ -18,13 +18,12 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
-    *("errors", "progress", "atomic", "network", "threads", "shipped", "config"),
+    *("errors", "progress", "atomic", "network", "threads", "ranks", "shipped", "config"),
     *("responses", "slabs", "answers", "groups", "targets", "importers"),
     *(
         "irt.model",
         "irt.ability",
         "irt.packed",
-        "irt.ranks",
         "irt.start",
         "irt.alternating",
         "irt.fit",
@@ -44,8 +43,8 @@ ONLY_IN = {
     "click": ("cli.",),
     "pyro": ("irt.posterior",),
     "torch": (
+        "ranks",
         "irt.packed",
-        "irt.ranks",
         "irt.start",
         "irt.alternating",
         "irt.fit",

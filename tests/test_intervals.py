@@ -17,7 +17,7 @@ from tinyeval.building import build, learn
 from tinyeval.calibration import calibrate
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.folds import draw_folds
+from tinyeval.folds import BEYOND, draw_folds
 from tinyeval.intervals import Calibration
 from tinyeval.responses import ResponseMatrix
 
@@ -143,7 +143,7 @@ def test_beyond_are_the_strongest_and_the_weakest():
         assert np.sort(score[held_out]) == pytest.approx(
             np.sort(score)[-held_out.sum() :] if above else np.sort(score)[: held_out.sum()]
         )
-    assert sum(ends) == len(ends) / 2 == len(steps.BEYOND)
+    assert sum(ends) == len(ends) / 2 == len(BEYOND)
 
 
 @pytest.mark.parametrize("n", [*range(5, 20), 33, 57, 100])
@@ -179,7 +179,7 @@ def test_a_model_is_never_learned_from_when_it_is_predicted(monkeypatch):
 
     monkeypatch.setattr(steps, "_cases", watched)
     calibrated(responses, parallel=False)
-    assert len(pairs) == 3 + 2 * len(steps.BEYOND)
+    assert len(pairs) == 3 + 2 * len(BEYOND)
     for learned_from, predicted in pairs:
         assert not learned_from & predicted
     for learned_from, predicted in pairs[:3]:
@@ -242,7 +242,7 @@ def test_groups_that_cannot_be_had_are_refused():
 def test_progress_counts_the_folds():
     seen = []
     calibrated(simulate(12, 30)[0], progress=lambda *now: seen.append(now))
-    total = 3 + 2 * len(steps.BEYOND)
+    total = 3 + 2 * len(BEYOND)
     assert [now[:2] for now in seen] == [(k, total) for k in range(total + 1)]
 
 
@@ -257,7 +257,7 @@ def calibration():
 def test_it_is_done_at_several_numbers_of_answers(calibration):
     assert calibration.sizes.tolist() == [5, 10, 15]
     assert calibration.inside.shape == (3, 60, 3)
-    ends = 2 * sum(round(60 * share) for _, share in steps.BEYOND)
+    ends = 2 * sum(round(60 * share) for _, share in BEYOND)
     assert calibration.beyond.shape == (3, ends, 3)
     assert (np.diff(calibration.inside, axis=1) >= 0).all()
     assert (calibration.inside >= 0).all()
@@ -335,7 +335,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused(calibration, name):
 def test_five_models_are_enough():
     calibration = calibrated(simulate(5, 30, seed=1)[0])
     assert calibration.inside.shape == (3, 5, 1)
-    assert calibration.beyond.shape == (3, 2 * len(steps.BEYOND), 1)
+    assert calibration.beyond.shape == (3, 2 * len(BEYOND), 1)
     assert np.isfinite(calibration.factor(15, 0.95, beyond=True)).all()
 
 

@@ -74,7 +74,7 @@ def test_solution_is_the_maximum_of_the_documented_objective(dims, options, chan
     rows, order = np.argsort(responses.models.ids), np.argsort(responses.items.ids)
     place = torch.device("cpu")
     state = fit_module.fit_map(
-        fit_module._load(responses, rows, order, guessing, place, 8), dims, None
+        fit_module._source(responses, guessing, place, 8).pack(rows, order), dims, None
     )
     prior = state.mean.double().numpy(), state.precision.double().numpy()
     scores = responses.scores[np.ix_(rows, order)].astype(float)

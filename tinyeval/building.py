@@ -7,6 +7,7 @@ ResponseMatrix --irt--> IRTFit --selection--> Anchors --estimator--> FittedEstim
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tinyeval.irt.model import IRTFit
 from tinyeval.learned import Learned
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
+from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix, Table, by_id
 from tinyeval.selection import Anchors, get_selector
 from tinyeval.selection.budget import Budget, make_budget
@@ -46,6 +48,7 @@ def build(
     name: str = "bank",
     source: str = "",
     progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> ItemBank:
     """Build a bank of anchors from the responses of many models.
 
@@ -58,6 +61,8 @@ def build(
         name: of the bank.
         source: where the responses come from, for the bank's card.
         progress: called with (done, total, what).
+        ranks: processes that were given the same arguments (:func:`tinyeval.ranks.launched`); they
+            share the work, and each returns the bank.
 
     Raises:
         DataError: fewer than five models, items without answers, a missing target column.
@@ -69,8 +74,8 @@ def build(
     kept, duplicates = usable(responses)
     make_budget(settings, kept.items)  # before any work is done
     check_groups(kept.models, settings.interval.groups)
-    learned = learn(kept, settings, progress)
-    predictor = make_predictor(kept, learned, settings, progress)
+    learned = learn(kept, settings, progress, partial(make_history, ranks=ranks))
+    predictor = make_predictor(kept, learned, settings, progress, ranks=ranks)
     found = provenance(kept, duplicates, source)
     table = bank_items(learned)
     return ItemBank(name, table, learned.irt, predictor, settings.model_dump(), found)
@@ -82,6 +87,7 @@ def make_predictor(
     settings: Settings,
     progress: Progress | None = None,
     history_of: HistoryOf | None = None,
+    ranks: Ranks = ALONE,
 ) -> Predictor:
     """Calibrate what was learned, and put together what predicts.
 
@@ -92,11 +98,12 @@ def make_predictor(
         progress: called with (done, total, what).
         history_of: makes the history of some models; a caller that calibrates many methods on the
             same models passes one that remembers.
+        ranks: processes that share the folds.
     """
     _load_fit(settings)
     with one_thread(responses.scores.size):
         calibrations = _calibrated(
-            responses, learned, settings, history_of or make_history, progress
+            responses, learned, settings, history_of or make_history, progress, ranks
         )
     return Predictor(
         learned.anchors,
@@ -114,6 +121,7 @@ def _calibrated(
     settings: Settings,
     history_of: HistoryOf,
     progress: Progress | None,
+    ranks: Ranks,
 ) -> tuple[Calibration, PairCalibration]:
     """Calibrate by learning again from some of the models, with the same number of dimensions."""
     fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
@@ -134,6 +142,7 @@ def _calibrated(
         groups=settings.interval.groups,
         parallel=settings.irt.method != "pyro",  # Pyro keeps global state
         progress=progress,
+        ranks=ranks,
     )
 
 
@@ -145,7 +154,10 @@ def check_settings(settings: Settings) -> None:
 
 
 def make_history(
-    responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
+    responses: ResponseMatrix,
+    settings: Settings,
+    progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> History:
     """Fit the IRT model and make the targets on these models alone."""
     target = settings.target
@@ -156,7 +168,7 @@ def make_history(
         columns=target.columns,
         average=target.average,
     )
-    fit = fit_model(responses, settings, progress)
+    fit = fit_model(responses, settings, progress, ranks)
     return History(responses, targets, fit, settings.interval.groups)
 
 
@@ -192,12 +204,18 @@ def learn(
         return Learned(history, anchors, estimator)
 
 
-def fit_model(responses: ResponseMatrix, settings: Settings, progress: Progress | None) -> IRTFit:
+def fit_model(
+    responses: ResponseMatrix,
+    settings: Settings,
+    progress: Progress | None,
+    ranks: Ranks = ALONE,
+) -> IRTFit:
     """Fit the IRT model that the settings ask for."""
     fit = _load_fit(settings)
     options: dict[str, Any] = {"dimensions": min(settings.irt.dimensions)}
     if settings.irt.method == "map":
         options = {"dimensions": settings.irt.dimensions, "block_size": settings.irt.block_size}
+        options["ranks"] = ranks
     return fit(
         responses,
         guessing=settings.irt.guessing,

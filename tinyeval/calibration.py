@@ -18,7 +18,8 @@ bank, as two new models are: their pairs calibrate differences (:mod:`tinyeval.c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from tinyeval.irt.model import Array
 from tinyeval.learned import Learned, anchor_answers, surprise, true_targets
 from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs, pair_cases
 from tinyeval.progress import Progress
+from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix
 from tinyeval.threads import side_by_side
 
@@ -41,6 +43,7 @@ SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 FALSE_ALARM = 0.05
 """Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
 
+T = TypeVar("T")
 Learn = Callable[[ResponseMatrix], Learned]
 
 
@@ -70,6 +73,7 @@ def calibrate(
     groups: str | None = None,
     parallel: bool = True,
     progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[Calibration, PairCalibration]:
     """Learn again without some source models, predict those, and keep what that tells.
 
@@ -82,6 +86,7 @@ def calibrate(
         groups: column of the models table; no fold learns from a group that it predicts.
         parallel: learn on several folds at once; ``learn`` must then be safe in threads.
         progress: called with (done, total, what).
+        ranks: processes that were given the same; they share the folds.
     """
     if responses.n_models < 5:
         raise ConfigError(f"calibration needs at least 5 models, found {responses.n_models}")
@@ -99,10 +104,11 @@ def calibrate(
 
     def report(done: int) -> None:
         if progress is not None:
-            progress(done, len(plan), "calibrating on held-out models")
+            progress(min(done * ranks.size, len(plan)), len(plan), "calibrating on held-out models")
 
     report(0)
-    cases = side_by_side(predict, plan, responses.scores.size if parallel else np.inf, report)
+    cells = responses.scores.size if parallel else np.inf
+    cases = _shared(predict, plan, cells, report, ranks)
     inside, beyond = (
         [one for fold, one in zip(plan, cases, strict=True) if fold.beyond == side]
         for side in (False, True)
@@ -113,6 +119,20 @@ def calibrate(
         _calibration(sizes, ratios, singles[0], values, learned.noise()),
         calibrate_pairs(sizes, [two for _, two in inside], [two for _, two in beyond], ratios),
     )
+
+
+def _shared(
+    predict: Callable[[Fold], T],
+    plan: list[Fold],
+    cells: float,
+    report: Callable[[int], None],
+    ranks: Ranks,
+) -> list[T]:
+    """Return ``predict`` of every fold, each done by one of the processes."""
+    mine = [k for k in range(len(plan)) if ranks.mine(k)]
+    own = side_by_side(predict, [plan[k] for k in mine], cells, report)
+    shares = ranks.gather(list(zip(mine, own, strict=True)))
+    return [one for _, one in sorted((pair for part in shares for pair in part), key=itemgetter(0))]
 
 
 def _calibration(

@@ -29,6 +29,10 @@ class FitError(TinyEvalError):
     """A fit that cannot be done on these responses, or did not converge to finite numbers."""
 
 
+class RankError(TinyEvalError):
+    """A process of a build by several processes that ended, or cannot be reached."""
+
+
 class DependencyError(TinyEvalError):
     """An optional library that this operation needs and that is not installed."""
 

@@ -69,10 +69,11 @@ def side_by_side(
 
 
 def _cores() -> int:
-    """Number of cores that this process may use."""
+    """Number of cores that this process may use; those that ``torchrun`` launched share them."""
+    there = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        there = len(os.sched_getaffinity(0))
+    return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def _single() -> None:

@@ -22,6 +22,7 @@ from tinyeval.cli.options import (
     settings_options,
 )
 from tinyeval.cli.output import Progress, check_new_bank, print_json, printable
+from tinyeval.ranks import launched
 
 if TYPE_CHECKING:
     from tinyeval.bank import ItemBank
@@ -66,11 +67,12 @@ def build_command(
       tinyeval build scores.csv --config configs/fast.yaml --level 0.95 --out bank
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
+      torchrun --nproc-per-node 4 -m tinyeval.cli build results.parquet --out bank
     """
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
-    with Progress() as progress:
+    with launched(settings.device) as ranks, Progress(quiet=not ranks.leads) as progress:
         responses = reading.read(results, progress, item_key(settings))
         from tinyeval.building import build
 
@@ -80,7 +82,10 @@ def build_command(
             name=name or out.resolve().name,
             source=source,
             progress=progress,
+            ranks=ranks,
         )
+    if not ranks.leads:
+        return
     digest = bank.save(out, overwrite=overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
     if as_json:

@@ -27,9 +27,14 @@ SILENCE = 30.0
 
 
 class Progress:
-    """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage."""
+    """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: shows nothing: of several processes one is enough.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.on_terminal = sys.stderr.isatty()
         self.told = time.monotonic()
         self.bar: tqdm[NoReturn] | None = None
@@ -37,6 +42,8 @@ class Progress:
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """Show how far it is."""
+        if self.quiet:
+            return
         if self.on_terminal:
             self._draw(done, total, what)
         elif what != self.stage:
@@ -45,7 +52,7 @@ class Progress:
 
     def files(self, done: int, total: int, what: str) -> None:
         """Show how many files are read: where there is no terminal, a line every half minute."""
-        if self.on_terminal:
+        if self.on_terminal or self.quiet:
             self(done, total, what)
         elif time.monotonic() - self.told > SILENCE:
             click.echo(f"{done} of {total} files read", err=True)

@@ -10,7 +10,7 @@ and given items, models are: each side is a batch of (D + 1)- or D-dimensional N
 Hessians come from one matrix product with the pairwise products of the other side's factors.  A
 block of items takes its own step and then adds its part to the abilities' gradient and Hessian, so
 a sweep reads the responses once, a dozen sweeps suffice, and items may be shared among processes
-that add up nothing but sums over models (:mod:`tinyeval.irt.ranks`).
+that add up nothing but sums over models (:mod:`tinyeval.ranks`).
 
 mu and lambda are not tuned by hand: the first sweeps update them by empirical Bayes (Laplace EM;
 MacKay 1992's automatic relevance determination, one precision per dimension, so that a dimension
@@ -29,9 +29,9 @@ import torch
 
 from tinyeval.errors import FitError
 from tinyeval.irt.packed import Block, Packed
-from tinyeval.irt.ranks import ALONE, Ranks
 from tinyeval.irt.start import State, warm_start
 from tinyeval.progress import Progress
+from tinyeval.ranks import ALONE, Ranks
 
 Tensor = torch.Tensor
 
@@ -58,12 +58,14 @@ class Sums:
     information: Tensor  # (models, pairs of D), Fisher's, of the abilities
     spread: Tensor  # (D + 1,), posterior second moments of the items' parameters
     gain: Tensor  # (), promised by the items' steps
+    items: Tensor  # (), how many
 
 
 def _no_sums(state: State) -> Sums:
     models, dims = state.ability.shape
     zero = state.ability.new_zeros
-    return Sums(zero(models, dims), zero(models, dims * (dims + 1) // 2), zero(dims + 1), zero(()))
+    pairs, items = dims * (dims + 1) // 2, zero(()) + len(state.items)
+    return Sums(zero(models, dims), zero(models, pairs), zero(dims + 1), zero(()), items)
 
 
 def fit_map(
@@ -92,12 +94,12 @@ def fit_map(
             progress(sweep, MAX_SWEEPS, f"fitting {dims} dimensions")
         with_priors = sweep < prior_sweeps
         sums = _item_steps(data, state, with_priors)
-        ranks.add_up(sums.gradient, sums.information, sums.spread, sums.gain)
+        ranks.add_up(sums.gradient, sums.information, sums.spread, sums.gain, sums.items)
         gain, ability_spread = _ability_step(state, sums)
         if not np.isfinite(gain):
             raise FitError("the IRT fit diverged to numbers that are not finite")
         if with_priors:
-            _update_priors(state, sums.spread, ability_spread, ranks)
+            _update_priors(state, sums.spread / sums.items, ability_spread, ranks)
             continue
         scale = scale or abs(log_likelihood(data, state, ranks))
         if gain < TOLERANCE * scale:
@@ -234,6 +236,5 @@ def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: 
     state.ability = (state.ability @ rotation).contiguous()
     mean = ranks.mean(state.items)
     state.mean[0], state.mean[-1] = mean[0], mean[-1]
-    n = ranks.total(state.items.shape[0])
-    variance = ranks.mean((state.items - state.mean) ** 2) + spread / n
+    variance = ranks.mean((state.items - state.mean) ** 2) + spread
     state.precision = 1.0 / variance.clamp(1e-4, 25.0)

@@ -11,7 +11,7 @@ left to do over everything cost what reading the responses costs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,8 +21,9 @@ from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
-from tinyeval.irt.start import State
+from tinyeval.irt.start import State, item_means
 from tinyeval.progress import Progress
+from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix, by_id
 
 HELD_OUT_SHARE = 0.1
@@ -47,6 +48,7 @@ def fit_irt(
     device: str = "cpu",
     block_size: int | None = None,
     progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> IRTFit:
     """Fit the model; of several numbers of dimensions the best on held-out cells is taken.
 
@@ -62,60 +64,67 @@ def fit_irt(
         block_size: items per block, which bounds the memory beside the responses themselves; by
             default as many as a core's cache, or a GPU's memory, takes.
         progress: called with (done, total, what).
+        ranks: processes that were given the same responses; each fits some of the items.
 
     Raises:
         FitError: an item or model without answers, or numbers that are not finite.
         ConfigError: dimensions below 1, guessing outside [0, 1), no such device.
+        RankError: another process ended.
     """
     candidates = _candidates(dimensions, responses)
     if block_size is not None and block_size < 1:
         raise ConfigError(f"block_size must be at least 1, found {block_size}")
-    order = by_id(responses.items.ids)
-    rows = by_id(responses.models.ids)
-    data = _load(responses, rows, order, guessing, _device(device), block_size)
-    coarse = _coarse(data, seed)
-    held_out = _hold_out(coarse.data, candidates, seed, progress) if len(candidates) > 1 else {}
+    source = _source(responses, guessing, _device(device), block_size)
+    rows, order = by_id(responses.models.ids), by_id(responses.items.ids)
+    models, items = _drawn(len(rows), COARSE_MODELS, seed), _drawn(len(order), COARSE_ITEMS, seed)
+    data = source.pack(rows[models], order[items])
+    held_out = _hold_out(data, candidates, seed, progress) if len(candidates) > 1 else {}
     best = _best(held_out) if held_out else candidates[0]
-    state = fit_map(coarse.data, best, progress)
-    if coarse.data is not data:
-        state = fit_map(data, best, progress, _refined(data, coarse, state))
-    observed = float(data.counts()[0].sum(dtype=torch.float64))
-    value = held_out.get(best, log_likelihood(data, state) / observed)
-    return _result(responses, state, data, rows, order, value, held_out)
+    state = fit_map(data, best, progress)
+    ranks.copy_first(state.ability, state.items, state.mean, state.precision)
+    if len(models) < len(rows) or len(items) < len(order):
+        ability = _all_abilities(source.pack(rows, order[items]), state, models)
+        own = ranks.share(len(order))
+        data = source.pack(rows, order[own])
+        start = _own_items(data, state, ability, items - own.start, ranks)
+        state = fit_map(data, best, progress, start, ranks)
+    else:
+        ranks = ALONE
+    value = held_out.get(best, log_likelihood(data, state, ranks) / _answers(data, ranks))
+    state.items = torch.cat(ranks.gather(state.items))
+    return _result(responses, source, state, (rows, order), value, held_out)
 
 
-class Coarse(NamedTuple):
-    """A part of the responses: which, and their cells."""
-
-    data: Packed
-    items: torch.Tensor
-    models: torch.Tensor
+def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
+    """Return which of ``n`` models or items make the coarse part: all, if there are few."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
-def _coarse(data: Packed, seed: int) -> Coarse:
-    """Draw the part that the fit starts from: everything, where there is not much."""
-    rng, cells = np.random.default_rng(seed), data.cells
-    models, items = (
-        torch.from_numpy(np.sort(rng.permutation(n)[:most])).to(cells.device)
-        for n, most in ((data.n_models, COARSE_MODELS), (data.n_items, COARSE_ITEMS))
-    )
-    if len(models) == data.n_models and len(items) == data.n_items:
-        return Coarse(data, items, models)
-    return Coarse(data.take(items, models), items, models)
-
-
-def _refined(data: Packed, coarse: Coarse, state: State) -> State:
-    """Spread a coarse fit over all models and items."""
-    ability = torch.zeros(data.n_models, state.dims, device=state.ability.device)
-    ability[coarse.models] = state.ability
+def _all_abilities(data: Packed, state: State, models: NDArray[np.intp]) -> torch.Tensor:
+    """Abilities of all models from the coarse items, shape (models, D); some are known."""
+    ability = state.ability.new_zeros(data.n_models, state.dims)
+    ability[torch.from_numpy(models).to(ability.device)] = state.ability
     every = State(ability, state.items, state.mean, state.precision)
-    ability_steps(data.take(coarse.items), every, ABILITY_STEPS)
-    answered, right = data.counts()
-    mean = (right + 0.5 * right.sum() / answered.sum() + 0.25) / (answered + 1.0)
+    ability_steps(data, every, ABILITY_STEPS)
+    return every.ability
+
+
+def _own_items(
+    data: Packed, state: State, ability: torch.Tensor, place: NDArray[np.intp], ranks: Ranks
+) -> State:
+    """Start of this process's items; ``place`` is where the coarse ones lie among them, if so."""
     items = state.mean.repeat(data.n_items, 1)
-    items[:, -1] = torch.logit(mean.clamp(0.01, 0.99))
-    items[coarse.items] = state.items
-    return State(every.ability, items, state.mean, state.precision)
+    items[:, -1] = torch.logit(item_means(data, ranks).clamp(0.01, 0.99))
+    here = torch.from_numpy((place >= 0) & (place < data.n_items)).to(items.device)
+    items[torch.from_numpy(place).to(items.device)[here]] = state.items[here]
+    return State(ability, items, state.mean, state.precision)
+
+
+def _answers(data: Packed, ranks: Ranks) -> float:
+    """Number of answers of all processes."""
+    total = data.counts()[0].sum(dtype=torch.float64)
+    ranks.add_up(total)
+    return float(total)
 
 
 def _candidates(dimensions: int | Sequence[int], responses: ResponseMatrix) -> list[int]:
@@ -147,18 +156,30 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _load(
-    responses: ResponseMatrix,
-    rows: NDArray,
-    order: NDArray,
-    guessing: float | NDArray,
-    device: torch.device,
-    block: int | None,
-) -> Packed:
-    """Put the responses on the device, rows and columns sorted by id."""
-    answered = _answered(responses.scores)
-    for what, any_, table in zip(
-        ("item", "model"), answered, (responses.items, responses.models), strict=True
+@dataclass(frozen=True)
+class _Source:
+    """Responses as they were given, and how they are packed."""
+
+    scores: NDArray[np.float32]
+    graded: bool
+    guessing: NDArray[np.float32]
+    device: torch.device
+    block: int | None
+
+    def pack(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Packed:
+        """Put some models and items on the device."""
+        chance = self.guessing[columns]
+        return pack(self.scores, rows, columns, self.graded, chance, self.device, self.block)
+
+
+def _source(
+    responses: ResponseMatrix, guessing: float | NDArray, device: torch.device, block: int | None
+) -> _Source:
+    """Check the responses: every item and model has an answer."""
+    items, models, graded = _looked_through(responses.scores)
+    for what, any_, table in (
+        ("item", items, responses.items),
+        ("model", models, responses.models),
     ):
         if not any_.all():
             names = [table.ids[k] for k in np.flatnonzero(~any_)]
@@ -174,17 +195,24 @@ def _load(
     if not ((c >= 0) & (c < 1)).all():
         raise ConfigError("guessing must lie in [0, 1)")
     c = np.broadcast_to(c, (responses.n_items,))
-    return pack(responses.scores, rows, order, c, device, block)
+    return _Source(responses.scores, graded, c, device, block)
 
 
-def _answered(scores: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which items, and which models, have an answer, without a mask of all cells."""
+def _looked_through(
+    scores: NDArray[np.float32],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], bool]:
+    """Say which items, and which models, have an answer, and whether scores are graded.
+
+    A model at a time: a mask of all cells would be a second matrix.
+    """
     items, models = np.zeros(scores.shape[1], dtype=bool), np.zeros(len(scores), dtype=bool)
+    graded = False
     for k, row in enumerate(scores):
         observed = ~np.isnan(row)
         items |= observed
         models[k] = observed.any()
-    return items, models
+        graded = graded or bool(((row > 0) & (row < 1)).any())
+    return items, models, graded
 
 
 def _hold_out(
@@ -205,22 +233,19 @@ def _hold_out(
 
 def _result(
     responses: ResponseMatrix,
+    source: _Source,
     state: State,
-    data: Packed,
-    rows: NDArray,
-    order: NDArray,
+    sorting: tuple[NDArray[np.intp], NDArray[np.intp]],
     value: float,
     held_out: dict[int, float],
 ) -> IRTFit:
     """Undo the sorting, orient the dimensions, and wrap the numbers up."""
+    rows, order = sorting
     sign = np.where(state.items[:, :-1].sum(0).cpu().numpy() < 0, -1.0, 1.0)
     ability = np.empty((responses.n_models, len(sign)))
     ability[rows] = state.ability.cpu().numpy() * sign
     items = np.empty((responses.n_items, len(sign) + 1))
     items[order] = state.items.cpu().numpy()
-    c = np.zeros(responses.n_items)
-    if data.guessing is not None:
-        c[order] = data.guessing.cpu().numpy()
     if not (np.isfinite(items).all() and np.isfinite(ability).all()):
         raise FitError("the IRT fit diverged to numbers that are not finite")
     centred = ability - ability.mean(0)
@@ -228,7 +253,7 @@ def _result(
         responses.items.ids,
         items[:, :-1] * sign,
         items[:, -1],
-        c,
+        source.guessing.astype(np.float64),
         ability.mean(0),
         centred.T @ centred / len(ability) + 1e-6 * np.eye(len(sign)),
     )

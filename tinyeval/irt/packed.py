@@ -104,17 +104,6 @@ class Packed:
                 answered[block.cut] = block.observed.sum(1)
         return answered, right
 
-    def take(self, items: Tensor | None = None, models: Tensor | None = None) -> Packed:
-        """Return some items and models, by position."""
-        cells = self.cells if items is None else self.cells[items]
-        cells = cells if models is None else cells[:, models]
-        guessing = self.guessing
-        if guessing is not None and items is not None:
-            guessing = guessing[items]
-        return replace(
-            self, cells=cells, guessing=guessing, block=block_of(cells.shape[1], cells.device)
-        )
-
     def split(self, share: float, rng: np.random.Generator) -> tuple[Packed, Packed]:
         """Return the responses without a random share of the cells, and that share alone.
 
@@ -133,6 +122,7 @@ def pack(
     scores: NDArray[np.float32],
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
+    graded: bool,
     guessing: NDArray[np.float32],
     device: torch.device,
     block: int | None,
@@ -142,25 +132,23 @@ def pack(
     Args:
         scores: shape (models, items), NaN where missing.
         rows, columns: positions of models and items.
-        guessing: of every item of ``scores``, shape (items,).
+        graded: whether there are scores between 0 and 1.
+        guessing: of the items in ``columns``.
         device: where to put them.
         block: items of a block; None for as many as BLOCK_CELLS says.
     """
-    graded, complete, step = False, True, max(1, 2**24 // max(1, len(columns)))
-    for start in range(0, len(scores), step):  # in slabs: a mask of all would be a second matrix
-        slab = scores[start : start + step]
-        graded |= bool(((slab > 0) & (slab < 1)).any())
-        complete &= not np.isnan(slab).any()
     cells = np.empty((len(columns), len(rows)), dtype=np.float32 if graded else np.uint8)
+    complete, step = True, max(1, 2**24 // max(1, scores.shape[1]))
     for start in range(0, len(rows), step):
         slab = scores[rows[start : start + step]][:, columns]
         missing = np.isnan(slab)
+        complete &= not missing.any()
         if graded:
             codes = np.where(missing, np.float32(NO_SCORE), slab)
         else:
             codes = np.where(missing, NONE, np.where(slab > 0.5, RIGHT, WRONG)).astype(np.uint8)
         cells[:, start : start + step] = codes.T
-    chance = np.ascontiguousarray(guessing[columns])
+    chance = np.ascontiguousarray(guessing)
     return Packed(
         torch.from_numpy(cells).to(device),
         torch.from_numpy(chance).to(device) if chance.any() else None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from tinyeval.irt.packed import Packed
-from tinyeval.irt.ranks import ALONE, Ranks
+from tinyeval.ranks import ALONE, Ranks
 
 Tensor = torch.Tensor
 
@@ -36,10 +36,7 @@ def warm_start(data: Packed, dims: int, ranks: Ranks = ALONE) -> State:
         dims: number of dimensions.
         ranks: processes that hold the other items.
     """
-    answered, right = data.counts()
-    totals = torch.stack([right.sum(), answered.sum()]).double()
-    ranks.add_up(totals)
-    mean = (right + 0.5 * (totals[0] / totals[1]).float() + 0.25) / (answered + 1.0)
+    mean = item_means(data, ranks)
     ability = _leading_vectors(data, mean, dims, ranks)
     items = torch.zeros(data.n_items, dims + 1, device=mean.device)
     items[:, -1] = torch.logit(mean.clamp(0.01, 0.99))
@@ -48,6 +45,14 @@ def warm_start(data: Packed, dims: int, ranks: Ranks = ALONE) -> State:
     precision = torch.ones(dims + 1, device=mean.device)
     precision[-1] = 0.2
     return State(ability, items, prior_mean, precision)
+
+
+def item_means(data: Packed, ranks: Ranks = ALONE) -> Tensor:
+    """Return the mean score of every item, drawn a little towards that of all, shape (items,)."""
+    answered, right = data.counts()
+    totals = torch.stack([right.sum(), answered.sum()]).double()
+    ranks.add_up(totals)
+    return (right + 0.5 * (totals[0] / totals[1]).float() + 0.25) / (answered + 1.0)
 
 
 def _leading_vectors(data: Packed, mean: Tensor, dims: int, ranks: Ranks) -> Tensor:

@@ -1,0 +1,65 @@
+"""One of several processes that fit or build together: ``rank_process.py TASK OUT``.
+
+Which one it is, and of how many, it is told as ``torchrun`` tells it.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from helpers import simulate
+
+from tinyeval.building import build
+from tinyeval.errors import RankError
+from tinyeval.irt import fit as fit_module
+from tinyeval.ranks import ALONE, launched
+
+
+def responses():
+    return simulate(90, 140, 2, seed=20, missing=0.1)[0]
+
+
+def fit(ranks):
+    """Fit from coarse to fine, each process its items."""
+    fit_module.COARSE_MODELS, fit_module.COARSE_ITEMS = 50, 60
+    found = fit_module.fit_irt(responses(), dimensions=(1, 2), ranks=ranks)
+    return {
+        "ability": found.ability,
+        "discrimination": found.model.discrimination,
+        "intercept": found.model.intercept,
+        "log_likelihood": np.array(found.log_likelihood),
+    }
+
+
+def lose(ranks):
+    """The last process ends before the others have heard of its items."""
+    if ranks.rank == ranks.size - 1:
+        os._exit(7)
+    return fit(ranks)
+
+
+def whole(ranks):
+    """Build a bank."""
+    return {"digest": np.array(build(responses(), items=12, name="bank", ranks=ranks).digest)}
+
+
+TASKS = {"fit": fit, "lose": lose, "whole": whole}
+
+
+def main(task, out):
+    try:
+        if "WORLD_SIZE" not in os.environ:
+            found = TASKS[task](ALONE)
+        else:
+            with launched("cpu") as ranks:
+                found = TASKS[task](ranks)
+    except RankError as error:
+        print(f"RankError: {error}", file=sys.stderr)
+        return 1
+    np.savez(out, **found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))

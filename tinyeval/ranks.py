@@ -1,0 +1,140 @@
+"""Processes that share a build: each fits some of the items and calibrates on some of the folds.
+
+Under ``torchrun`` every process is a rank; without it there is one, and nothing is sent.  What is
+added up, or gathered, is the same on every rank, bit for bit, so that all go on alike.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tinyeval.errors import RankError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(hours=1)
+"""How long a rank waits for the others; one that ended is noticed at once."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a build.
+
+    Attributes:
+        rank: of this process, from 0.
+        size: number of processes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that reports and writes."""
+        return self.rank == 0
+
+    def add_up(self, *tensors: Tensor) -> None:
+        """Replace tensors, in place, by their sums over all processes.
+
+        Raises:
+            RankError: another process ended.
+        """
+        if self.size > 1:
+            from torch import distributed
+
+            with _others_live():
+                for tensor in tensors:
+                    distributed.all_reduce(tensor)
+
+    def copy_first(self, *tensors: Tensor) -> None:
+        """Replace tensors, in place, by those of rank 0.
+
+        Raises:
+            RankError: another process ended.
+        """
+        if self.size > 1:
+            from torch import distributed
+
+            with _others_live():
+                for tensor in tensors:
+                    distributed.broadcast(tensor, 0)
+
+    def gather(self, part: T) -> list[T]:
+        """Return every process's part, in the order of their ranks.
+
+        Raises:
+            RankError: another process ended.
+        """
+        if self.size == 1:
+            return [part]
+        from torch import distributed
+
+        parts: list[Any] = [None] * self.size
+        with _others_live():
+            distributed.all_gather_object(parts, part)
+        return parts
+
+    def mean(self, rows: Tensor) -> Tensor:
+        """Return the mean of the rows, shape (rows, ...), of all processes."""
+        total, n = rows.sum(0), rows.new_tensor(float(len(rows)))
+        self.add_up(total, n)
+        return total / n
+
+    def share(self, n: int) -> slice:
+        """Return this process's part of ``n`` things in order."""
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def mine(self, k: int) -> bool:
+        """Say whether the ``k``-th of some tasks is this process's; rank 0 comes last."""
+        return k % self.size == self.size - 1 - self.rank
+
+
+ALONE = Ranks()
+"""A process by itself."""
+
+
+@contextmanager
+def launched(device: str) -> Iterator[Ranks]:
+    """Join the processes that ``torchrun`` launched, if it did.
+
+    Args:
+        device: on which sums are exchanged: ``cuda`` by nccl, anything else by gloo.
+
+    Raises:
+        RankError: the other processes cannot be reached.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "MASTER_ADDR" not in os.environ:
+        yield ALONE
+        return
+    import torch
+    from torch import distributed
+
+    on_gpu = device.startswith(("cuda", "auto")) and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    with _others_live():
+        distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    try:
+        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def _others_live() -> Iterator[None]:
+    """Say in one line that a process was lost."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RankError(
+            f"another process of this build ended or cannot be reached ({str(error)[:120]}); "
+            "nothing was written: see what it reported, and start the build again"
+        ) from error
