@@ -402,6 +402,8 @@ def test_hostile_answers(case, work, bank, tmp_path):
         (["show", "R"], 1, "is not a folder"),
         (["import", "R", "--out", "R"], 1, "exists already"),
         (["import", "R", "--out", "new.txt"], 2, "must end in one of .csv, .parquet, .npz"),
+        (["import", "R", "--out", "new.csv", "--jobs", "0"], 2, "0 is not in the range"),
+        (["import", "R", "--out", "new.csv", "--parts", "R"], 1, "parts cannot be written"),
         (["export", "BANK", "--to", "pdf"], 2, "'pdf' is not one of"),
         (["export", "BANK", "--to", "csv", "--out", "R"], 1, "exists already"),
         (["export", "BANK", "--to", "csv", "--out", "BANK"], 1, "is a folder"),
@@ -762,6 +764,28 @@ def test_import_does_not_replace_the_tables_beside_its_file(work, tmp_path):
     arguments = ["import", work / "results.csv", "--out", tmp_path / "table.csv"]
     assert "table.items.csv: exists already" in assert_one_line(run(*arguments))
     assert "30 models, 40 items, 0.0 % missing" in succeed(*arguments, "--overwrite").stdout
+
+
+def test_import_by_several_processes_and_from_parts_writes_the_same_bytes(harness, tmp_path):
+    folder, _ = harness
+    ways = {
+        "plain": [],
+        "jobs": ["--jobs", 2],
+        "parts": ["--parts", tmp_path / "parts"],
+        "again": ["--parts", tmp_path / "parts", "--jobs", 2],
+    }
+    for name, options in ways.items():
+        succeed("import", folder / "out", "--out", tmp_path / name / "table.csv", *options)
+    for name in ways:
+        for one in (tmp_path / "plain").iterdir():
+            assert (tmp_path / name / one.name).read_bytes() == one.read_bytes()
+
+
+def test_long_reading_says_how_far_it_is(work, tmp_path, monkeypatch):
+    arguments = ["import", work / "results.csv", "--out", tmp_path / "table.csv"]
+    assert succeed(*arguments).stderr == ""
+    monkeypatch.setattr("tinyeval.cli.output.SILENCE", -1.0)
+    assert "0 of 1 files read" in succeed(*arguments, "--overwrite").stderr.splitlines()
 
 
 # lm-evaluation-harness, from its folders to its command line and back

@@ -73,6 +73,22 @@ def scores(read: ResponseMatrix, model: str, task: str) -> list[float]:
     return [float(score) for score in read.select([model], chosen).scores[0]]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_older_versions_wrote_one_array(tmp_path, indent):
+    lines = rows("arc", [1.0, 0.0, 1.0])
+    path = samples(tmp_path / "lines", "arc", lines)
+    array = tmp_path / "array" / path.name
+    array.parent.mkdir()
+    array.write_text(json.dumps(lines, indent=indent))
+    assert scores(read_results(array), "array", "arc") == [1.0, 0.0, 1.0]
+    read = read_results(tmp_path, format="lm_eval")
+    np.testing.assert_array_equal(read.scores[0], read.scores[1])
+    whole = array.read_text()
+    array.write_text(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=rf"{re.escape(str(array))}:\d+: not JSON: .*cut off"):
+        read_results(array)
+
+
 # --- real files -------------------------------------------------------------------------------
 
 

@@ -265,6 +265,39 @@ def test_bad_tables(tmp_path, name):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "kind", ["bool_", "int8", "uint8", "int64", "float16", "float32", "float64", "string"]
+)
+def test_parquet_numbers_of_every_type(tmp_path, kind):
+    values = [1, 0, None, 1, 1, 0, 0, None, 1, 0, 1]
+    make = {"string": str, "bool_": bool}.get(kind, np.dtype(kind).type if kind != "string" else 0)
+    column = pa.array([None if v is None else make(v) for v in values], getattr(pa, kind)())
+    models = pa.array([f"m{k}" for k in range(len(values))])
+    whole = pa.table({"model": models, "q0": column, "q1": pa.array([1.0] * 11, pa.float32())})
+    pq.write_table(whole, tmp_path / "r.parquet", row_group_size=3)
+    read = read_results(tmp_path / "r.parquet")
+    expected = [np.nan if v is None else v for v in values]
+    np.testing.assert_array_equal(read.scores[:, 0], np.array(expected, np.float32))
+    np.testing.assert_array_equal(read.scores[:, 1], 1)
+
+
+def test_parquet_columns_of_nothing_but_nulls(tmp_path):
+    nulls = pa.array([None, None], pa.float32())
+    table = pa.table({"model": ["a", "b"], "q0": nulls, "q1": pa.nulls(2), "q2": [0.5, 1.0]})
+    pq.write_table(table, tmp_path / "r.parquet")
+    scores = read_results(tmp_path / "r.parquet").scores
+    assert np.isnan(scores[:, :2]).all()
+    assert scores[:, 2].tolist() == [0.5, 1.0]
+
+
+def test_integer_ids_and_notes_in_parquet(tmp_path):
+    table = pa.table({"model": [7, 7], "item": [1, 2], "score": [1, 0], "weight": [2.0, None]})
+    pq.write_table(table, tmp_path / "r.parquet")
+    read = read_results(tmp_path / "r.parquet")
+    assert (read.models.ids, read.items.ids) == (("7",), ("1", "2"))
+    np.testing.assert_array_equal(read.items.column("weight"), [2.0, np.nan])
+
+
 def test_unknown_suffix_with_an_explicit_format(tmp_path):
     with pytest.raises(DataError, match=r"suffixes \.csv, .*found \.txt"):
         read_results(put(tmp_path / "r.txt", "model,q0\na,1\n"), format="table")

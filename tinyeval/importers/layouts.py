@@ -21,6 +21,9 @@ from tinyeval.importers.rawtable import RawTable
 ITEM_NOTES = ("benchmark", "subject", "weight", "cost", "hash")
 REPEATS = ("repeat", "epoch", "trial")
 
+COLUMNS_AT_ONCE = 64
+"""Columns put into a matrix together; one by one, each cell would be a miss of the cache."""
+
 
 def to_block(table: RawTable, score: str | None = None) -> Block:
     """Interpret a raw table as a long or a wide one.
@@ -55,8 +58,9 @@ def _wide(table: RawTable, key: str, score: str | None) -> Block:
     if any(not name.strip() for name in items):
         raise DataError(f"{table.path}: the header holds an empty item id")
     scores = np.empty((len(models), len(items)), dtype=np.float32)
-    for column, name in enumerate(items):
-        scores[:, column] = table.scores(name)
+    for k in range(0, len(items), COLUMNS_AT_ONCE):
+        some = items[k : k + COLUMNS_AT_ONCE]
+        scores[:, k : k + len(some)] = np.stack([table.scores(name) for name in some], axis=1)
     return Block(table.path, models, items, scores)
 
 

@@ -120,15 +120,21 @@ def _begin() -> None:
 def _make(job: Job, folder: Path) -> Path:
     """Return the part of a file, made unless a sound one is there."""
     part = folder / f"{_fingerprint(job)}.parquet"
-    try:
-        _load(part, job.path)
-    except Exception:  # there is none yet, or it is damaged in one of many ways
+    if not _is_sound(part):
         block = job.read()
         try:
             _save(part, block)
         except OSError as error:
             raise DataError(f"{folder}: parts cannot be written: {error}") from error
     return part
+
+
+def _is_sound(part: Path) -> bool:
+    try:
+        _load(part, part)
+    except Exception:  # there is none, or it is damaged in one of many ways
+        return False
+    return True
 
 
 def _fingerprint(job: Job) -> str:
@@ -157,11 +163,12 @@ def _save(path: Path, block: Block) -> None:
         "model_notes": block.model_notes,
         "chosen": block.chosen,
     }
-    table = pa.table({"score": compact(block.scores).ravel()}).replace_schema_metadata(
-        {"tinyeval": _json(about)}
+    scores, text = compact(block.scores).ravel(), _json(about)
+    table = pa.table({"score": scores}).replace_schema_metadata(
+        {"about": text, "digest": sha256(text + scores.tobytes()).hexdigest()}
     )
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    pq.write_table(table, sink, compression="zstd")
     _write(path, bytes(sink.getvalue()))
 
 
@@ -169,13 +176,17 @@ def _load(path: Path, source: Path) -> Block:
     """Read a part; some error or other if it is damaged."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        about = json.loads(file.schema_arrow.metadata[b"tinyeval"])
+    with pq.ParquetFile(path) as file:
+        metadata = file.schema_arrow.metadata
         column = file.read().column("score")
-    layout = _layout(path.parent, about["layout"])
     kind = {"uint8": np.uint8, "float": np.float32}[str(column.type)]
     raw = [np.frombuffer(chunk.buffers()[1], kind, len(chunk)) for chunk in column.chunks]
-    scores = expand(np.concatenate(raw)).reshape(len(about["models"]), len(layout["items"]))
+    scores, text = np.concatenate(raw), metadata[b"about"]
+    if sha256(text + scores.tobytes()).hexdigest().encode() != metadata[b"digest"]:
+        raise ValueError("a damaged part")
+    about = json.loads(text)
+    layout = _layout(path.parent, about["layout"])
+    scores = expand(scores).reshape(len(about["models"]), len(layout["items"]))
     return Block(
         source,
         about["models"],

@@ -94,7 +94,8 @@ def _write_parquet(responses: ResponseMatrix, path: Path) -> None:
 
     columns = [pa.array(responses.models.ids, pa.string())]
     columns += [pa.array(column, from_pandas=True) for column in responses.scores.T]
-    pq.write_table(pa.table(columns, names=["model", *responses.items.ids]), path)
+    table = pa.table(columns, names=["model", *responses.items.ids])
+    pq.write_table(table, path, write_statistics=False)  # they would take longer than the scores
 
 
 def _write_npz(responses: ResponseMatrix, path: Path) -> None:

@@ -1,0 +1,349 @@
+"""Parts: the same matrix by any number of processes, after any interruption, or the same error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_import_lm_eval import results, row, rows, samples
+
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.importers import parts as module
+from tinyeval.importers import read_results, write_results
+from tinyeval.importers.base import Options
+from tinyeval.importers.merge import Block
+from tinyeval.importers.parts import read_blocks
+from tinyeval.responses import ResponseMatrix
+
+N_MODELS = 5
+
+
+def same(one: ResponseMatrix, other: ResponseMatrix) -> None:
+    assert (one.models.ids, one.items.ids) == (other.models.ids, other.items.ids)
+    np.testing.assert_array_equal(one.scores, other.scores)
+    for mine, theirs in ((one.models, other.models), (one.items, other.items)):
+        assert list(mine.columns) == list(theirs.columns)
+        for name, values in mine.columns.items():
+            np.testing.assert_array_equal(values, theirs.columns[name])
+
+
+@pytest.fixture
+def dump(tmp_path) -> Path:
+    """Two tasks of five models: whole scores, graded ones, one missing, one cut short."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "dump"
+    for k in range(N_MODELS):
+        model = folder / f"m{k}"
+        exact = rng.integers(0, 2, 7 - (k == 3)).astype(float).tolist()
+        graded = [None if k == 2 else 0.25, *rng.random(3).round(3).tolist()]
+        samples(model, "arc", rows("arc", exact))
+        samples(model, "f1", rows("f1", graded, "f1"))
+        results(model, f"org/m{k}", {"arc": 7, "f1": 4})
+    return folder
+
+
+def files(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {one.name: (one.read_bytes(), one.stat().st_mtime_ns) for one in folder.iterdir()}
+
+
+# --- the same matrix ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_matrix_is_the_same_with_parts_and_without(dump, tmp_path, jobs):
+    plain = read_results(dump)
+    assert "partial" in plain.models.columns
+    same(read_results(dump, jobs=jobs, parts=tmp_path / "parts"), plain)
+    before = files(tmp_path / "parts")
+    assert len(before) >= 2 * N_MODELS
+    same(read_results(dump, jobs=jobs, parts=tmp_path / "parts"), plain)
+    assert files(tmp_path / "parts") == before
+
+
+def test_processes_alone_leave_nothing_behind(dump, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    same(read_results(dump, jobs=2), read_results(dump))
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
+def test_tables_go_through_parts_too(tmp_path, suffix):
+    rng = np.random.default_rng(1)
+    paths = []
+    for k in range(3):
+        scores = np.where(rng.random((4, 6)) < 0.2, np.nan, rng.random((4, 6)).round(2))
+        models = [f"m{k}{i}" for i in range(4)]
+        matrix = ResponseMatrix.from_arrays(scores, models, [f"q{j}" for j in range(6)])
+        weights = matrix.items.with_columns(weight=np.arange(6.0) + 1)
+        paths.append(tmp_path / f"t{k}{suffix}")
+        write_results(ResponseMatrix(matrix.scores, matrix.models, weights), paths[-1])
+    same(read_results(paths, parts=tmp_path / "parts"), read_results(paths))
+    same(read_results(paths, parts=tmp_path / "parts"), read_results(paths))
+
+
+def test_a_long_table_keeps_its_notes(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("model,item,score,benchmark,cost\na,q0,1,x,2\na,q1,,y,\nb,q0,0,x,2\n")
+    for _ in range(2):
+        same(read_results(path, parts=tmp_path / "parts"), read_results(path))
+
+
+def test_items_are_kept_once_for_all_models(dump, tmp_path):
+    read_results(dump, parts=tmp_path / "parts")
+    layouts = [one for one in (tmp_path / "parts").iterdir() if one.suffix == ".layout"]
+    assert len(layouts) == 3  # of each task, and of the one that was cut short
+
+
+# --- going on, and reading again ----------------------------------------------------------------
+
+
+@pytest.fixture
+def read_files(monkeypatch) -> list[str]:
+    """Names of the models whose files are read, as they are read."""
+    found: list[str] = []
+    read = module._make
+
+    def make(job, folder):
+        def told():
+            found.append(f"{job.model}/{job.task}")
+            return type(job).read(job)
+
+        watched = Watched(job.path, told, repr(job))
+        return read(watched, folder)
+
+    monkeypatch.setattr(module, "_make", make)
+    return found
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A job that tells when it reads."""
+
+    path: Path
+    read: Callable[[], Block]
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def test_what_was_read_is_not_read_again(dump, tmp_path, read_files):
+    read_results(dump, parts=tmp_path / "parts")
+    assert len(read_files) == 2 * N_MODELS
+    read_files.clear()
+    samples(dump / "m9", "arc", rows("arc", [1.0] * 7))
+    assert "m9" in read_results(dump, parts=tmp_path / "parts").models.ids
+    assert read_files == ["m9/arc"]
+
+
+def test_an_error_half_way_keeps_what_was_read_before(dump, tmp_path, read_files):
+    broken = next((dump / "m2").glob("samples_arc*"))
+    good = broken.read_text()
+    broken.write_text(good[:-30])
+    with pytest.raises(DataError, match="cut off"):
+        read_results(dump, parts=tmp_path / "parts")
+    broken.write_text(good)
+    read_files.clear()
+    same(read_results(dump, parts=tmp_path / "parts"), read_results(dump))
+    assert read_files[0] == "org/m2/arc"
+    assert len(read_files) == 6
+
+
+def test_a_changed_file_is_read_again(dump, tmp_path, read_files):
+    read_results(dump, parts=tmp_path / "parts")
+    read_files.clear()
+    changed = samples(dump / "m1", "arc", rows("arc", [1.0] * 7))
+    os.utime(changed, ns=(1, 1))
+    same(read_results(dump, parts=tmp_path / "parts"), read_results(dump))
+    assert read_files == ["org/m1/arc"]
+
+
+def test_another_choice_reads_everything_again(tmp_path):
+    for k in range(2):
+        lines = [row("t", i, acc=float(k), acc_norm=1.0 - k) for i in range(3)]
+        samples(tmp_path / "dump" / f"m{k}", "t", lines)
+    for metric in ("acc", "acc_norm"):
+        read = read_results(tmp_path / "dump", metric=metric, parts=tmp_path / "parts")
+        same(read, read_results(tmp_path / "dump", metric=metric))
+
+
+def test_damaged_parts_are_made_again(dump, tmp_path):
+    folder, plain = tmp_path / "parts", read_results(dump)
+    read_results(dump, parts=folder)
+    whole = {name: data for name, (data, _) in files(folder).items()}
+    rng = np.random.default_rng(0)
+    for round_ in range(4):
+        for name, data in whole.items():
+            cut = rng.integers(0, len(data))
+            flipped = bytearray(data)
+            flipped[cut] ^= 0xFF
+            spoilt = [b"", data[:cut], bytes(flipped), b"PAR1" + data[::-1]][round_]
+            (folder / name).write_bytes(spoilt)
+        module._layout.cache_clear()
+        same(read_results(dump, parts=folder), plain)
+    shutil.rmtree(folder)
+    module._layout.cache_clear()
+    same(read_results(dump, parts=folder), plain)
+
+
+def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
+    read_results(dump / "m0", parts=tmp_path / "parts")
+    part = next((tmp_path / "parts").glob("*.parquet"))
+    good, source = part.read_bytes(), Path("source")
+    whole = module._load(part, source)
+    rng = np.random.default_rng(0)
+    for place in rng.permutation(len(good))[:400].tolist():
+        spoilt = bytearray(good)
+        spoilt[place] ^= 1 << int(rng.integers(8))
+        part.write_bytes(spoilt)
+        try:
+            found = module._load(part, source)
+        except Exception:
+            continue
+        np.testing.assert_array_equal(found.scores, whole.scores)
+        assert (found.models, found.chosen) == (whole.models, whole.chosen)
+        assert (found.items, found.layout) == (whole.items, whole.layout)
+
+
+def test_a_part_without_its_layout_is_made_again(dump, tmp_path):
+    folder = tmp_path / "parts"
+    read_results(dump, parts=folder)
+    for one in folder.glob("*.layout"):
+        one.unlink()
+    module._layout.cache_clear()
+    same(read_results(dump, parts=folder), read_results(dump))
+
+
+# --- the same errors ----------------------------------------------------------------------------
+
+
+def spoil_hash(dump: Path) -> None:
+    lines = rows("arc", [1.0] * 7)
+    lines[2]["doc_hash"] = "another"
+    samples(dump / "m4", "arc", lines)
+
+
+def two_scores(dump: Path) -> None:
+    samples(dump / "again", "arc", rows("arc", [0.5] * 7))
+    results(dump / "again", "org/m0", {"arc": 7})
+
+
+def cut_off(dump: Path) -> None:
+    path = next((dump / "m1").glob("samples_f1*"))
+    path.write_text(path.read_text()[:-10])
+
+
+def two_metrics(dump: Path) -> None:
+    samples(dump / "m4", "arc", rows("arc", [1.0] * 7, "acc_norm"))
+
+
+def empty(dump: Path) -> None:
+    samples(dump / "m0", "arc", [])
+
+
+def percent(dump: Path) -> None:
+    samples(dump / "m4", "arc", rows("arc", [85.0] * 7))
+
+
+@pytest.mark.parametrize("spoil", [spoil_hash, two_scores, cut_off, two_metrics, empty, percent])
+def test_errors_are_the_same(dump, tmp_path, spoil):
+    spoil(dump)
+    with pytest.raises(DataError) as plain:
+        read_results(dump)
+    for jobs in (2, 1):
+        with pytest.raises(DataError) as caught:
+            read_results(dump, jobs=jobs, parts=tmp_path / "parts")
+        assert str(caught.value) == str(plain.value)
+
+
+def test_no_jobs_are_refused(dump):
+    with pytest.raises(ConfigError, match="expected one or more jobs, found 0"):
+        read_results(dump, jobs=0)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(dump, tmp_path):
+    (tmp_path / "parts").write_text("a file")
+    with pytest.raises(DataError, match="parts cannot be written"):
+        read_results(dump, parts=tmp_path / "parts")
+
+
+def test_a_file_that_goes_away_is_one_line(dump, tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class Gone:
+        path: Path = tmp_path / "gone.csv"
+
+        def read(self) -> Block:
+            raise AssertionError
+
+    with pytest.raises(DataError, match=r"gone\.csv: cannot be read: No such file"):
+        list(read_blocks([Gone()], Options(parts=tmp_path / "parts")))
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A file that ends the process which reads it, as want of memory does."""
+
+    path: Path
+
+    def read(self) -> Block:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_a_process_that_is_killed_is_one_line(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("x")
+    with pytest.raises(DataError, match="fewer --jobs"):
+        list(read_blocks([Killed(path)], Options(jobs=2, parts=tmp_path / "parts")))
+
+
+# --- interrupted from outside -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_an_import_that_was_ended_goes_on(tmp_path, ending):
+    dump, folder = tmp_path / "dump", tmp_path / "parts"
+    lines = rows("arc", np.random.default_rng(0).integers(0, 2, 400).astype(float).tolist())
+    for k in range(100):
+        samples(dump / f"m{k}", "arc", lines)
+    command = [sys.executable, "-m", "tinyeval.cli", "import", dump, "--out", tmp_path / "r.csv"]
+    command += ["--jobs", "2", "--parts", folder]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        while running.poll() is None and len(list(folder.glob("*.parquet"))) < 5:
+            time.sleep(0.01)
+        os.killpg(running.pid, ending) if ending == signal.SIGINT else running.kill()
+        shown = running.communicate(timeout=60)[1]
+    finally:
+        running.kill()
+    if ending == signal.SIGINT:
+        assert (running.returncode, shown.strip()) == (130, "Interrupted.")
+    assert not (tmp_path / "r.csv").exists()
+    wait_for_the_end_of(running.pid)
+    before = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
+    assert 5 <= len(before) < 100
+    same(read_results(dump, parts=folder), read_results(dump))
+    after = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
+    assert len(after) == 100
+    assert {name: after[name] for name in before} == before
+
+
+def wait_for_the_end_of(session: int) -> None:
+    """Processes of a killed import end by themselves."""
+    for _ in range(1000):
+        try:
+            os.killpg(session, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("processes are left over")
