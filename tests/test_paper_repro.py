@@ -31,7 +31,15 @@ stores = import_module("engine.store")
 tables = import_module("engine.table")
 
 OWN_TABLES = {
-    *("build_time", "budgets", "checkpoints_live", "differences", "several_benchmarks", "trust"),
+    *(
+        "build_time",
+        "budgets",
+        "checkpoints_live",
+        "differences",
+        "several_benchmarks",
+        "speed",
+        "trust",
+    ),
 }
 """Scripts with tables of another shape than one row for each method."""
 

@@ -1,0 +1,1 @@
+"""Parts of ``speed.py``: what is timed, each in a process of its own, and the pages made of it."""

@@ -1,0 +1,74 @@
+"""What every timed process does: read what is to be done, and write what it found and took.
+
+Run as ``python -m timing.<module> JOB ANSWER``: JOB is JSON, ANSWER the file to write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Job = dict[str, Any]
+Figures = dict[str, Any]
+
+QUICK = 1.0
+"""Seconds below which a step is done again, and the median of so many runs counts."""
+RUNS = 5
+
+FREE_SHARE = 0.9
+"""Share of the free memory that a process may take."""
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held (resident).
+
+    Linux knows it by process; ``ru_maxrss`` counts what the parent held before the process began.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def spare_memory() -> None:
+    """Let this process fail, rather than the machine, when it wants more than is free."""
+    free = Path("/proc/meminfo")
+    if free.exists():
+        lines = dict(line.split(":") for line in free.read_text().splitlines())
+        most = int(FREE_SHARE * 1024 * int(lines["MemAvailable"].split()[0]))
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def spent() -> Figures:
+    """Return peak memory and processor seconds of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"peak": peak_bytes(), "cpu": used.ru_utime + used.ru_stime}
+
+
+def timed(step: Callable[[], Any]) -> tuple[Any, float]:
+    """Do a step; a quick one several times. Returns what it returned, and its median seconds."""
+    taken: list[float] = []
+    while not taken or (max(taken) < QUICK and len(taken) < RUNS):
+        start = time.perf_counter()
+        found = step()
+        taken.append(time.perf_counter() - start)
+    return found, sorted(taken)[len(taken) // 2]
+
+
+def answer(work: Callable[[Job], Figures]) -> None:
+    """Do the job of the command line and write the figures found."""
+    spare_memory()
+    figures = work(json.loads(sys.argv[1]))
+    path = Path(sys.argv[2])
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({**figures, **spent()}))
+    os.replace(part, path)

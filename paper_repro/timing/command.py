@@ -1,0 +1,29 @@
+"""tinyeval's command line and its peak memory: ``python -m timing.command ANSWER ARGS...``.
+
+One of several processes that work together adds its rank to the name of ANSWER.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+from timing.child import spare_memory, spent
+
+
+def main() -> None:
+    """Run the command; what it used is written however it ends."""
+    path = Path(sys.argv[1] + os.environ.get("RANK", ""))
+    spare_memory()
+    sys.argv = ["tinyeval", *sys.argv[2:]]
+    try:
+        runpy.run_module("tinyeval.cli", run_name="__main__", alter_sys=True)
+    finally:
+        path.write_text(json.dumps(spent()))
+
+
+if __name__ == "__main__":
+    main()

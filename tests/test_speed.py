@@ -1,0 +1,440 @@
+"""``paper_repro/speed.py``: simulated answers, processes that are timed, slopes, the page."""
+
+import csv
+import io
+import json
+import math
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+FOLDER = Path(__file__).parent.parent / "paper_repro"
+sys.path.insert(0, str(FOLDER))
+
+answers = import_module("timing.answers")
+bounds = import_module("timing.bounds")
+cells = import_module("timing.cells")
+child = import_module("timing.child")
+figures = import_module("timing.figures")
+growth = import_module("timing.growth")
+pages = import_module("timing.pages")
+rivals = import_module("timing.rivals")
+runs = import_module("timing.runs")
+speed = import_module("speed")
+
+Cell, Size = cells.Cell, answers.Size
+TINY = Size(30, 60)
+
+
+# --- answers ------------------------------------------------------------------------------------
+
+
+def codes_of(folder, size, seed=0):
+    answers.simulate(folder / "codes.npy", size, seed)
+    return np.array(answers.open_codes(folder / "codes.npy"))
+
+
+def test_answers_are_the_same_whatever_the_blocks(tmp_path, monkeypatch):
+    size = Size(50, 70, missing=0.1)
+    whole = codes_of(tmp_path, size)
+    monkeypatch.setattr(answers, "CELLS", 100)
+    monkeypatch.setattr(answers.row_blocks, "__defaults__", (100,))
+    assert (codes_of(tmp_path, size) == whole).all()
+    assert (codes_of(tmp_path, size, seed=1) != whole).mean() > 0.3
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_shares_of_hidden_and_missing_answers_are_as_asked(tmp_path):
+    codes = codes_of(tmp_path, Size(300, 400, missing=0.05))
+    assert set(np.unique(codes)) == {0, 1, 2, 3, 255}
+    gone = codes == answers.MISSING
+    assert gone.mean() == pytest.approx(0.05, abs=0.005)
+    assert (codes[~gone] >= answers.HIDDEN).mean() == pytest.approx(0.1, abs=0.005)
+    assert not (codes_of(tmp_path, TINY) == answers.MISSING).any()
+
+
+def test_answers_follow_the_model(tmp_path):
+    size = Size(400, 500)
+    codes = codes_of(tmp_path, size)
+    ability, slopes, intercept = answers.parameters(size)
+    assert slopes.shape == (500, 4)
+    chance = 1 / (1 + np.exp(-(ability.astype(float) @ slopes.T + intercept)))
+    right = codes & 1
+    for low in np.arange(0, 1, 0.1):
+        inside = (chance >= low) & (chance < low + 0.1)
+        assert right[inside].mean() == pytest.approx(chance[inside].mean(), abs=0.02)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 500))
+def test_row_blocks_cut_all_rows_once(rows, columns, at_once):
+    found = [k for cut in answers.row_blocks((rows, columns), at_once) for k in range(rows)[cut]]
+    assert found == list(range(rows))
+
+
+def test_scores_hide_what_is_hidden(tmp_path):
+    codes = codes_of(tmp_path, Size(40, 50, missing=0.2))
+    every, seen = answers.scores_of(codes, hide=False), answers.scores_of(codes, hide=True)
+    assert (np.isnan(every) == (codes == 255)).all()
+    assert (np.isnan(seen) == (codes >= 2)).all()
+    known = ~np.isnan(seen)
+    assert (seen[known] == codes[known]).all()
+    assert every.dtype == np.float32
+
+
+def test_held_out_is_the_mean_log_likelihood_of_the_hidden_answers(tmp_path):
+    size = Size(60, 80, missing=0.1)
+    codes = codes_of(tmp_path, size)
+    ability, slopes, intercept = answers.parameters(size)
+    total = []
+    for m, i in zip(*np.nonzero((codes == 2) | (codes == 3)), strict=True):
+        p = 1 / (1 + math.exp(-(float(ability[m] @ slopes[i]) + float(intercept[i]))))
+        total.append(math.log(p if codes[m, i] == 3 else 1 - p))
+    assert len(total) > 300
+    found = answers.held_out(codes, ability, slopes, intercept)
+    assert found == pytest.approx(np.mean(total), abs=1e-5)
+    coin = answers.held_out(codes, 0 * ability, slopes, 0 * intercept)
+    assert coin == pytest.approx(-math.log(2))
+    assert found > coin
+
+
+def test_real_answers_are_kept(tmp_path):
+    scores = np.random.default_rng(0).integers(0, 2, (50, 60)).astype(np.float32)
+    scores[:, 3] = np.nan
+    answers.write_scores(tmp_path / "real.npy", scores)
+    codes = answers.open_codes(tmp_path / "real.npy")
+    np.testing.assert_array_equal(answers.scores_of(codes, hide=False), scores)
+    assert 0.05 < np.isnan(answers.scores_of(codes[:, :3], hide=True)).mean() < 0.2
+
+
+# --- slopes and bounds --------------------------------------------------------------------------
+
+
+@given(st.floats(0.2, 3), st.floats(1e-3, 10))
+def test_the_slope_of_a_power_law_is_its_power(power, factor):
+    sizes = [1e5, 1e6, 1e7, 1e8]
+    seconds = [factor * size**power for size in sizes]
+    assert growth.slope(sizes, seconds) == pytest.approx(power)
+    assert growth.last_slope(sizes[::-1], seconds[::-1]) == pytest.approx(power)
+
+
+def test_the_last_slope_leaves_out_what_does_not_grow():
+    sizes = [1e5, 1e6, 1e7, 1e8]
+    seconds = [1 + 1e-6 * size for size in sizes]
+    assert growth.slope(sizes, seconds) < 0.8
+    assert growth.last_slope(sizes, seconds) == pytest.approx(math.log10(101 / 11))
+    assert math.isnan(growth.slope([1e5], [1.0]))
+
+
+def test_the_bound_counts_bytes_sigmoids_and_products():
+    rates = {"read": 1e9, "copy": 2e9, "sigmoid": 1e8}
+    rates |= {"logits": 1e9, "gradients": 2e9, "hessians": 4e9}
+    found = bounds.bound(1000, False, 2, rates)
+    assert found["reading"] == pytest.approx(1000 * 2 * 4 / 2e9)
+    assert found["sigmoids"] == pytest.approx(1000 * 2 / 1e8)
+    # two factors and an intercept: 3 pairs of abilities, 6 of items
+    expected = 1000 * (2 * 4 / 1e9 + 2 * (2 + 3) / 2e9 + 2 * (3 + 6) / 4e9)
+    assert found["products"] == pytest.approx(expected)
+    assert bounds.bound(1000, True, 2, rates)["reading"] == 2 * found["reading"]
+
+
+# --- the plan -----------------------------------------------------------------------------------
+
+
+def test_every_cell_has_a_file_of_its_own():
+    every = {cell for part in cells.parts(True, True).values() for cell in part}
+    names = {(cell.who, cell.step, cell.stem) for cell in every}
+    assert len(names) == len(every) > 100
+
+
+def test_growth_spans_three_decades_of_answers():
+    for line in cells.GROWTH.values():
+        assert [size.answers for size in line] == [10**5, 10**6, 10**7, 10**8]
+
+
+def test_huge_and_real_sizes_are_measured_only_if_asked():
+    sizes = {c.size for part in cells.parts(False, False).values() for c in part}
+    assert cells.HUGE not in sizes
+    assert cells.REAL not in sizes
+    assert max(size.answers for size in sizes) == round(5_000 * 28_632 * 0.95)
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    return runs.Runner(tmp_path_factory.mktemp("results"), threads=1)
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """Every step at a tiny size: those of a fit of four dimensions, and those of a build."""
+    every = [replace(cell, number=min(cell.number, 40)) for cell in cells.steps_of(Size(30, 120))]
+    return [*every[:3], every[4], *every[-2:]]
+
+
+@pytest.fixture(scope="module")
+def said(runner, steps):
+    return [runner.measure(cell) for cell in steps]
+
+
+def test_every_step_is_measured(runner, steps, said):
+    for cell, text in zip(steps, said, strict=True):
+        found = runner.get(cell)
+        assert found is not None, text
+        assert 0 < found["seconds"] < 60, text
+        assert 2**24 < found["peak"] < 2**32
+        assert found["cpu"] > 0
+        assert found["cell"] == asdict(cell)
+    fitted = runner.get(steps[0])
+    assert fitted["dimensions"] == 4
+    assert fitted["sweeps"] >= 1
+    assert 0 < fitted["sweep_seconds"] * fitted["sweeps"] <= 2 * fitted["seconds"]
+
+
+def test_what_is_known_is_not_measured_again(runner, steps, said, monkeypatch):
+    monkeypatch.setattr(runs, "run", None)
+    assert {runner.measure(cell) for cell in steps} == {"known"}
+
+
+def test_a_damaged_result_is_not_known(runner, steps, said):
+    path = runner.path(steps[0])
+    text = path.read_text()
+    path.write_text(text[:-20])
+    assert runner.get(steps[0]) is None
+    path.write_text(text)
+
+
+def test_hidden_answers_give_a_held_out_log_likelihood(runner):
+    cell = Cell("tinyeval", "fit", TINY, dimensions=1, hide=True)
+    runner.measure(cell)
+    assert -math.log(2) - 0.2 < runner.get(cell)["held_out"] < -0.3
+
+
+def test_a_process_that_takes_too_long_is_stopped_and_tried_again_with_more_time(runner):
+    cell = Cell("tinyeval", "fit", TINY, dimensions=2)
+    hasty = replace(runner, limit=0.05)
+    assert hasty.measure(cell) == "stopped after 0.05 s"
+    assert hasty.get(cell) == {"over": 0.05, "cell": asdict(cell)}
+    assert figures.note(hasty, cell) == "over 0.05 s"
+    assert replace(hasty, limit=0.01).get(cell) is not None
+    assert runner.get(cell) is None
+
+
+def test_a_failure_is_told(runner):
+    cell = Cell("tinyeval", "build", TINY, "no_such_recipe")
+    assert "no_such_recipe" in runner.measure(cell)
+    assert figures.note(runner, cell).startswith("failed: ")
+    later = Cell("tinyeval", "predict", TINY)
+    runs.write_file(runner.path(later.needs[0]), json.dumps({"error": "x"}).encode())
+    assert runner.measure(later).startswith("left out: it needs tinyeval build")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Traceback\nValueError: no\n====\n", "ValueError: no"),
+        ("one\nError: two\nlater\n", "Error: two"),
+        ("only words\n----\n", "only words"),
+        ("", ""),
+    ],
+)
+def test_the_reason_of_a_failure_is_its_last_error(text, expected):
+    assert runs.reason(text) == expected
+
+
+def test_what_cannot_be_measured_here_is_left_out(runner):
+    assert runner.measure(Cell("girth", "fit", TINY)) == "left out: no --venvs"
+    assert runner.measure(Cell("tinyeval", "fit", cells.REAL)) == "left out: no --data"
+
+
+def test_rivals_run_in_environments_of_their_own(tmp_path):
+    assert rivals.python_of("tinyeval", tmp_path) == Path(sys.executable)
+    assert rivals.python_of("py_irt", tmp_path) == tmp_path / "py_irt" / "bin" / "python"
+    runner = runs.Runner(tmp_path, venvs=tmp_path, threads=2)
+    cell = Cell("girth", "fit", TINY)
+    command = runner.command(cell, {}, tmp_path / "out")
+    assert command[:3] == [str(tmp_path / "girth/bin/python"), "-m", "timing.fit_girth"]
+    assert runner.environment(cell)["PYTHONPATH"] == str(FOLDER)
+
+
+def test_two_processes_share_the_threads(tmp_path):
+    runner = runs.Runner(tmp_path, threads=2)
+    cell = Cell("tinyeval", "processes", TINY, number=2)
+    assert runner.environment(cell)["OMP_NUM_THREADS"] == "1"
+    assert runner.environment(replace(cell, number=1))["OMP_NUM_THREADS"] == "2"
+    job = {"needs": [str(tmp_path)], "artifact": str(tmp_path)}
+    text = " ".join(runner.command(cell, job, tmp_path / "out"))
+    assert "torch.distributed.run --standalone --nproc-per-node=2 -m timing.command" in text
+    assert "torch" not in " ".join(runner.command(replace(cell, number=1), job, tmp_path / "out"))
+
+
+def test_the_peak_of_a_process_is_at_least_what_it_holds():
+    before = child.peak_bytes()
+    held = np.ones(2**24)
+    assert child.peak_bytes() >= max(before, held.nbytes)
+
+
+def test_quick_steps_are_done_several_times():
+    done = []
+    assert child.timed(lambda: done.append(0) or 7)[0] == 7
+    assert len(done) == child.RUNS
+
+
+def test_a_process_fails_before_the_machine_does():
+    code = "from timing.child import spare_memory; spare_memory(); import numpy; "
+    code += f"numpy.ones({2**40})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=FOLDER, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert figures.brief(f"failed: {runs.reason(done.stderr)}") == "not enough memory"
+
+
+# --- expectations -------------------------------------------------------------------------------
+
+
+def put(runner, cell, **found):
+    runs.write_file(runner.path(cell), json.dumps({**found, "cell": asdict(cell)}).encode())
+
+
+def test_seconds_are_expected_on_a_line(tmp_path):
+    runner = runs.Runner(tmp_path)
+    fit = Cell("girth", "fit", Size(100, 100))
+    target = replace(fit, size=Size(1000, 1000))
+    assert runner.expected(target) is None
+    put(runner, fit, seconds=2.0)
+    assert runner.expected(target) == pytest.approx(200)
+    put(runner, replace(fit, size=Size(200, 100)), seconds=3.0)
+    assert runner.expected(target) == pytest.approx(3 + 98)
+    put(runner, replace(fit, size=Size(100, 200)), seconds=3.0)
+    put(runner, replace(fit, size=Size(900, 1000), variant="other"), seconds=1e6)
+    put(runner, replace(fit, size=Size(10, 10_000)), seconds=1e6)
+    assert runner.expected(target) == pytest.approx(101)
+    assert figures.note(replace(runner, limit=10.0), target) == "about 101 s"
+    assert figures.note(runner, target) == ""
+
+
+def test_predictions_are_not_expected_to_grow(tmp_path):
+    runner = runs.Runner(tmp_path)
+    cell = Cell("tinyeval", "predict", Size(100, 100))
+    put(runner, cell, seconds=2.0)
+    assert runner.expected(replace(cell, size=cells.HUGE)) == 2.0
+
+
+def test_a_hopeless_cell_is_left_out(tmp_path):
+    runner = runs.Runner(tmp_path, limit=30.0, venvs=tmp_path)
+    cell = Cell("girth", "fit", Size(100, 100))
+    put(runner, cell, seconds=29.0)
+    assert runner.measure(replace(cell, size=MIDDLE)) == "left out: would take about 14,500 s"
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+MIDDLE = cells.MIDDLE
+
+
+def filled(tmp_path, ours=1.0, held_out=-0.5):
+    """A runner that knows every cell: a second for each million answers, and four to begin."""
+    runner = runs.Runner(tmp_path)
+    parts = cells.parts(False, True)
+    for cell in {cell for part in parts.values() for cell in part}:
+        seconds = {"py_irt": 60.0, "girth": 500.0}.get(cell.who, ours)
+        found = {"seconds": seconds * cell.size.answers / 1e6, "peak": 2**30, "cpu": 1.0}
+        found |= {"held_out": -0.5 if cell.who == "py_irt" else held_out}
+        if cell.step == "fit":
+            found |= {"dimensions": cell.dimensions or 4}
+            found |= {"sweeps": 10, "sweep_seconds": found["seconds"] / 10}
+        if cell.step == "processes":
+            found |= {"peaks": [2**30, 2**29]}
+        put(runner, cell, **found)
+    rates = dict.fromkeys(
+        ("read", "copy", "sigmoid", "logits", "gradients", "hessians"), 1000000000.0
+    )
+    put(runner, cells.LIMITS, seconds=1.0, limits=rates, processor="CPU", version="torch 2")
+    return runner, parts
+
+
+def test_the_page_has_whole_tables(tmp_path):
+    runner, parts = filled(tmp_path)
+    text = pages.page(runner, parts)
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 9
+    for table in tables:
+        widths = {line.count("|") for line in table.splitlines()}
+        assert len(widths) == 1, table
+    assert "| 1,000 x 5,000 | 2 |" not in text
+    assert "| 429 x 1,297 | 2 | 0.556 | 1,024, 512 |" in text
+    assert "nan" not in text
+
+
+def test_slopes_of_the_page(tmp_path):
+    runner, parts = filled(tmp_path)
+    lines = [line for line in pages.growth(runner, parts).splitlines() if "| models | fit" in line]
+    assert lines[0].endswith("| 1 | 1 |")
+    assert "100: 0.1, 1,000: 1" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "held_out", "expected"),
+    [(1.0, -0.5, "60 times as fast, held-out log-likelihood at least equal"),
+     (30.0, -0.6, "2 times as fast, held-out log-likelihood lower")],
+)  # fmt: skip
+def test_the_verdict_is_of_the_largest_size_that_py_irt_finishes(
+    tmp_path, ours, held_out, expected
+):
+    runner, parts = filled(tmp_path, ours, held_out)
+    for cell in parts["rivals"]:
+        if cell.who == "py_irt" and cell.size == MIDDLE:
+            put(runner, cell, over=300.0)
+    text = pages.rivals(runner, parts["rivals"])
+    assert "over 300 s" in text
+    assert "Largest size that py-irt finishes: 427 x 1,297 (ollb2_ifeval_musr). " in text
+    lines = [line for line in text.splitlines() if line.startswith("* ")]
+    assert [line.partition(":")[0] for line in lines] == [
+        "* dimensions 1 against 2pl",
+        "* dimensions 1 against 2pl hierarchical",
+        "* dimensions 4 against multidim_2pl, 4 dimensions",
+        "* dimensions 4, chosen against multidim_2pl, 4 dimensions",
+    ]
+    assert all(line.endswith(expected) for line in lines)
+
+
+def test_an_empty_page_says_so(tmp_path):
+    runner, parts = runs.Runner(tmp_path), cells.parts(False, False)
+    assert "py-irt has not been measured." in pages.page(runner, parts)
+
+
+def test_the_csv_has_every_cell(tmp_path):
+    runner, parts = filled(tmp_path)
+    rows = list(csv.DictReader(io.StringIO(figures.to_csv(runner, parts))))
+    assert len(rows) == len({cell for part in parts.values() for cell in part})
+    row = next(r for r in rows if r["who"] == "girth" and r["models"] == "100")
+    assert float(row["seconds"]) == pytest.approx(500 * 0.02)
+    assert float(row["answers_per_second"]) == pytest.approx(2000)
+    assert float(row["peak_mib"]) == 1024
+    assert (row["device"], row["hidden"], row["held_out"]) == ("cpu", "1", "-0.5")
+
+
+def test_the_command_line_measures_a_part_and_writes_the_page(tmp_path, monkeypatch, capsys):
+    line = ["speed", "--parts", "dimensions", "--most", "10", "--results", str(tmp_path / "cells")]
+    monkeypatch.setattr(sys, "argv", [*line, "--out", str(tmp_path), "--threads", "1"])
+    speed.main()
+    assert capsys.readouterr().out.startswith("0 cells to measure")
+    assert "# Speed and memory" in (tmp_path / "speed.md").read_text()
+    assert (tmp_path / "speed.csv").read_text().startswith("who,step")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.01234, "0.0123"), (1234.5, "1,234"), (99.4, "99.4"), (None, "")]
+)
+def test_figures_are_short(value, text):
+    assert figures.short(value) == text
