@@ -41,6 +41,8 @@ class Sweeps:
 
     def __call__(self, done: int, total: int, what: str) -> None:
         if what.startswith("fitting"):
+            if done == 0:  # a part of many answers is fitted first
+                self.times.clear()
             self.times.append(time.perf_counter())
 
     def figures(self) -> Figures:
