@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
     *("errors", "progress", "atomic", "network", "threads", "ranks", "shipped", "config"),
-    *("responses", "slabs", "answers", "groups", "targets", "importers"),
+    *("slabs", "responses", "answers", "groups", "targets", "importers"),
     *(
         "irt.model",
         "irt.ability",

@@ -236,3 +236,20 @@ def test_duplicates_by_brute_force_in_any_order(scores, order):
     ]
     assert set(dropped) == {f"m{k}" for k, row in enumerate(same) if any(row)}
     assert set(kept.models.ids) == {f"m{k}" for k in range(6)} - set(dropped)
+
+
+def test_scores_out_of_range_are_found_slab_by_slab(monkeypatch):
+    monkeypatch.setattr("tinyeval.slabs.CELLS", 8)
+    scores = np.full((7, 4), 0.5)
+    scores[3, 2], scores[6, 0] = 50.0, -1.0
+    models, items = [f"m{k}" for k in range(7)], [f"q{k}" for k in range(4)]
+    with pytest.raises(DataError, match=r"but 2 do not; the first is 50 of model 'm3' on item 'q2'"):
+        ResponseMatrix.from_arrays(scores, models, items)
+
+
+def test_taking_everything_copies_nothing():
+    scores = np.zeros((3, 4), dtype=np.float32)
+    responses = ResponseMatrix.from_arrays(scores, "abc", "defg")
+    same = responses.take(np.arange(3), np.ones(4, dtype=bool))
+    assert np.shares_memory(same.scores, responses.scores)
+    assert not np.shares_memory(responses.take(np.array([2, 1, 0])).scores, responses.scores)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError, examples
+from tinyeval.slabs import slabs
 
 Scores = NDArray[np.float32]
 Index = Any
@@ -132,14 +133,7 @@ class ResponseMatrix:
             )
         if 0 in expected:
             raise DataError(f"expected at least one model and one item, found {expected}")
-        bad = ~((scores >= 0) & (scores <= 1) | np.isnan(scores))
-        if bad.any():
-            row, column = (int(k[0]) for k in np.nonzero(bad))
-            raise DataError(
-                f"scores must lie in [0, 1], but {int(bad.sum())} do not; the first is "
-                f"{scores[row, column]:g} of model {self.models.ids[row]!r} on item "
-                f"{self.items.ids[column]!r}; divide percentages by 100 before importing"
-            )
+        _check_range(scores, self.models.ids, self.items.ids)
         if scores is self.scores or np.shares_memory(scores, self.scores):
             scores = scores.view()
         scores.setflags(write=False)
@@ -181,9 +175,9 @@ class ResponseMatrix:
         rows = _positions(models, self.n_models)
         columns = _positions(items, self.n_items)
         scores = self.scores
-        if models is not None:
+        if not _are_all(rows, self.n_models):  # else they are the same numbers, not a copy
             scores = scores[rows]
-        if items is not None:
+        if not _are_all(columns, self.n_items):
             scores = scores[:, columns]
         return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns))
 
@@ -225,6 +219,28 @@ class ResponseMatrix:
         if not dropped:
             return self, ()
         return self.take(np.array([one in kept for one in self.models.ids])), dropped
+
+
+def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]) -> None:
+    """Raise :class:`DataError` for scores outside [0, 1]."""
+    wrong, first = 0, (0, 0)
+    for cut in slabs(scores.shape):
+        slab = scores[cut]
+        bad = ~((slab >= 0) & (slab <= 1) | np.isnan(slab))
+        if bad.any() and not wrong:
+            row, column = (int(k[0]) for k in np.nonzero(bad))
+            first = cut.start + row, column
+        wrong += int(bad.sum())
+    if wrong:
+        raise DataError(
+            f"scores must lie in [0, 1], but {wrong} do not; the first is {scores[first]:g} of "
+            f"model {models[first[0]]!r} on item {items[first[1]]!r}; divide percentages by 100 "
+            "before importing"
+        )
+
+
+def _are_all(index: NDArray[np.intp], n: int) -> bool:
+    return len(index) == n and bool((index == np.arange(n)).all())
 
 
 def _positions(index: Index | None, n: int) -> NDArray[np.intp]:
