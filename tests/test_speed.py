@@ -136,13 +136,12 @@ def test_the_last_slope_leaves_out_what_does_not_grow():
 def test_the_bound_counts_bytes_sigmoids_and_products():
     rates = {"read": 1e9, "copy": 2e9, "sigmoid": 1e8}
     rates |= {"logits": 1e9, "gradients": 2e9, "hessians": 4e9}
-    found = bounds.bound(1000, False, 2, rates)
-    assert found["reading"] == pytest.approx(1000 * 2 * 4 / 2e9)
+    found = bounds.bound(1000, 2, rates)
+    assert found["reading"] == pytest.approx(1000 / 2e9)
     assert found["sigmoids"] == pytest.approx(1000 * 2 / 1e8)
     # two factors and an intercept: 3 pairs of abilities, 6 of items
     expected = 1000 * (2 * 4 / 1e9 + 2 * (2 + 3) / 2e9 + 2 * (3 + 6) / 4e9)
     assert found["products"] == pytest.approx(expected)
-    assert bounds.bound(1000, True, 2, rates)["reading"] == 2 * found["reading"]
 
 
 # --- the plan -----------------------------------------------------------------------------------

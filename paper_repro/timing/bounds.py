@@ -1,24 +1,24 @@
 """How long a sweep of the fit takes at least, on a machine of known limits.
 
-A sweep passes twice over the answers (items, then abilities).  Each pass reads them, computes as
-many logits and sigmoids, and multiplies residuals and weights with the other side's factors and
-with their pairwise products.
+A sweep reads the answers once, a block of items at a time, and passes twice over a block (items,
+then abilities).  Each pass computes as many logits and sigmoids, and multiplies residuals and weights
+with the other side's factors and with their pairwise products.
 """
 
 from __future__ import annotations
 
 PASSES = 2
-"""Passes over the answers in a sweep."""
+"""Passes over a block in a sweep."""
 
-BYTES = 4
-"""Of an answer as the fit holds it; answers with gaps are read with a mask of the same size."""
+BYTES = 1
+"""Of an answer as the fit holds it, or of a gap."""
 
 
-def bound(cells: int, gaps: bool, dimensions: int, limits: dict[str, float]) -> dict[str, float]:
+def bound(cells: int, dimensions: int, limits: dict[str, float]) -> dict[str, float]:
     """Seconds that a sweep needs at least, by what limits it."""
     dims, factors = dimensions, dimensions + 1
     seconds = {
-        "reading": PASSES * BYTES * (2 if gaps else 1) / max(limits["read"], limits["copy"]),
+        "reading": BYTES / max(limits["read"], limits["copy"]),
         "sigmoids": PASSES / limits["sigmoid"],
         "products": PASSES * 2 * dims / limits["logits"]
         + 2 * (dims + factors) / limits["gradients"]

@@ -82,7 +82,7 @@ def sweeps(runner: Runner, cells: Sequence[Cell]) -> str:
         if limits is None or not cell.dimensions or "sweep_seconds" not in found:
             continue
         size, took = cell.size, found["sweep_seconds"]
-        least = bound(size.cells, size.missing > 0, cell.dimensions, limits)
+        least = bound(size.cells, cell.dimensions, limits)
         slowest = max(least, key=lambda name: least[name])
         row = [str(size), str(found["sweeps"]), short(took), short(size.answers / took / 1e6)]
         row += [short(value) for value in least.values()]
