@@ -15,6 +15,7 @@ from engine.table import Table
 NAMES = tuple(SETS)[:7]
 
 METHODS = (
+    *("default", "random+stack", "anchor_points+stack", "anchor_points_irt+stack", "mrmr+stack"),
     *("optimal_design+kriging", "optimal_design+kernel_ridge", "optimal_design+ridge"),
     *("optimal_design+p_irt", "random+mean", "stratified+mean", "random+ridge"),
     *("random+kernel_ridge", "random+kriging", "random+p_irt", "random+aipw"),
