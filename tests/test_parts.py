@@ -168,6 +168,14 @@ def test_a_changed_file_is_read_again(dump, tmp_path, read_files):
     assert read_files == ["org/m1/arc"]
 
 
+def test_the_working_directory_does_not_matter(dump, tmp_path, monkeypatch):
+    read_results(dump, parts=tmp_path / "parts")
+    before = files(tmp_path / "parts")
+    monkeypatch.chdir(dump.parent)
+    same(read_results("dump", parts="parts"), read_results(dump))
+    assert files(tmp_path / "parts") == before
+
+
 def test_another_choice_reads_everything_again(tmp_path):
     for k in range(2):
         lines = [row("t", i, acc=float(k), acc_norm=1.0 - k) for i in range(3)]

@@ -60,7 +60,8 @@ def read_results(
         models_table: the same for models, with a column ``model``.
         item_key: makes item ids from the documents that lm-evaluation-harness logged, where a
             bank knows its items by a key of their data set; tables ignore it.
-        jobs: number of processes that read files.
+        jobs: number of processes that read files; a script that asks for more than one starts
+            its work under ``if __name__ == "__main__":``, as ``multiprocessing`` wants it.
         parts: folder in which to keep what was read of each file, so that reading the same
             results again, after an interruption too, reads changed files only.
         progress: called with (files done, files in all, file name).

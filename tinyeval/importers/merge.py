@@ -216,7 +216,9 @@ def check_hashes(items: Table, expected: Mapping[str, str]) -> None:
         items: the items of some answers.
         expected: {item: hash}, such as those of an item bank; empty text is unknown.
     """
-    for one, found in zip(items.ids, items.column("hash", ""), strict=True):
+    if "hash" not in items.columns:
+        return
+    for one, found in zip(items.ids, items.columns["hash"], strict=True):
         wanted = expected.get(one, "")
         if found and wanted and found != wanted:
             raise DataError(

@@ -15,11 +15,12 @@ import os
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -32,7 +33,9 @@ VERSION = 1
 
 
 class Job(Protocol):
-    """How one file is read; its ``repr`` holds all that decides it."""
+    """How one file is read: a dataclass whose ``repr`` holds all that decides it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def path(self) -> Path:
@@ -142,7 +145,8 @@ def _fingerprint(job: Job) -> str:
         about = job.path.stat()
     except OSError as error:
         raise DataError(f"{job.path}: cannot be read: {error.strerror}") from error
-    known = (VERSION, str(job.path.resolve()), about.st_size, about.st_mtime_ns, job)
+    job = replace(job, path=job.path.resolve())
+    known = (VERSION, about.st_size, about.st_mtime_ns, job)
     return sha256(repr(known).encode()).hexdigest()[:32]
 
 
