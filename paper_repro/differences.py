@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from trust import ITEMS, SETS, SPLITS, read
 
 from tinyeval.building import learn
-from tinyeval.calibration import _folds
 from tinyeval.comparison import pair_scale
 from tinyeval.config import Settings
+from tinyeval.folds import draw_folds
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.learned import Learned, anchor_answers
 from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs
@@ -155,7 +155,7 @@ def one_split(
         learned = learn(source, settings, None, memory.history)
         fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
         held: dict[bool, list[Held]] = {True: [], False: []}
-        for fold in _folds(source, source.scores.mean(1).astype(float), 5, 0):
+        for fold in draw_folds(source, source.scores.mean(1).astype(float), 5, 0):
             part = learn(source.take(fold.source), fixed, None, memory.history)
             held[fold.beyond].append(hold(part, source.take(fold.held_out)))
         tested = hold(learned, test)
