@@ -1,8 +1,8 @@
 """How long a sweep of the fit takes at least, on a machine of known limits.
 
 A sweep reads the answers once, a block of items at a time, and passes twice over a block (items,
-then abilities).  Each pass computes as many logits and sigmoids, and multiplies residuals and weights
-with the other side's factors and with their pairwise products.
+then abilities).  Each pass computes as many logits and sigmoids, and multiplies residuals and
+weights with the other side's factors and with their pairwise products.
 """
 
 from __future__ import annotations
