@@ -91,7 +91,7 @@ def fit_irt(
     else:
         ranks = ALONE
     value = held_out.get(best, log_likelihood(data, state, ranks) / _answers(data, ranks))
-    state.items = torch.cat(ranks.gather(state.items))
+    state.items = torch.cat(ranks.gather(state.items.cpu()))
     return _result(responses, source, state, (rows, order), value, held_out)
 
 
