@@ -50,6 +50,7 @@ def test_it_is_the_gated_mixture_of_its_experts(parts):
     beyond = (robust.mean + aipw) / 2
     low, high = np.quantile(source.target_values, [0.01, 0.99], axis=0)
     gate = norm.sf(high, beyond, robust.spread) + norm.cdf(low, beyond, robust.spread)
+    gate = gate[:, :1]  # where the overall score lands decides for the benchmarks as well
     assert_allclose(found.mean, (1 - gate) * inside + gate * beyond, atol=2e-3)
     assert ((gate > 0.01) & (gate < 0.99)).any()
     assert (found.spread > 0).all()

@@ -14,7 +14,8 @@ t ~ N(r, v), that its score lies outside the central 98 % of the source models' 
     g = P(t > q99) + P(t < q01),        prediction = (1 - g) inside + g robust.
 
 A model stronger or weaker than the history is thus never pulled back to it, and one in its midst
-keeps the precision that history buys.  Between the two, drift by evidence (inside the first
+keeps the precision that history buys.  The gate of the overall score serves the benchmarks as well:
+of where a model lands in one of them, its few anchors there say little.  Between the two, drift by evidence (inside the first
 expert) still notices models that score like the source ones but answer unlike them.
 """
 
@@ -94,13 +95,13 @@ class Stack:
         kernel, aipw = self.kernel.predict(answers), self.aipw.predict(answers)
         inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
         beyond = _mix(0.5, robust, (aipw.mean, aipw.spread))
-        gate = self._outside(beyond[0], robust[1])
-        mean, spread = _mix(gate, inside, beyond)
-        return Estimate(mean, spread, 1 - (1 - gate[:, 0]) * (1 - drifted))
+        gate = self._outside(beyond[0][:, 0], robust[1][:, 0])
+        mean, spread = _mix(gate[:, None], inside, beyond)
+        return Estimate(mean, spread, 1 - (1 - gate) * (1 - drifted))
 
     def _outside(self, mean: Array, spread: Array) -> Array:
-        """Probability that a target lies outside the range, shape (models, targets)."""
-        low, high = self.score_range
+        """Probability that the overall score lies outside the range, shape (models,)."""
+        low, high = self.score_range[:, 0]
         return np.minimum(
             _normal_cdf((mean - high) / spread) + _normal_cdf((low - mean) / spread), 1.0
         )
