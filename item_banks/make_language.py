@@ -3,8 +3,8 @@
     python item_banks/make_language.py
 
 Built from the dump in ``language`` beside this file, which ``language/population.py`` and
-``language/dump.py`` make; see ``language/README.md``.  Its intervals are for checkpoints of new
-runs: calibration holds out whole runs.
+``language/dump.py`` make, by the recipe ``within_range``; ``language/README.md`` says why.  The
+intervals are for checkpoints of new runs: calibration holds out whole runs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tinyeval
 from tinyeval.bank_codec import decode_content
 
 HERE = Path(__file__).parent
+RECIPE = HERE.parent / "configs" / "within_range.yaml"
 ORIGIN = (
     "checkpoints of small transformers that were trained from nothing on text made by program; "
     "item_banks/language"
@@ -34,7 +35,8 @@ kind."""
 def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
     """Return the bank of a dump, with the items' content."""
     responses = tinyeval.read_results(dump / "responses.parquet")
-    settings = tinyeval.Settings().replace(items=anchors, interval={"groups": "family"})
+    recipe = tinyeval.load_settings(RECIPE)
+    settings = recipe.replace(items=anchors, interval={"groups": "family"})
     bank = tinyeval.build(responses, settings=settings, name="language", source=ORIGIN)
     content = decode_content((dump / "content.parquet").read_bytes())
     return replace(bank, content=content, source={**bank.source, "note": NOTE})

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
 
 PARTS = Path(__file__).parent / ".parts"
-RUNS, STEPS, CHECKPOINTS = 30, 2000, 10
+RUNS, STEPS, CHECKPOINTS = 24, 2000, 10
 
 
 @dataclass(frozen=True)
