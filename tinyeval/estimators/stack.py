@@ -14,9 +14,10 @@ t ~ N(r, v), that its score lies outside the central 98 % of the source models' 
     g = P(t > q99) + P(t < q01),        prediction = (1 - g) inside + g robust.
 
 A model stronger or weaker than the history is thus never pulled back to it, and one in its midst
-keeps the precision that history buys.  The gate of the overall score serves the benchmarks as well:
-of where a model lands in one of them, its few anchors there say little.  Between the two, drift by evidence (inside the first
-expert) still notices models that score like the source ones but answer unlike them.
+keeps the precision that history buys.  Between the two, drift by evidence (inside the first expert)
+still notices models that score like the source ones but answer unlike them.  The gate of the
+overall score serves the benchmarks as well: of where a model lands in one of them, its few anchors
+there say little.
 """
 
 from __future__ import annotations
