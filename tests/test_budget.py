@@ -173,7 +173,7 @@ bounds = st.tuples(st.integers(0, 2), st.integers(0, 2)).map(lambda b: Bounds(b[
 def test_what_is_allowed_is_what_can_still_be_finished(cost, money, n, quotas, order):
     items = table(np.array(cost, dtype=float))
     budget = Budget(n, float(money), quotas=quotas)
-    assume(can_be_finished(budget, items, []))
+    assume(money >= min(cost) and can_be_finished(budget, items, []))
     allowance, taken = Allowance(budget, items), []
     for k in order:
         allowed = bool(allowance.allowed()[k])

@@ -14,7 +14,6 @@ from tinyeval.bank import ItemBank
 from tinyeval.bank_codec import decode_content
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix
-from tinyeval.shipped import dump_path
 from tinyeval.training import bank_items
 
 ROOT = Path(__file__).parents[1] / "item_banks"
@@ -29,7 +28,7 @@ runs = importlib.import_module("runs")
 
 @pytest.fixture(scope="module")
 def responses() -> ResponseMatrix:
-    return read_results(dump_path("language"))
+    return read_results(DUMP / "responses.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +89,7 @@ def test_the_bank_is_made_from_the_dump(bank):
     again = make_language.make_bank(DUMP, ANCHORS)
     assert again.anchors.items == bank.anchors.items
     assert again.source == bank.source
-    asked = read_results(dump_path("language"))
+    asked = read_results(DUMP / "responses.parquet")
     for one, other in zip(again.predict(asked), bank.predict(asked), strict=True):
         # other processors round otherwise
         found = (one.score, one.lower, one.upper)

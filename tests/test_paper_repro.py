@@ -36,6 +36,7 @@ OWN_TABLES = {
         "budgets",
         "checkpoints_live",
         "differences",
+        "quick_seconds",
         "several_benchmarks",
         "speed",
         "trust",

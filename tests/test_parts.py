@@ -322,7 +322,7 @@ def test_a_process_that_is_killed_is_one_line(tmp_path):
 def test_an_import_that_was_ended_goes_on(tmp_path, ending):
     dump, folder = tmp_path / "dump", tmp_path / "parts"
     lines = rows("arc", np.random.default_rng(0).integers(0, 2, 400).astype(float).tolist())
-    for k in range(100):
+    for k in range(400):
         samples(dump / f"m{k}", "arc", lines)
     command = [sys.executable, "-m", "tinyeval.cli", "import", dump, "--out", tmp_path / "r.csv"]
     command += ["--jobs", "2", "--parts", folder]
@@ -339,10 +339,10 @@ def test_an_import_that_was_ended_goes_on(tmp_path, ending):
     assert not (tmp_path / "r.csv").exists()
     wait_for_the_end_of(running.pid)
     before = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
-    assert 5 <= len(before) < 100
+    assert 5 <= len(before) < 400
     same(read_results(dump, parts=folder), read_results(dump))
     after = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
-    assert len(after) == 100
+    assert len(after) == 400
     assert {name: after[name] for name in before} == before
 
 

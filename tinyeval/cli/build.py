@@ -59,6 +59,7 @@ def build_command(
     RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
     json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
     or folders that a harness wrote. Several files are joined by the ids of models and items.
+    Processes that torchrun launches as `-m tinyeval.cli build ...` share the work.
 
     \b
     Example:
@@ -67,7 +68,6 @@ def build_command(
       tinyeval build scores.csv --config configs/fast.yaml --level 0.95 --out bank
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
-      torchrun --nproc-per-node 4 -m tinyeval.cli build results.parquet --out bank
     """
     start = time.perf_counter()
     check_new_bank(out, overwrite)
