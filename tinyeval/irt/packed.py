@@ -27,6 +27,9 @@ NO_SCORE = -1.0
 BLOCK_CELLS = {"cpu": 2**18, "cuda": 2**26}
 """Cells of a block by default: numbers that fit a core's cache, or that keep a GPU busy."""
 
+LEAST_ITEMS = 32
+"""Of a block: what is added up for every model is read and written once a block."""
+
 
 class Block(NamedTuple):
     """Some items' responses as numbers, and room to compute in: all (items of the block, models).
@@ -159,4 +162,4 @@ def pack(
 
 def block_of(models: int, device: torch.device) -> int:
     """Return how many items of so many answers make a block."""
-    return max(1, BLOCK_CELLS[device.type] // models)
+    return max(LEAST_ITEMS, BLOCK_CELLS[device.type] // models)
