@@ -212,7 +212,7 @@ STEPS = (
 )
 SWEEPS = (
     "Fits of four dimensions. The limits are what two passes over the answers take at the measured "
-    "rates: reading them (4 bytes each, 8 with gaps), two sigmoids each, and the products with the "
+    "rates: reading them (a byte each, once), two sigmoids each, and the products with the "
     "factors and their different pairs at the fit's own shapes."
 )
 RIVALS = (
