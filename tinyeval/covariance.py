@@ -83,9 +83,15 @@ class ItemCovariance:
         shared = (self.factors**2).sum(0) + s**2 * (self.drift**2).sum(0)
         return np.asarray(shared + self.own_variance(s))
 
-    def row(self, k: int, s: float) -> Array:
-        """Covariance of item ``k`` with every item under drift ``s``, shape (items,)."""
-        shared, drift = self.row_parts(k)
+    def row(self, k: int, s: float, parts: tuple[Array, Array] | None = None) -> Array:
+        """Covariance of item ``k`` with every item under drift ``s``, shape (items,).
+
+        Args:
+            k: position of the item.
+            s: size of the drift.
+            parts: ``row_parts(k)``, where several sizes are wanted.
+        """
+        shared, drift = parts or self.row_parts(k)
         row = shared + s**2 * drift
         row[k] += self.own_variance(s)[k]
         return row

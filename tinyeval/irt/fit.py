@@ -90,7 +90,7 @@ def fit_irt(
         state = fit_map(data, best, progress, start, ranks)
     else:
         ranks = ALONE
-    value = held_out.get(best, log_likelihood(data, state, ranks) / _answers(data, ranks))
+    value = held_out[best] if held_out else _mean_log_likelihood(data, state, ranks)
     state.items = torch.cat(ranks.gather(state.items.cpu()))
     return _result(responses, source, state, (rows, order), value, held_out)
 
@@ -120,11 +120,11 @@ def _own_items(
     return State(ability, items, state.mean, state.precision)
 
 
-def _answers(data: Packed, ranks: Ranks) -> float:
-    """Number of answers of all processes."""
-    total = data.counts()[0].sum(dtype=torch.float64)
-    ranks.add_up(total)
-    return float(total)
+def _mean_log_likelihood(data: Packed, state: State, ranks: Ranks) -> float:
+    """Log-likelihood per answer of all processes."""
+    answers = data.counts()[0].sum(dtype=torch.float64)
+    ranks.add_up(answers)
+    return log_likelihood(data, state, ranks) / float(answers)
 
 
 def _candidates(dimensions: int | Sequence[int], responses: ResponseMatrix) -> list[int]:

@@ -39,10 +39,10 @@ class _Hypothesis:
     """One drift hypothesis: covariances conditional on the anchors chosen so far."""
 
     def __init__(self, covariance: ItemCovariance, s: float, n: int) -> None:
+        self.covariance = covariance
         self.s = s
         self.cross = covariance.with_targets(s)  # (items, targets)
         self.variance = covariance.variance(s)  # (items,)
-        self.own = covariance.own_variance(s)
         self.start = self.variance.copy()
         self.open = np.maximum(covariance.target_variance(s), 1e-12)  # (targets,)
         self.scale = _importance(len(self.open)) / self.open
@@ -64,8 +64,7 @@ class _Hypothesis:
         if self.variance[k] <= 1e-9 * max(self.start[k], 1e-9):
             return
         done = self.columns[: self.used]
-        row = parts[0] + self.s**2 * parts[1]
-        row[k] += self.own[k]
+        row = self.covariance.row(k, self.s, parts)
         column = (row - done[:, k] @ done) / np.sqrt(self.variance[k])
         gain = self.cross[k] / np.sqrt(self.variance[k])
         self.open = np.maximum(self.open - gain**2, 1e-12)
