@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.markdown import lines_of
+from timing.child import timed
 
 from tinyeval import ItemBank
 from tinyeval.training import QuickEval, bank_items
@@ -29,17 +27,6 @@ sys.path.insert(0, str(BANKS / "language"))
 
 SIZES = ((64, 2), (128, 2), (192, 3), (256, 6), (512, 8))
 """Width and depth."""
-
-
-def median_seconds(work: Callable[[], object], times: int) -> float:
-    """Return the median of some runs' seconds, after one that does not count."""
-    work()
-    spent = []
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        spent.append(time.perf_counter() - start)
-    return statistics.median(spent)
 
 
 def row(bank: ItemBank, width: int, depth: int, device: str) -> list[str]:
@@ -53,8 +40,10 @@ def row(bank: ItemBank, width: int, depth: int, device: str) -> list[str]:
     weights = sum(one.numel() for one in model.parameters())
     quick, full = QuickEval(bank, make_answer()), QuickEval(bank, make_answer())
     everything = bank_items(bank, anchors_only=False)
-    spent = median_seconds(lambda: quick.run(model), 5)
-    whole = median_seconds(lambda: full.ask(everything, model), 1)
+    quick.run(model)
+    full.ask(everything, model)
+    _, spent = timed(lambda: quick.run(model))
+    _, whole = timed(lambda: full.ask(everything, model))
     print(f"{weights:,} weights: {spent:.3f} s, {whole:.2f} s", file=sys.stderr, flush=True)
     return [f"{weights:,}", f"{spent:.3f}", f"{whole:.2f}", f"{whole / spent:.1f}"]
 

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from tinyeval.atomic import write_file
 from tinyeval.errors import DataError
 from tinyeval.importers.base import Options
 from tinyeval.importers.merge import Block, compact, expand
@@ -154,13 +155,12 @@ def _save(path: Path, block: Block) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     layout = _json({"items": list(block.items), "notes": block.item_notes})
     digest = sha256(layout).hexdigest()
     try:
         _layout(path.parent, digest)
     except Exception:  # there is none yet, or it is damaged
-        _write(_layout_path(path.parent, digest), zlib.compress(layout))
+        write_file(_layout_path(path.parent, digest), zlib.compress(layout))
     about = {
         "layout": digest,
         "models": list(block.models),
@@ -173,7 +173,7 @@ def _save(path: Path, block: Block) -> None:
     )
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    _write(path, bytes(sink.getvalue()))
+    write_file(path, sink.getvalue().to_pybytes())
 
 
 def _load(path: Path, source: Path) -> Block:
@@ -218,13 +218,3 @@ def _layout_path(folder: Path, digest: str) -> Path:
 def _json(value: object) -> bytes:
     # What is neither text nor a number becomes text in the end, so it may become so here.
     return json.dumps(value, default=str).encode()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also where two processes write the same one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
