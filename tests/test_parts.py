@@ -326,7 +326,9 @@ def test_an_import_that_was_ended_goes_on(tmp_path, ending):
         samples(dump / f"m{k}", "arc", lines)
     command = [sys.executable, "-m", "tinyeval.cli", "import", dump, "--out", tmp_path / "r.csv"]
     command += ["--jobs", "2", "--parts", folder]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    running = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     try:
         while running.poll() is None and len(list(folder.glob("*.parquet"))) < 5:
             time.sleep(0.01)
@@ -344,6 +346,11 @@ def test_an_import_that_was_ended_goes_on(tmp_path, ending):
     after = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert len(after) == 400
     assert {name: after[name] for name in before} == before
+
+
+def heed_ctrl_c():
+    """A background job of a script inherits that it ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_the_end_of(session: int) -> None:

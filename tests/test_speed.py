@@ -196,7 +196,7 @@ def test_every_step_is_measured(runner, steps, said):
     fitted = runner.get(steps[0])
     assert fitted["dimensions"] == 4
     assert fitted["sweeps"] >= 1
-    assert 0 < fitted["sweep_seconds"] * fitted["sweeps"] <= 2 * fitted["seconds"]
+    assert 0 < fitted["sweep_seconds"] < 60
 
 
 def test_what_is_known_is_not_measured_again(runner, steps, said, monkeypatch):
