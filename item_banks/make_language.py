@@ -3,8 +3,9 @@
     python item_banks/make_language.py
 
 Built from the dump in ``language`` beside this file, which ``language/population.py`` and
-``language/dump.py`` make, by the recipe ``within_range``; ``language/README.md`` says why.  The
-intervals are for checkpoints of new runs: calibration holds out whole runs.
+``language/dump.py`` make, by the recipe ``within_range``; ``language/README.md`` says why.  Written
+answers take a model longer than choices, so there are no more of them among the anchors than among
+all items.  The intervals are for checkpoints of new runs: calibration holds out whole runs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
     """Return the bank of a dump, with the items' content."""
     responses = tinyeval.read_results(dump / "responses.parquet")
     recipe = tinyeval.load_settings(RECIPE)
-    settings = recipe.replace(items=anchors, interval={"groups": "family"})
+    kinds = responses.items.column("kind")
+    written = round(anchors * float((kinds == "written").mean()))
+    quotas = {"by": "kind", "anchors": {"choice": anchors - written, "written": written}}
+    settings = recipe.replace(items=anchors, quotas=quotas, interval={"groups": "family"})
     bank = tinyeval.build(responses, settings=settings, name="language", source=ORIGIN)
     content = decode_content((dump / "content.parquet").read_bytes())
     return replace(bank, content=content, source={**bank.source, "note": NOTE})

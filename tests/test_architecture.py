@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
     *("errors", "progress", "atomic", "network", "threads", "ranks", "shipped", "config"),
-    *("slabs", "responses", "answers", "groups", "targets", "importers"),
+    *("slabs", "responses", "answers", "groups", "targets", "importers", "local_scale"),
     *(
         "irt.model",
         "irt.ability",

@@ -18,6 +18,7 @@ from tinyeval.estimators.base import Estimate
 from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import IRTModel
+from tinyeval.local_scale import even_scale
 from tinyeval.prediction import Predictor
 from tinyeval.selection.base import equal_weights
 
@@ -49,6 +50,7 @@ def predictor(**changes):
         np.full(2, 9.0),
         np.zeros((2, 2)),
         np.zeros(2),
+        *even_scale(2, 2),
     )
     pairs = PairCalibration(
         np.array([2, 4]),

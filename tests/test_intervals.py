@@ -19,6 +19,7 @@ from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.folds import BEYOND, draw_folds
 from tinyeval.intervals import Calibration
+from tinyeval.local_scale import scale_of
 from tinyeval.responses import ResponseMatrix
 
 FAST = Settings().replace(items=15, device="cpu", irt={"dimensions": [1]}, interval={"folds": 3})
@@ -274,28 +275,37 @@ def test_the_range_is_that_of_the_source_models():
 
 def test_the_factor_of_the_next_smaller_number_of_answers_is_used(calibration):
     for n, k in ((1, 0), (5, 0), (9, 0), (10, 1), (14, 1), (15, 2), (400, 2)):
-        expected = module._quantile(calibration.inside[k], 0.9)
-        assert_array_equal(calibration.factor(n, 0.9, beyond=False), expected)
+        expected = module._quantile(calibration.inside[k], 0.9) * scale_at(calibration, k)
+        assert_allclose(half_widths(calibration, np.ones(3), n)[0], expected)
 
 
 def test_beyond_the_range_no_interval_is_narrower(calibration):
     for level in (0.5, 0.8, 0.9, 0.99):
         for n in (5, 10, 15):
-            inside = calibration.factor(n, level, beyond=False)
-            assert (calibration.factor(n, level, beyond=True) >= inside).all()
+            inside = half_widths(calibration, np.ones(3), n, level)
+            assert (half_widths(calibration, np.ones(3), n, level, beyond=True) >= inside).all()
 
 
-def half_widths(calibration, spread, n_answered, level=0.9, beyond=False):
+MEAN = 0.4
+
+
+def scale_at(calibration, k):
+    return scale_of(calibration.scale_at[k], calibration.scale[k], np.full((1, 3), MEAN))[0]
+
+
+def half_widths(calibration, spread, n_answered, level=0.9, beyond=False, mean=MEAN):
     n_answered = np.atleast_1d(n_answered)
     models = len(n_answered)
     doubtful = np.broadcast_to(beyond, models)
-    return calibration.half_width(np.tile(spread, (models, 1)), n_answered, 15, level, doubtful)
+    means, spreads = np.full((models, 3), mean), np.tile(spread, (models, 1))
+    return calibration.half_width(means, spreads, n_answered, 15, level, doubtful)
 
 
 def test_half_widths_scale_with_the_spread_and_grow_with_the_level(calibration):
     spread = np.array([0.1, 0.2, 0.3])
     half = half_widths(calibration, spread, 15)[0]
-    assert_allclose(half, calibration.factor(15, 0.9, beyond=False) * spread)
+    factor = module._quantile(calibration.inside[2], 0.9) * scale_at(calibration, 2)
+    assert_allclose(half, factor * spread)
     assert (half_widths(calibration, spread, 15, 0.99) > half).all()
 
 
@@ -336,7 +346,12 @@ def test_five_models_are_enough():
     calibration = calibrated(simulate(5, 30, seed=1)[0])
     assert calibration.inside.shape == (3, 5, 1)
     assert calibration.beyond.shape == (3, 2 * len(BEYOND), 1)
-    assert np.isfinite(calibration.factor(15, 0.95, beyond=True)).all()
+    means = np.array([[0.0], [0.5], [1.0]])
+    for doubtful in (False, True):
+        half = calibration.half_width(
+            means, means + 0.1, np.full(3, 15), 15, 0.95, np.full(3, doubtful)
+        )
+        assert (np.isfinite(half) & (half > 0)).all()
 
 
 def test_four_models_are_not():
@@ -454,6 +469,11 @@ def test_few_answers_are_no_reason_to_flag_a_model(n):
 
 def test_a_model_without_the_first_anchors_counts_there_as_it_does_with_more():
     error = np.array([[[np.nan], [0.4], [np.nan]], [[0.1], [0.2], [np.nan]]])
+    mean = np.where(np.isnan(error), np.nan, [[[0.0], [0.5], [0.0]], [[0.6], [0.7], [0.0]]])
     nothing = np.zeros((2, 3))
-    cases = steps.Cases(error, np.full((2, 3, 1), 0.1), nothing, nothing, nothing, nothing == 0)
-    assert_allclose(steps._known(cases)[..., 0], [[1, 4], [1, 2]])
+    cases = steps.Cases(
+        mean, error, np.full((2, 3, 1), 0.1), nothing, nothing, nothing, nothing == 0
+    )
+    [(known, ratio)] = steps._known([cases])
+    assert_allclose(ratio[..., 0], [[1, 4], [1, 2]])
+    assert_allclose(known[..., 0], [[0.6, 0.5], [0.6, 0.7]])

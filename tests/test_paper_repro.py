@@ -336,6 +336,24 @@ def test_every_repeat_draws_anew(data):
 # --- sets and splits ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["random", "top", "bottom"])
+def test_a_nested_split_sees_no_test_model(data, kind, monkeypatch):
+    monkeypatch.setattr(sets, "LEAST", 1)
+    which = sets.ResultSet("ollb1_arc", "ARC")
+    seen = set()
+    for repeat in range(2):
+        outer = sets.make_split(which, kind, repeat if kind == "random" else 0, data)
+        inner = sets.make_split(which, f"nested:{kind}", repeat, data)
+        source, test = set(inner.source.models.ids), set(inner.test.models.ids)
+        assert source | test <= set(outer.source.models.ids)
+        assert not source & test
+        seen.add(inner.source.models.ids)
+    assert len(seen) == 2
+    if kind != "random":
+        highest, lowest = inner.source.scores.mean(1).max(), inner.source.scores.mean(1).min()
+        assert (inner.truth.min() > highest) if kind == "top" else (inner.truth.max() < lowest)
+
+
 def test_the_truth_is_the_mean_over_all_items_or_the_column(data, split):
     assert split.truth == pytest.approx(split.test.scores.mean(axis=1), abs=1e-6)
     full = sets.make_split(catalogue.FULL_SCORES["arc"], "random", 1, data)

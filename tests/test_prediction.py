@@ -48,6 +48,8 @@ def calibration(**changes):
         "surprise_limit": np.full(2, 1.5),
         "expected_error": np.zeros((2, 2)),
         "noise": np.zeros(2),
+        "scale_at": np.zeros((2, 1, 2)),
+        "scale": np.ones((2, 1, 2)),
     }
     return Calibration(**{**values, **changes})
 
@@ -85,6 +87,7 @@ def test_an_interval_is_the_calibrated_spread_around_the_mean():
 def test_one_benchmark_has_no_list_of_benchmarks():
     short = {name: np.ones((2, 200, 1)) for name in ("inside", "beyond")}
     short |= {"expected_error": np.zeros((2, 1)), "noise": np.zeros(1)}
+    short |= {name: np.ones((2, 1, 1)) for name in ("scale_at", "scale")}
     limits = {**short, "score_range": np.array([[0.0], [1.0]])}
     prediction = one(targets=("overall",), limits=limits, mean=(0.5,), spread=(0.1,))
     assert prediction.benchmarks == {}

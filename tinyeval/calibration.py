@@ -2,7 +2,8 @@
 
 The whole method is learned again without some of the source models, which are then predicted; the
 ratios |error| / spread of those predictions say how far the spread can be trusted, and their
-quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015).
+quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015), more
+where models of such a score are predicted worse (:mod:`tinyeval.local_scale`).
 Random folds calibrate models like the source ones; of very many models a few folds are enough, each
 learned from a part of the others.  Four more calibrate what lies beyond, where
 every method errs more: learn from the weaker models and predict the strongest, and the other way
@@ -31,6 +32,7 @@ from tinyeval.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array
 from tinyeval.learned import Learned, anchor_answers, surprise, true_targets
+from tinyeval.local_scale import fit_scale, scaled_ratios
 from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs, pair_cases
 from tinyeval.progress import Progress
 from tinyeval.ranks import ALONE, Ranks
@@ -50,6 +52,7 @@ Learn = Callable[[ResponseMatrix], Learned]
 class Cases(NamedTuple):
     """Held-out predictions: arrays (sizes, models, targets), NaN where the target is unknown."""
 
+    mean: Array
     error: Array
     spread: Array
     novelty: Array  # (sizes, models)
@@ -113,10 +116,24 @@ def calibrate(
         [one for fold, one in zip(plan, cases, strict=True) if fold.beyond == side]
         for side in (False, True)
     )
-    singles = [_join([one for one, _ in side]) for side in (inside, beyond)]
-    ratios = (_known(singles[0]), _known(singles[1]))
+    return _summary(sizes, inside, beyond, values, learned.noise())
+
+
+def _summary(
+    sizes: NDArray[np.int64],
+    inside: list[tuple[Cases, PairCases]],
+    beyond: list[tuple[Cases, PairCases]],
+    values: Array,
+    noise: Array,
+) -> tuple[Calibration, PairCalibration]:
+    """Keep what the held-out models of the folds, and their pairs, tell."""
+    known = [_known([one for one, _ in side]) for side in (inside, beyond)]
+    ratios = tuple(
+        np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
+    )
+    singles = _join([one for one, _ in inside])
     return (
-        _calibration(sizes, ratios, singles[0], values, learned.noise()),
+        _calibration(sizes, known[0], ratios[1], singles, values, noise),
         calibrate_pairs(sizes, [two for _, two in inside], [two for _, two in beyond], ratios),
     )
 
@@ -137,12 +154,13 @@ def _shared(
 
 def _calibration(
     sizes: NDArray[np.int64],
-    ratios: tuple[Array, Array],
+    known: list[tuple[Array, Array]],
+    beyond: Array,
     inside: Cases,
     values: Array,
     noise: Array,
 ) -> Calibration:
-    """Put together what single models tell."""
+    """Put together what single models tell: ``known`` by fold, and all of ``inside``."""
     limits = [
         _range_limits(*one)
         for one in zip(inside.excess, inside.novelty, inside.within, strict=True)
@@ -151,15 +169,18 @@ def _calibration(
         _limit(one[within]) for one, within in zip(inside.surprise, inside.within, strict=True)
     ]
     margin, novelty_limit = np.transpose(limits)
+    everyone = (np.concatenate(arrays, axis=1) for arrays in zip(*known, strict=True))
     return Calibration(
         sizes,
-        *ratios,
+        np.sort(scaled_ratios(known), axis=1),
+        beyond,
         np.array([values.min(0), values.max(0)]),
         margin,
         novelty_limit,
         np.array(surprise_limit),
         _mean_error(inside),
         noise,
+        *fit_scale(*everyone),
     )
 
 
@@ -182,7 +203,7 @@ def _cases(
         cut[:, size:] = np.nan
         mean, spread, novelty, surprised, p = _predicted(part, cut, names)
         excess = np.maximum(low - mean[:, 0], mean[:, 0] - high)
-        singles.append(Cases(mean - truth, spread, novelty, surprised, excess, within))
+        singles.append(Cases(mean, mean - truth, spread, novelty, surprised, excess, within))
         paired.append(pair_cases(mean, truth, spread, cut, p, pairs))
     return (
         Cases(*(np.array(arrays) for arrays in zip(*singles, strict=True))),
@@ -229,21 +250,26 @@ def _mean_error(cases: Cases) -> Array:
     return np.asarray(total / np.maximum(known.sum(1), 1))
 
 
-def _known(cases: Cases) -> Array:
-    """Sorted ratios of the models whose targets are known.
+def _known(folds: list[Cases]) -> list[tuple[Array, Array]]:
+    """Means and ratios of the models of each fold whose targets are known.
 
     A model that answered none of the first few anchors counts there as it does with more of them.
     """
-    ratio = cases.ratio
-    for k in range(len(ratio) - 2, -1, -1):
-        ratio[k] = np.where(np.isnan(ratio[k]), ratio[k + 1], ratio[k])
-    known = np.flatnonzero(np.isfinite(ratio).all(axis=(0, 2)))
-    if not known.size:
+    found = []
+    for cases in folds:
+        mean, ratio = cases.mean.copy(), cases.ratio
+        for k in range(len(ratio) - 2, -1, -1):
+            missing = np.isnan(ratio[k])
+            mean[k] = np.where(missing, mean[k + 1], mean[k])
+            ratio[k] = np.where(missing, ratio[k + 1], ratio[k])
+        known = np.flatnonzero(np.isfinite(ratio).all(axis=(0, 2)))
+        found.append((mean[:, known], ratio[:, known]))
+    if not any(ratio.size for _, ratio in found):
         raise ConfigError(
             "no held-out model has a known target to calibrate on; every model misses too many "
             "answers: drop items or models with few answers"
         )
-    return np.sort(ratio[:, known], axis=1)
+    return found
 
 
 def _range_limits(excess: Array, novelty: Array, within: NDArray[np.bool_]) -> tuple[float, float]:

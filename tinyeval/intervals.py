@@ -1,11 +1,12 @@
 """The calibrated interval: a prediction's spread, scaled by what held-out models showed.
 
-    half-width = quantile of |error| / spread over held-out source models  x  spread
+    half-width = scale * spread * quantile of |error| / (scale * spread) over held-out source models
 
-(normalised conformal scores: Lei et al. 2018), separately inside the history's range and beyond it
-and by number of answered anchors; never below what the scatter of unasked items allows.  The
-difference of two models has a calibration of its own, from pairs of held-out source models.  How
-the ratios come about is in :mod:`tinyeval.calibration`.
+(normalised conformal scores: Lei et al. 2018), the scale being a function of the predicted score
+(:mod:`tinyeval.local_scale`); separately by number of answered anchors.  Beyond the history's range
+there is no scale, and the interval is no narrower than inside.  It is never below what the scatter
+of unasked items allows.  The difference of two models has a calibration of its own, from pairs of
+held-out source models.  How the ratios come about is in :mod:`tinyeval.calibration`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
 from tinyeval.irt.model import Array, sigmoid
+from tinyeval.local_scale import even_scale, scale_of
 
 NO_LIMIT = float(np.finfo(np.float64).max)
 """A limit that nothing exceeds; infinity has no place in a bank."""
@@ -30,9 +32,10 @@ class Calibration:
 
     Attributes:
         sizes: numbers of answered anchors, ascending, shape (sizes,).
-        inside: sorted ratios |error| / spread of models inside the history's range, shape
+        inside: sorted ratios |error| / (scale x spread) of models inside the history's range, shape
             (sizes, cases, targets).
-        beyond: the same for models stronger or weaker than those learned from.
+        beyond: sorted ratios |error| / spread of models stronger or weaker than those learned
+            from, of a like shape.
         score_range: lowest and highest target among source models, shape (2, targets).
         range_margin: how far the overall score may be predicted beyond that range, shape (sizes,).
         novelty_limit: novelty above which a model counts as unlike the history, shape (sizes,).
@@ -41,6 +44,7 @@ class Calibration:
         expected_error: mean absolute error inside the range, shape (sizes, targets).
         noise: smallest standard deviation of each target: the scatter of unasked items' answers
             around their probabilities, which no method can know, shape (targets,).
+        scale_at, scale: see :class:`tinyeval.local_scale.Scale`, shape (sizes, knots, targets).
     """
 
     sizes: NDArray[np.int64]
@@ -52,6 +56,8 @@ class Calibration:
     surprise_limit: Array
     expected_error: Array
     noise: Array
+    scale_at: Array
+    scale: Array
 
     def __post_init__(self) -> None:
         sizes, targets = len(self.sizes), len(self.noise)
@@ -60,7 +66,8 @@ class Calibration:
             "score_range": (2, targets),
             "expected_error": (sizes, targets),
             **dict.fromkeys(by_size, (sizes,)),
-            **dict.fromkeys(("inside", "beyond"), (sizes, None, targets)),
+            **dict.fromkeys(("inside", "beyond", "scale_at"), (sizes, None, targets)),
+            "scale": np.shape(self.scale_at),
         }
         _check_shapes("calibration", self, expected)
 
@@ -82,12 +89,9 @@ class Calibration:
         """Say whose answers surprise more than those of all but FALSE_ALARM source models."""
         return np.asarray(surprise > self.surprise_limit[_at(self.sizes, n_answered)])
 
-    def factor(self, n_answered: int, level: float, beyond: bool) -> Array:
-        """Half-width in units of the spread, shape (targets,)."""
-        return _factor(self.inside, self.beyond, int(_at(self.sizes, n_answered)), level, beyond)
-
     def half_width(
         self,
+        mean: Array,
         spread: Array,
         n_answered: NDArray[np.int64],
         n_anchors: int,
@@ -99,17 +103,22 @@ class Calibration:
         Never below what the scatter of unasked items allows; 0 only where nothing is unasked.
 
         Args:
-            spread: of the estimates, shape (models, targets).
+            mean, spread: of the estimates, shape (models, targets).
             n_answered: number of answered anchors, shape (models,).
             n_anchors: that the noise is that of.
             level: of the intervals.
             beyond: which models are unlike the source models, shape (models,).
         """
-        kinds, which = np.unique(2 * _at(self.sizes, n_answered) + beyond, return_inverse=True)
-        factors = [_factor(self.inside, self.beyond, k // 2, level, k % 2 == 1) for k in kinds]
-        half = np.array(factors)[which] * spread
+        size = _at(self.sizes, n_answered)
+        factor = np.empty(np.shape(spread))
+        for k in np.unique(size):
+            here = size == k
+            scale = scale_of(self.scale_at[k], self.scale[k], mean[here])
+            factor[here] = scale * _quantile(self.inside[k], level)
+            far = here & beyond
+            factor[far] = np.maximum(factor[far], _quantile(self.beyond[k], level))
         floor = self.noise * np.sqrt(n_anchors / n_answered)[:, None] * _normal_quantile(level)
-        return np.asarray(np.maximum(half, floor))
+        return np.asarray(np.maximum(factor * spread, floor))
 
     def state(self) -> dict[str, NDArray]:
         """Return plain arrays from which ``from_state`` rebuilds this calibration."""
@@ -119,9 +128,13 @@ class Calibration:
     def from_state(cls, state: Mapping[str, NDArray]) -> Calibration:
         """Rebuild a calibration from ``state()``.
 
-        A bank of an earlier format limits another measure of misfit; it flags none.
+        A bank of an earlier format limits another measure of misfit, and flags none; or it has no
+        scale, which is then the same everywhere.
         """
         state = dict(state)
+        if "scale" not in state:
+            even = even_scale(len(state["sizes"]), len(state["noise"]))
+            state |= {"scale_at": even.at, "scale": even.value}
         if state.pop("misfit_limit", None) is not None:
             sizes = len(state["sizes"])
             state |= {"range_margin": np.zeros(sizes), "surprise_limit": np.full(sizes, NO_LIMIT)}

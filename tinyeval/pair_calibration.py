@@ -81,7 +81,7 @@ def calibrate_pairs(
     sizes: NDArray[np.int64],
     inside: Sequence[PairCases],
     beyond: Sequence[PairCases],
-    singles: tuple[Array, Array],
+    singles: Sequence[Array],
 ) -> PairCalibration:
     """Keep what the pairs tell.
 

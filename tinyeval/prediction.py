@@ -138,9 +138,9 @@ class Predictor:
         reading = self.read(answers, models)
         in_range, misfit = self.doubts(reading)
         n_answered = (~np.isnan(reading.answers)).sum(axis=1)
-        mean = reading.estimate.mean
+        mean, spread = reading.estimate.mean, reading.estimate.spread
         half = self.calibration.half_width(
-            reading.estimate.spread, n_answered, len(self.irt.items), level, ~in_range | misfit
+            mean, spread, n_answered, len(self.irt.items), level, ~in_range | misfit
         )
         bounds = np.stack([mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)], 2)
         columns = (bounds, reading.ability.mean, n_answered, in_range, misfit)

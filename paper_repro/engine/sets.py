@@ -29,6 +29,9 @@ KNOWN = 0.95
 LEAST = 4
 """Test models below which a split says nothing."""
 
+NESTED_PART = 0.85
+"""Share of the source models from which a nested split is made."""
+
 SEED = 0
 
 PUBLISHED_DIMENSIONS = (2, 5, 10, 15)
@@ -113,15 +116,39 @@ class Split:
 def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
     """Return one repeat of a split.
 
+    Args:
+        which: the set.
+        kind: of :func:`tinyeval.splits.make_splits`, or ``nested:`` and one of those: the split,
+            of the same kind, of a random part of its source models.  None of its test models is
+            seen, so that what is chosen on nested splits is chosen on source models alone.
+        repeat: number of the draw.
+        data: folder of the sets.
+
     Raises:
         DataError: too few models for it, or too few test models whose true scores are known.
     """
+    kind, nested = kind.removeprefix("nested:"), kind.startswith("nested:")
     pairs = list(make_splits(which.read(data), kind, repeat + 1, SEED))
-    source, test = pairs[repeat]
+    source, test = pairs[repeat % len(pairs) if nested else repeat]
+    if nested:
+        source = _thinned(source, repeat)
+        source, test = next(make_splits(source, kind, 1, SEED + 1))
     if which.pattern:
         donors = read_results(data / which.pattern / "responses.parquet")
         rng = np.random.default_rng([SEED, repeat])
         source = hide_answers(source, donors, which.pattern_by, rng)
+    return _split(which, source, test, repeat)
+
+
+def _thinned(responses: ResponseMatrix, repeat: int) -> ResponseMatrix:
+    """Drop a random part of the models, another in every repeat."""
+    order = np.random.default_rng([SEED, repeat, 1]).permutation(responses.n_models)
+    kept = by_id(responses.models.ids)[order[: round(NESTED_PART * responses.n_models)]]
+    return responses.take(np.sort(kept))
+
+
+def _split(which: ResultSet, source: ResponseMatrix, test: ResponseMatrix, repeat: int) -> Split:
+    """Return a split with the true scores of its test models."""
     asked = source.observed.any(axis=0)
     source, test = source.take(None, asked), test.take(None, asked)
     weights = make_targets(test).weights[0]

@@ -1,0 +1,108 @@
+"""How the constants of the default were chosen: on source models alone.
+
+    python paper_repro/tuning.py --data DIR [--jobs 2]
+
+Each split is made within the source models of a split of the same kind, so that no test model of
+another table is seen here: of the top split, for instance, source = weakest 60 % of the weakest
+60 %, test = strongest 15 % of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ablation import both
+from engine.catalogue import SETS
+from engine.markdown import lines_of
+from engine.measure import Case, Plan
+from engine.methods import BASE
+from engine.script import main
+from engine.table import Column, Table
+
+KINDS = ("nested:random", "nested:top", "nested:bottom")
+REPEATS = 3
+
+
+def design(*drift: float) -> dict[str, Any]:
+    """Return a change of the drift sizes of the design."""
+    return {"selection": {"options": {"drift": list(drift)}}}
+
+
+def estimator(**options: Any) -> dict[str, Any]:
+    """Return a change of an option of the estimator."""
+    return {"estimator": {"options": options}}
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "design for drift 0": design(0.0),
+    "design for drift 0.1": design(0.1),
+    "design for drift 0.2": design(0.2),
+    "design for drift 0.03, 0.1": design(0.03, 0.1),
+    "design for drift 0.03, 0.15": design(0.03, 0.15),
+    "design for drift 0, 0.03, 0.1": design(0.0, 0.03, 0.1),
+    "design for drift 0, 0.05, 0.15": design(0.0, 0.05, 0.15),
+    "design for drift 0.03, 0.1, 0.3": design(0.03, 0.1, 0.3),
+    "design for drift 0.1, 0.3": design(0.1, 0.3),
+    "irt_share 0.25": both(irt_share=0.25),
+    "irt_share 0.75": both(irt_share=0.75),
+    "shrinkage 0.1": both(shrinkage=0.1),
+    "shrinkage 0.6": both(shrinkage=0.6),
+    "length 0.7": both(length=0.7),
+    "length 1.4": both(length=1.4),
+    "undrifted 0.6": estimator(undrifted=0.6),
+    "undrifted 0.9": estimator(undrifted=0.9),
+    "temper 1": estimator(temper=1.0),
+    "temper 4": estimator(temper=4.0),
+    "alpha 1": estimator(alpha=1.0),
+    "alpha 3": estimator(alpha=3.0),
+    "alpha 10": estimator(alpha=10.0),
+    "alpha 30": estimator(alpha=30.0),
+    "tail 0": estimator(tail=0.0),
+    "tail 0.05": estimator(tail=0.05),
+    "random items": {"selection": {"method": "random", "options": {}}},
+}
+
+PLAN = Plan(
+    "tuning",
+    tuple(Case(one, kind, REPEATS) for one in SETS.values() for kind in KINDS),
+    ("default", *VARIANTS),
+    items=(30, 100),
+    variants={name: BASE.replace(**changes) for name, changes in VARIANTS.items()},
+)
+
+
+def log_ratio(table: Table, column: Column, method: str) -> tuple[float, float]:
+    """Return the mean over sets of log(error / the default's error), and its standard error."""
+    units = table.complete(column)
+    errors = [[table.figure(one, name, "mae") for name in (method, "default")] for one in units]
+    ratio = np.log(np.array(errors)) @ [1.0, -1.0]
+    return float(ratio.mean()), float(ratio.std() / np.sqrt(max(len(ratio) - 1, 1)))
+
+
+def row(table: Table, method: str) -> tuple[float, list[str]]:
+    """Return the geometric mean of a variant's ratios over the columns, and its row."""
+    found = [log_ratio(table, column, method) for column in table.columns]
+    overall = float(np.exp(np.mean([value for value, _ in found])))
+    cells = [f"{np.exp(value):.2f} ± {error:.2f}" for value, error in found]
+    return overall, [method, *cells, f"{overall:.3f}"]
+
+
+def report(table: Table) -> str:
+    """Return the page."""
+    text = (
+        "Error of the default with one constant changed, over the error of the default: geometric "
+        f"mean over sets, ± its standard error; {REPEATS} repeats of each split, every one without "
+        "another 15 % of the source models, so that no design is judged by one draw."
+    )
+    columns = table.columns
+    levels = [f"{100 * table.mean(one, 'default'):.2f}" for one in columns]
+    head = ["", *(f"{one} ({len(table.complete(one))} sets)" for one in columns), "all"]
+    rows = sorted(row(table, name) for name in VARIANTS)
+    parts = ["# Constants of the default, tuned on source models", str(__doc__).split("\n\n")[2]]
+    parts += [text, lines_of(head, [["default, points", *levels, ""], *(one for _, one in rows)])]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    main(PLAN, report, __doc__)
