@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from helpers import simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyeval.irt import packed as module
+from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.packed import Packed, block_of, pack
+from tinyeval.responses import ResponseMatrix
 
 CPU = torch.device("cpu")
 
@@ -83,3 +87,27 @@ def test_a_split_hides_a_share_and_keeps_the_rest(graded):
 def test_blocks_are_cut_for_a_cache_but_never_thin():
     assert block_of(100, CPU) * 100 <= 2**18 < (block_of(100, CPU) + 1) * 100
     assert block_of(10**9, CPU) == 32
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_what_memory_is_too_small_for_lies_in_a_file(monkeypatch, graded):
+    scores = answers(np.random.default_rng(0), (30, 50), graded, 0.2)
+    expected = packed(scores)
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(module, "CELLS_AT_ONCE", 30 * 7)
+    assert isinstance(module._room((3, 4), np.dtype(np.uint8)), np.memmap)
+    assert torch.equal(packed(scores).cells, expected.cells)
+    np.testing.assert_array_equal(unpacked(packed(scores)), scores)
+
+
+def test_scores_may_be_mapped_into_memory(tmp_path, monkeypatch):
+    responses, _ = simulate(60, 40, seed=1)
+    np.save(tmp_path / "scores.npy", responses.scores)
+    scores = np.load(tmp_path / "scores.npy", mmap_mode="r")
+    mapped = ResponseMatrix(scores, responses.models, responses.items)
+    assert np.shares_memory(mapped.scores, scores)
+    expected = fit_irt(responses, dimensions=2)
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0.0)
+    found = fit_irt(mapped, dimensions=2)
+    np.testing.assert_array_equal(found.model.discrimination, expected.model.discrimination)
+    np.testing.assert_array_equal(found.ability, expected.ability)

@@ -2,12 +2,15 @@
 
 A right answer, a wrong one and none are three codes in a byte; graded scores keep four bytes.  A
 block is cut so that what is computed from it stays in a processor's cache, and becomes numbers only
-there: beside the packed responses a fit needs a few megabytes.  The cells may lie in a
-memory-mapped file.
+there: beside the packed responses a fit needs a few megabytes.  Where memory is too small for
+them they lie in a memory-mapped temporary file, which every sweep reads once from its beginning to
+its end; the scores that they are made from may be memory-mapped as well.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -29,6 +32,13 @@ BLOCK_CELLS = {"cpu": 2**18, "cuda": 2**26}
 
 LEAST_ITEMS = 32
 """Of a block: what is added up for every model is read and written once a block."""
+
+
+MEMORY_SHARE = 0.5
+"""Share of the machine's memory above which packed responses go into a file."""
+
+CELLS_AT_ONCE = 2**30
+"""Cells packed in one reading of the scores, so that a file is not written all over at once."""
 
 
 class Block(NamedTuple):
@@ -140,17 +150,16 @@ def pack(
         device: where to put them.
         block: items of a block; None for as many as BLOCK_CELLS says.
     """
-    cells = np.empty((len(columns), len(rows)), dtype=np.float32 if graded else np.uint8)
-    complete, step = True, max(1, 2**24 // max(1, scores.shape[1]))
-    for start in range(0, len(rows), step):
-        slab = scores[rows[start : start + step]][:, columns]
-        missing = np.isnan(slab)
-        complete &= not missing.any()
-        if graded:
-            codes = np.where(missing, np.float32(NO_SCORE), slab)
-        else:
-            codes = np.where(missing, NONE, np.where(slab > 0.5, RIGHT, WRONG)).astype(np.uint8)
-        cells[:, start : start + step] = codes.T
+    cells = _room((len(columns), len(rows)), np.dtype(np.float32 if graded else np.uint8))
+    complete, width = True, max(1, CELLS_AT_ONCE // max(1, len(rows)))
+    step = max(1, 2**24 // max(1, scores.shape[1]))
+    for first in range(0, len(columns), width):
+        some = columns[first : first + width]
+        for start in range(0, len(rows), step):
+            slab = scores[rows[start : start + step]][:, some]
+            missing = np.isnan(slab)
+            complete &= not missing.any()
+            cells[first : first + width, start : start + step] = _codes(slab, missing, graded).T
     chance = np.ascontiguousarray(guessing)
     return Packed(
         torch.from_numpy(cells).to(device),
@@ -158,6 +167,22 @@ def pack(
         complete,
         block or block_of(len(rows), device),
     )
+
+
+def _codes(scores: NDArray, missing: NDArray, graded: bool) -> NDArray:
+    """Scores as they are kept."""
+    if graded:
+        return np.where(missing, np.float32(NO_SCORE), scores)
+    return np.where(missing, NONE, np.where(scores > 0.5, RIGHT, WRONG)).astype(np.uint8)
+
+
+def _room(shape: tuple[int, int], dtype: np.dtype) -> NDArray:
+    """Return an empty array, in a temporary file where memory is too small for it."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if shape[0] * shape[1] * dtype.itemsize <= MEMORY_SHARE * memory:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(prefix="tinyeval-") as file:  # gone with the last view of it
+        return np.memmap(file, dtype, "w+", shape=shape)
 
 
 def block_of(models: int, device: torch.device) -> int:
