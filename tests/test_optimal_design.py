@@ -89,7 +89,7 @@ def priced(cost, **options):
 def left_open(history):
     """A function of items: the overall variance they leave open, summed over the hypotheses."""
     covariance = item_covariance(history)
-    parts = [(dense(covariance, s), weights_of(history)[:1]) for s in (0.0, 0.03, 0.1)]
+    parts = [(dense(covariance, s), weights_of(history)[:1]) for s in (0.03, 0.1, 0.3)]
 
     def share(chosen):
         rows = [covariance.items.index(one) for one in chosen]

@@ -336,14 +336,15 @@ def test_every_repeat_draws_anew(data):
 # --- sets and splits ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["random", "top", "bottom"])
-def test_a_nested_split_sees_no_test_model(data, kind, monkeypatch):
+@pytest.mark.parametrize("name", ["nested:random", "nested:top", "nested:bottom", "far:top"])
+def test_a_nested_split_sees_no_test_model(data, name, monkeypatch):
     monkeypatch.setattr(sets, "LEAST", 1)
+    kind = name.partition(":")[2]
     which = sets.ResultSet("ollb1_arc", "ARC")
     seen = set()
     for repeat in range(2):
         outer = sets.make_split(which, kind, repeat if kind == "random" else 0, data)
-        inner = sets.make_split(which, f"nested:{kind}", repeat, data)
+        inner = sets.make_split(which, name, repeat, data)
         source, test = set(inner.source.models.ids), set(inner.test.models.ids)
         assert source | test <= set(outer.source.models.ids)
         assert not source & test

@@ -44,7 +44,7 @@ def test_it_is_the_gated_mixture_of_its_experts(parts):
     kriging = fit_kriging(source, anchors, rng=rng(), undrifted=0.8).predict(answers).mean
     large = [s for s in DRIFT_GRID if s >= ROBUST_DRIFT]
     robust = fit_kriging(source, anchors, rng=rng(), drift=large).predict(answers)
-    aipw = fit_aipw(source, anchors, rng=rng(), alpha=1.0).predict(answers).mean
+    aipw = fit_aipw(source, anchors, rng=rng(), alpha=3.0).predict(answers).mean
     kernel = fit_kernel_ridge(source, anchors, rng=rng()).predict(answers).mean
     inside = (1 - stack.share) * kriging + stack.share * kernel
     beyond = (robust.mean + aipw) / 2

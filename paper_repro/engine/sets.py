@@ -16,7 +16,7 @@ from tinyeval.errors import DataError
 from tinyeval.estimators.tiny_benchmarks import by_published_rule
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix, by_id
-from tinyeval.splits import make_splits
+from tinyeval.splits import Pair, make_splits
 from tinyeval.targets import make_targets
 from tinyeval.trial import DRAWS, Memory
 
@@ -31,6 +31,12 @@ LEAST = 4
 
 NESTED_PART = 0.85
 """Share of the source models from which a nested split is made."""
+
+FAR = 0.4
+"""Share of them that a far split learns from."""
+
+LEAST_SOURCE = 8
+"""Source models below which it is no history."""
 
 SEED = 0
 
@@ -118,26 +124,39 @@ def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
 
     Args:
         which: the set.
-        kind: of :func:`tinyeval.splits.make_splits`, or ``nested:`` and one of those: the split,
-            of the same kind, of a random part of its source models.  None of its test models is
-            seen, so that what is chosen on nested splits is chosen on source models alone.
+        kind: of :func:`tinyeval.splits.make_splits`; or ``nested:`` and one of those: the split,
+            of the same kind, of a random part of its source models; or ``far:top``, ``far:bottom``:
+            the same with test models further out.  None of the outer split's test models is seen,
+            so that what is chosen on these splits is chosen on source models alone.
         repeat: number of the draw.
         data: folder of the sets.
 
     Raises:
         DataError: too few models for it, or too few test models whose true scores are known.
     """
-    kind, nested = kind.removeprefix("nested:"), kind.startswith("nested:")
-    pairs = list(make_splits(which.read(data), kind, repeat + 1, SEED))
-    source, test = pairs[repeat % len(pairs) if nested else repeat]
-    if nested:
-        source = _thinned(source, repeat)
-        source, test = next(make_splits(source, kind, 1, SEED + 1))
+    prefix, _, inner = kind.partition(":")
+    if prefix in ("nested", "far"):
+        pairs = list(make_splits(which.read(data), inner, repeat + 1, SEED))
+        outer = _thinned(pairs[repeat % len(pairs)][0], repeat)
+        pair = _far(outer, inner) if prefix == "far" else next(make_splits(outer, inner, 1, SEED))
+        return _split(which, *pair, repeat)
+    source, test = list(make_splits(which.read(data), kind, repeat + 1, SEED))[repeat]
     if which.pattern:
         donors = read_results(data / which.pattern / "responses.parquet")
         rng = np.random.default_rng([SEED, repeat])
         source = hide_answers(source, donors, which.pattern_by, rng)
     return _split(which, source, test, repeat)
+
+
+def _far(responses: ResponseMatrix, kind: str) -> Pair:
+    """Split into the weakest 40 % and the strongest 15 % of the models, or the mirror."""
+    score = np.nanmean(responses.scores, axis=1) * (1 if kind == "top" else -1)
+    order = by_id(responses.models.ids)
+    rank = np.empty(len(order))
+    rank[order[np.argsort(score[order], kind="stable")]] = np.arange(len(order)) / len(order)
+    if (rank < FAR).sum() < LEAST_SOURCE:
+        raise DataError(f"too few models for a far split, found {len(rank)}")
+    return responses.take(rank < FAR), responses.take(rank >= 0.85)
 
 
 def _thinned(responses: ResponseMatrix, repeat: int) -> ResponseMatrix:

@@ -142,7 +142,7 @@ def fit_stack(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
-    alpha: float = 1.0,
+    alpha: float = 3.0,
     tail: float = 0.01,
 ) -> Stack:
     """Fit on source models; ``rng`` is not used.

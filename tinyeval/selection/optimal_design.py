@@ -141,7 +141,7 @@ def select_optimal_design(
     *,
     rng: np.random.Generator,
     budget: Budget | None = None,
-    drift: Sequence[float] = (0.0, 0.03, 0.1),
+    drift: Sequence[float] = (0.03, 0.1, 0.3),
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
