@@ -60,10 +60,10 @@ FOLDERS = {
 
 def write_set(data: Path, name: str, benchmarks: tuple[str, ...], missing: float = 0.0) -> None:
     """A small set with the columns that the scripts ask for; half a run's stages per model."""
-    responses, _ = simulate(48, 40, 2, seed=len(name), missing=missing)
+    responses, _ = simulate(60, 40, 2, seed=len(name), missing=missing)
     order = np.argsort(responses.items.ids)
     stages = ("1", "10", "25", "50", "best")
-    models = [f"run{k // 5}_{stages[k % 5]}" for k in range(48)]
+    models = [f"run{k // 5}_{stages[k % 5]}" for k in range(60)]
     items = [f"{benchmarks[k % len(benchmarks)]}.{k}" for k in range(40)]
     matrix = ResponseMatrix.from_arrays(responses.scores[:, order], models, items)
     (data / name).mkdir()
