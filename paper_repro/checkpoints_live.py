@@ -18,7 +18,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -97,6 +97,11 @@ def items_key(bank: ItemBank) -> str:
     return sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
 
+def anchors_key(asked: Iterable[str]) -> str:
+    """Return what identifies the anchors that were timed."""
+    return sha256("\n".join(sorted(asked)).encode()).hexdigest()[:12]
+
+
 def measure(plan: Plan, run: Run) -> str:
     """Train a run, keep what its checkpoints answer and how long that takes; return its name."""
     import torch
@@ -114,7 +119,7 @@ def measure(plan: Plan, run: Run) -> str:
         answers, full_seconds = timed(lambda model=one.model: full.ask(everything, model))
         rows.append(
             {"step": one.step, "train_seconds": one.seconds, "quick_seconds": quick_seconds}
-            | {"full_seconds": full_seconds, "timed": len(asked)}
+            | {"full_seconds": full_seconds, "timed": len(asked), "anchors": anchors_key(asked)}
             | {"otherwise": sum(answers[item] != score for item, score in asked.items())}
             | {"answers": "".join(str(int(answers[item])) for item in sorted(answers))}
         )
@@ -225,6 +230,8 @@ def page(rows: Sequence[Row], bank: ItemBank) -> str:
         spread = f"{truth.min():.1f} to {truth.max():.1f}"
         by_step.append([str(step), spread, *figures(kept, n)[:5]])
     spent = [float(column(rows, name).mean()) for name in SECONDS]
+    same = {row.get("anchors") for row in rows} == {anchors_key(bank.anchors.items)}
+    other = "" if same else " of another bank (for this one: quick_seconds.md)"
     return "\n\n".join(
         [
             "# Checkpoints of unseen runs, predicted while they train",
@@ -233,9 +240,9 @@ def page(rows: Sequence[Row], bank: ItemBank) -> str:
             lines_of(["held-out runs with", "runs", "checkpoints", *HEAD], lines),
             "## By step",
             lines_of(["step", "true score", *HEAD[:5]], by_step),
-            f"Seconds per checkpoint, mean: {spent[1]:.2f} for {rows[0]['timed']} anchors and the "
-            f"prediction, {spent[2]:.2f} for all items ({spent[2] / spent[1]:.1f} times as long), "
-            f"{spent[0]:.1f} of training before. Asked among all items, the models answered "
+            f"Seconds per checkpoint, mean: {spent[1]:.2f} for {rows[0]['timed']} anchors{other} "
+            f"and the prediction, {spent[2]:.2f} for all items ({spent[2] / spent[1]:.1f} times as "
+            f"long), {spent[0]:.1f} of training before. Asked among all items, the models answered "
             f"{column(rows, 'otherwise').sum():.0f} of {column(rows, 'timed').sum():.0f} anchors "
             "otherwise than alone.",
         ]

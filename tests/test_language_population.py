@@ -373,6 +373,7 @@ def test_unseen_runs_are_predicted_and_asked(tiny_bank, tmp_path, short_runs, mo
         assert float(row["quick_seconds"]) > 0 < float(row["full_seconds"])
     page = (tmp_path / "checkpoints_live.md").read_text()
     assert "12 anchors of 60 items" in page
+    assert "for 12 anchors and the prediction" in page
     assert all(title in page for title in live.TITLES.values())
     monkeypatch.setattr(live, "measure", None)  # nothing is measured twice
     assert live.main(options) == 0
@@ -381,7 +382,7 @@ def test_unseen_runs_are_predicted_and_asked(tiny_bank, tmp_path, short_runs, mo
     assert live.main(options) == 0  # another bank predicts the same answers
     page = (tmp_path / "checkpoints_live.md").read_text()
     assert "8 anchors of 60 items" in page
-    assert "for 12 anchors and the prediction" in page
+    assert "for 12 anchors of another bank" in page
     options += ["--each", "2"]
     with pytest.raises(TypeError):
         live.main(options)
