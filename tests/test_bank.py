@@ -16,7 +16,7 @@ from tinyeval.bank_files import BankFiles
 from tinyeval.bank_format import bank_digest, write_bank
 from tinyeval.building import build
 from tinyeval.errors import BankError, DataError, TinyEvalError
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix, Table, by_id
 from tinyeval.selection.base import Anchors
 
 
@@ -457,6 +457,7 @@ def test_a_head_that_is_too_long_or_empty_is_refused(bank, n):
 
 
 def test_items_carry_what_is_known_of_them(bank, source):
+    source = source.take(None, by_id(source.items.ids))
     assert bank.items.ids == source.items.ids
     assert bank.items.column("mean_score") == pytest.approx(source.scores.mean(0))
     assert bank.items.column("benchmark").tolist() == source.items.column("benchmark").tolist()

@@ -46,6 +46,7 @@ def test_a_handful_of_models_says_little():
 @given(st.permutations(range(12)))
 def test_the_order_of_models_changes_nothing(order):
     mean, ratio = cases(12, sizes=2)
+    mean = np.round(mean, 1)  # with ties
     one, other = fit_scale(mean, ratio), fit_scale(mean[:, order], ratio[:, order])
     assert_allclose(one.value, other.value)
     assert_allclose(one.at, other.at)

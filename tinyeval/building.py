@@ -240,10 +240,9 @@ def _load_fit(settings: Settings) -> Callable[..., IRTFit]:
 def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
     """Drop models without answers and exact duplicates, sort by id; raise if under five are left.
 
-    Sorted, because sums over models in another order round otherwise.
+    Sorted, because sums in another order round otherwise.
     """
-    order = by_id(responses.models.ids)
-    responses = responses.take(order)
+    responses = responses.take(by_id(responses.models.ids), by_id(responses.items.ids))
     answered = responses.observed
     asked = answered.any(axis=0)
     if not asked.all():

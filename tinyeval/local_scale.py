@@ -56,7 +56,8 @@ def fit_scale(mean: Array, ratio: Array) -> Scale:
         ratio: |error| / spread, of the same shape.
     """
     n = mean.shape[1]
-    order = np.argsort(mean, axis=1, kind="stable")
+    # Ties, up to rounding, are ordered by ratio, never by position.
+    order = np.lexsort((ratio, np.round(mean, 9)), axis=1)
     knots, ranks = np.linspace(0, 1, KNOTS), (np.arange(n) + 0.5) / n
     kernel = np.exp(-0.5 * ((knots[:, None] - ranks) / REACH) ** 2)
     near = np.einsum("kn,snt->skt", kernel, np.take_along_axis(ratio, order, axis=1))

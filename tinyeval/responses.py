@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -213,7 +214,7 @@ class ResponseMatrix:
         keeper: dict[bytes, str] = {}
         for k in by_id(self.models.ids):
             answers = np.where(np.isnan(self.scores[k]), np.float32(np.nan), self.scores[k] + 0)
-            keeper.setdefault(answers.tobytes(), self.models.ids[k])
+            keeper.setdefault(sha256(answers.tobytes()).digest(), self.models.ids[k])
         kept = set(keeper.values())
         dropped = tuple(one for one in self.models.ids if one not in kept)
         if not dropped:
