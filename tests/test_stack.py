@@ -10,9 +10,9 @@ from scipy.stats import norm
 
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators import stack as module
-from tinyeval.estimators.aipw import fit_aipw
 from tinyeval.estimators.kriging import DRIFT_GRID, fit_kriging
 from tinyeval.estimators.regression import fit_kernel_ridge
+from tinyeval.estimators.shift import fit_shift
 from tinyeval.estimators.stack import ROBUST_DRIFT, Stack, fit_stack
 from tinyeval.selection.base import equal_weights
 
@@ -44,10 +44,10 @@ def test_it_is_the_gated_mixture_of_its_experts(parts):
     kriging = fit_kriging(source, anchors, rng=rng(), undrifted=0.8).predict(answers).mean
     large = [s for s in DRIFT_GRID if s >= ROBUST_DRIFT]
     robust = fit_kriging(source, anchors, rng=rng(), drift=large).predict(answers)
-    aipw = fit_aipw(source, anchors, rng=rng(), alpha=3.0).predict(answers).mean
+    shift = fit_shift(source, anchors, rng=rng()).predict(answers).mean
     kernel = fit_kernel_ridge(source, anchors, rng=rng()).predict(answers).mean
     inside = (1 - stack.share) * kriging + stack.share * kernel
-    beyond = (robust.mean + aipw) / 2
+    beyond = (robust.mean + shift) / 2
     low, high = np.quantile(source.target_values, [0.01, 0.99], axis=0)
     gate = norm.sf(high, beyond, robust.spread) + norm.cdf(low, beyond, robust.spread)
     gate = gate[:, :1]  # where the overall score lands decides for the benchmarks as well
@@ -140,7 +140,6 @@ def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
         ({"tail": -0.1}, "tail must lie"),
         ({"drift": [0.0, 0.1]}, "stack needs a drift size from 0.15 on"),
         ({"undrifted": 1.0}, "undrifted must lie between 0 and 1"),
-        ({"alpha": 0}, "alpha must be above 0"),
         ({"temper": 0}, "temper must be above 0"),
     ],
 )

@@ -107,6 +107,13 @@ WORKS: dict[str, str] = {
   pages = {515--521},
   year = {1998}
 }""",
+    "rasch1960": """\
+@book{rasch1960probabilistic,
+  author = {Rasch, Georg},
+  title = {Probabilistic Models for Some Intelligence and Attainment Tests},
+  publisher = {Danmarks P{\\ae}dagogiske Institut},
+  year = {1960}
+}""",
     "vovk2015": """\
 @article{vovk2015cross,
   author = {Vovk, Vladimir},
@@ -140,7 +147,8 @@ ESTIMATOR: dict[str, tuple[str, ...]] = {
     "ridge": ("hoerl1970",),
     "kernel_ridge": ("saunders1998",),
     "kriging": ("goldberger1962",),
-    "stack": ("goldberger1962", "zhang2025"),
+    "shift": ("rasch1960",),
+    "stack": ("goldberger1962", "rasch1960"),
 }
 INTERVALS = ("vovk2015",)
 

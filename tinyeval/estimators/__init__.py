@@ -38,6 +38,7 @@ ESTIMATORS: dict[str, Entry] = {
     "ridge": Entry("tinyeval.estimators.regression", "fit_ridge", "LinearEstimator"),
     "kernel_ridge": Entry("tinyeval.estimators.regression", "fit_kernel_ridge", "KernelEstimator"),
     "kriging": Entry("tinyeval.estimators.kriging", "fit_kriging", "Kriging"),
+    "shift": Entry("tinyeval.estimators.shift", "fit_shift", "ShiftEstimator"),
     "stack": Entry("tinyeval.estimators.stack", "fit_stack", "Stack"),
 }
 

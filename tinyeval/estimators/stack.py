@@ -5,8 +5,9 @@ four fifths of the prior weight on no drift at all, mixed with kernel ridge in t
 predicts source models best when they are left out (Wolpert 1992, stacked generalisation; the share
 is shrunk to none, since only long histories can tell).  Beyond it the same trust is what breaks
 every learned method, and two predictors hold that let a model's own answers speak: kriging under
-large drift, and AIPW, whose regression is learned from those answers alone.  They err differently
-(kriging knows how items vary, AIPW assumes nothing), so their mean is better than either.
+large drift, and shifted difficulty, which learns nothing of the history but how hard each item is.
+They err differently (one knows how items vary together, the other that a score has two ends), so
+their mean is better than either.
 
 Which one a model needs shows in where it lands: the probability, under the robust prediction
 t ~ N(r, v), that its score lies outside the central 98 % of the source models' scores,
@@ -31,10 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import BankError, ConfigError
-from tinyeval.estimators.aipw import AIPW, fit_aipw
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
+from tinyeval.estimators.shift import ShiftEstimator, fit_shift
 from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -63,7 +64,7 @@ class Stack:
 
     Attributes:
         kriging: under every drift hypothesis.
-        aipw: on the same anchors.
+        shift: shifted difficulty on the same anchors.
         kernel: kernel ridge on the same anchors.
         share: weight of kernel ridge inside the range, shape (targets,).
         score_range: quantiles of the source models' targets that bound the inside, shape
@@ -71,7 +72,7 @@ class Stack:
     """
 
     kriging: Kriging
-    aipw: AIPW
+    shift: ShiftEstimator
     kernel: KernelEstimator
     share: Array
     score_range: Array
@@ -93,9 +94,9 @@ class Stack:
         *robust, _ = self.kriging.average(
             np.clip(means, 0.0, 1.0), variances, np.where(large[:, None], evidence, -np.inf)
         )
-        kernel, aipw = self.kernel.predict(answers), self.aipw.predict(answers)
+        kernel, shift = self.kernel.predict(answers), self.shift.predict(answers)
         inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
-        beyond = _mix(0.5, robust, (aipw.mean, aipw.spread))
+        beyond = _mix(0.5, robust, (shift.mean, shift.spread))
         gate = self._outside(beyond[0][:, 0], robust[1][:, 0])
         mean, spread = _mix(gate[:, None], inside, beyond)
         return Estimate(mean, spread, 1 - (1 - gate) * (1 - drifted))
@@ -128,7 +129,7 @@ class Stack:
         return cls(**parts, share=arrays["share"], score_range=arrays["score_range"])
 
 
-EXPERTS: dict[str, Any] = {"kriging": Kriging, "aipw": AIPW, "kernel": KernelEstimator}
+EXPERTS: dict[str, Any] = {"kriging": Kriging, "shift": ShiftEstimator, "kernel": KernelEstimator}
 
 
 def fit_stack(
@@ -142,7 +143,6 @@ def fit_stack(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
-    alpha: float = 3.0,
     tail: float = 0.01,
 ) -> Stack:
     """Fit on source models; ``rng`` is not used.
@@ -152,7 +152,6 @@ def fit_stack(
         anchors: whose answers will be given.
         rng: for the :class:`Estimator` protocol.
         drift, undrifted, temper, irt_share, shrinkage, length: of :func:`fit_kriging`.
-        alpha: of :func:`fit_aipw`.
         tail: share of the source models beyond each end of the range, in [0, 0.5).
 
     Raises:
@@ -171,7 +170,7 @@ def fit_stack(
 
     return Stack(
         krige(history, drift),
-        fit_aipw(history, anchors, rng=rng, alpha=alpha),
+        fit_shift(history, anchors, rng=rng),
         fit_kernel_ridge(history, anchors, rng=rng),
         _kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
         np.quantile(history.target_values, [tail, 1 - tail], axis=0),

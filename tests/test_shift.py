@@ -1,0 +1,98 @@
+"""Shifted difficulty: one free number for each new model."""
+
+import numpy as np
+import pytest
+from helpers import make_history, split_models
+from numpy.testing import assert_allclose
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from tinyeval.errors import BankError
+from tinyeval.estimators.shift import PRECISION, ShiftEstimator, fit_shift
+from tinyeval.selection.base import equal_weights
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def some(history, n, seed=0):
+    ids = sorted(history.responses.items.ids)
+    return equal_weights(tuple(rng(seed).permutation(ids)[:n]))
+
+
+def exact(history, anchors, answers):
+    """The estimate of one model by scipy's root finder."""
+    difficulty = logit(np.clip(history.filled.astype(float).mean(0), 0.01, 0.99))
+    columns = history.columns(anchors.items)
+    seen = ~np.isnan(answers)
+    asked, given = columns[seen], answers[seen]
+
+    def equation(delta):
+        return (given - expit(difficulty[asked] + delta)).sum() - PRECISION * delta
+
+    p = expit(difficulty + brentq(equation, -30, 30))
+    p[asked] = given
+    return history.targets.weights @ p
+
+
+@pytest.mark.parametrize("options", [{}, {"benchmarks": 3}, {"graded": True}, {"missing": 0.2}])
+def test_the_estimate_is_the_mode_under_the_prior(options):
+    source, new = split_models(make_history(50, 80, seed=1, **options), 38)
+    anchors = some(source, 15)
+    answers = new.filled[:, new.columns(anchors.items)].astype(float)
+    answers[0, 4:] = np.nan
+    answers[1], answers[2] = 0.0, 1.0
+    found = fit_shift(source, anchors, rng=rng()).predict(answers)
+    expected = [exact(source, anchors, one) for one in answers]
+    assert_allclose(found.mean, expected, atol=1e-4)
+    assert (found.novelty == 0).all()
+
+
+def test_a_model_far_above_the_history_is_not_pulled_back():
+    history = make_history(200, 400, seed=3)
+    score = history.responses.scores.mean(1)
+    order = np.argsort(score)
+    weak, strong = history.take(order[:100]), history.take(order[-20:])
+    anchors = some(weak, 60)
+    answers = strong.responses.align(anchors.items).astype(float)
+    found = fit_shift(weak, anchors, rng=rng()).predict(answers)
+    assert np.abs(found.mean[:, 0] - score[order[-20:]]).mean() < 0.06
+    assert abs((found.mean[:, 0] - score[order[-20:]]).mean()) < 0.03
+
+
+def test_the_spread_is_about_the_error():
+    ratio = []
+    for seed in range(6):
+        source, new = split_models(make_history(90, 200, seed=seed), 60)
+        anchors = some(source, 25, seed)
+        found = fit_shift(source, anchors, rng=rng()).predict(
+            new.responses.align(anchors.items).astype(float)
+        )
+        ratio += list((found.mean - new.target_values)[:, 0] / found.spread[:, 0])
+    assert 0.7 < np.std(ratio) < 1.5
+
+
+def test_nothing_is_left_to_guess_where_every_item_was_asked():
+    source, new = split_models(make_history(40, 30, seed=2), 30)
+    anchors = some(source, 30)
+    answers = new.responses.align(anchors.items).astype(float)
+    found = fit_shift(source, anchors, rng=rng()).predict(answers)
+    assert_allclose(found.mean, new.target_values, atol=1e-6)
+    assert found.spread.max() < 0.01
+
+
+def test_more_right_answers_are_a_higher_score():
+    source = make_history(40, 60, seed=4)
+    anchors = some(source, 20)
+    fitted = fit_shift(source, anchors, rng=rng())
+    ladder = np.tril(np.ones((21, 20)), -1)
+    assert (np.diff(fitted.predict(ladder).mean[:, 0]) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["anchors", "expected", "noise", "weights", "offset"])
+def test_states_of_the_wrong_shape(name):
+    source = make_history(12, 20)
+    state = fit_shift(source, some(source, 5), rng=rng()).state()
+    with pytest.raises(BankError, match=f"shift {name} has shape"):
+        ShiftEstimator.from_state({**state, name: np.zeros(4)})
