@@ -22,7 +22,7 @@ def some(history, n, seed=0):
 
 
 def exact(history, anchors, answers):
-    """The estimate of one model by scipy's root finder."""
+    """The overall estimate of one model by scipy's root finder."""
     difficulty = logit(np.clip(history.filled.astype(float).mean(0), 0.01, 0.99))
     columns = history.columns(anchors.items)
     seen = ~np.isnan(answers)
@@ -33,7 +33,7 @@ def exact(history, anchors, answers):
 
     p = expit(difficulty + brentq(equation, -30, 30))
     p[asked] = given
-    return history.targets.weights @ p
+    return history.targets.weights[0] @ p
 
 
 @pytest.mark.parametrize("options", [{}, {"benchmarks": 3}, {"graded": True}, {"missing": 0.2}])
@@ -45,8 +45,22 @@ def test_the_estimate_is_the_mode_under_the_prior(options):
     answers[1], answers[2] = 0.0, 1.0
     found = fit_shift(source, anchors, rng=rng()).predict(answers)
     expected = [exact(source, anchors, one) for one in answers]
-    assert_allclose(found.mean, expected, atol=1e-4)
+    assert_allclose(found.mean[:, 0], expected, atol=1e-4)
     assert (found.novelty == 0).all()
+
+
+def test_a_benchmark_has_a_shift_of_its_own():
+    history = make_history(60, 120, benchmarks=2, seed=5)
+    anchors = some(history, 40)
+    where = history.targets.weights[1:, history.columns(anchors.items)] > 0
+    fitted = fit_shift(history, anchors, rng=rng())
+    answers = np.where(where, 1.0, 0.0)  # each model knows one benchmark and not the other
+    found = fitted.predict(answers).mean
+    assert (np.diag(found[:, 1:]) > 0.75).all()
+    assert (found[[0, 1], [2, 1]] < 0.25).all()
+    assert (np.abs(found[:, 0] - 0.5) < 0.2).all()
+    answers[0, where[1]] = np.nan  # the other benchmark was not asked
+    assert fitted.predict(answers).mean[0, 2] > 0.6
 
 
 def test_a_model_far_above_the_history_is_not_pulled_back():
@@ -74,7 +88,7 @@ def test_the_spread_is_about_the_error():
 
 
 def test_nothing_is_left_to_guess_where_every_item_was_asked():
-    source, new = split_models(make_history(40, 30, seed=2), 30)
+    source, new = split_models(make_history(40, 30, benchmarks=2, seed=2), 30)
     anchors = some(source, 30)
     answers = new.responses.align(anchors.items).astype(float)
     found = fit_shift(source, anchors, rng=rng()).predict(answers)

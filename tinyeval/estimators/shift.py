@@ -7,6 +7,9 @@ a wide normal prior, and
 
     target = sum_{i answered} w_i y_i + sum_{i unanswered} w_i P_i(delta).
 
+A benchmark of several has a delta of its own near that of all, by one Newton step from it under a
+normal prior of precision OWN_PRECISION.
+
 It knows of the history how hard each item is and nothing else: not how items vary together, nor
 what told source models apart, which is what a model unlike them need not share.  All that depends
 on the items is tabulated over delta once, so that a prediction costs a table look-up.
@@ -16,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +37,9 @@ from tinyeval.slabs import column_means
 PRECISION = 0.3
 """Of the prior of delta: a standard deviation of 1.8 logits."""
 
+OWN_PRECISION = 1.0
+"""Of the prior of how far a benchmark's delta lies from that of all, in 1 / logits squared."""
+
 EASIEST = 0.99
 """Mean scores are cut to [1 - EASIEST, EASIEST]: what no source model solved is not impossible."""
 
@@ -39,14 +47,23 @@ GRID = np.linspace(-8.0, 8.0, 321)
 """Values of delta that are tabulated."""
 
 
+class _Shift(NamedTuple):
+    """Deltas of some models, one for each target."""
+
+    value: Array  # (models, targets)
+    variance: Array  # (models, targets)
+    p: Array  # of the anchors, (models, anchors)
+    step: Array  # from the delta of all, (models, targets)
+
+
 @dataclass(frozen=True)
 class ShiftEstimator:
-    """Tables over GRID.
+    """Tables over GRID; the first target is the overall one.
 
     Attributes:
         anchors: P of the anchors, shape (grid, anchors).
-        expected: weighted sums of P over all items, shape (grid, targets).
-        noise: variances of what unasked items add to that, shape (grid, targets).
+        expected: weighted sums of P over all items but the anchors, shape (grid, targets).
+        noise: variances of what these items add to that, shape (grid, targets).
         weights: of the anchors in the targets, shape (targets, anchors).
         offset, slope: of the targets on their weighted means, shape (targets,).
     """
@@ -67,33 +84,52 @@ class ShiftEstimator:
             "offset": (targets,),
         }
         for name, shape in expected.items():
-            if np.shape(getattr(self, name)) != shape:
-                found = np.shape(getattr(self, name))
+            found = np.shape(getattr(self, name))
+            if found != shape:
                 raise BankError(f"shift {name} has shape {found}, expected {shape}")
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        seen = (~np.isnan(answers)).astype(np.float64)
-        given = np.where(seen > 0, answers, 0.0)
-        # the left side minus the right side of the equation, falling along the grid
-        excess = given.sum(axis=1)[:, None] - seen @ self.anchors.T - PRECISION * GRID
-        place = np.clip((excess > 0).sum(axis=1) - 1, 0, len(GRID) - 2)
-        rows = np.arange(len(answers))
-        here, there = excess[rows, place], excess[rows, place + 1]
-        part = np.clip(here / (here - there), 0.0, 1.0)[:, None]
-
-        def at(table: Array) -> Array:
-            return (1 - part) * table[place] + part * table[place + 1]
-
-        p = at(self.anchors)
-        mean = at(self.expected) + np.where(seen > 0, given - p, 0.0) @ self.weights.T
-        steep = (self.expected[place + 1] - self.expected[place]) / (GRID[1] - GRID[0])
-        steep -= (seen * p * (1 - p)) @ self.weights.T  # answered items are known
-        precision = PRECISION + (seen * p * (1 - p)).sum(axis=1)
-        variance = steep**2 / precision[:, None] + at(self.noise)
+        seen = ~np.isnan(answers)
+        given = np.where(seen, answers, 0.0)
+        shift = self._shift(given, seen)
+        place, part = _between(shift.value)
+        expected, noise, steep = (
+            (1 - part) * np.take_along_axis(table, place, 0)
+            + part * np.take_along_axis(table, place + 1, 0)
+            for table in (self.expected, self.noise, self.steepness)
+        )
+        information = np.where(seen, 0.0, shift.p * (1 - shift.p))  # of anchors left unanswered
+        mean = np.where(seen, given, shift.p) @ self.weights.T + expected
+        mean += shift.step * (information @ self.weights.T)
+        steep = steep + information @ self.weights.T
+        variance = steep**2 * shift.variance + noise + information @ (self.weights**2).T
         mean = np.clip(self.offset + self.slope * mean, 0.0, 1.0)
         spread = np.maximum(np.abs(self.slope) * np.sqrt(variance), SMALLEST_SPREAD)
         return Estimate(mean, spread, np.zeros(len(answers)))
+
+    @cached_property
+    def steepness(self) -> Array:
+        """Slope of ``expected``, shape (grid, targets)."""
+        return np.asarray(np.gradient(self.expected, GRID, axis=0))
+
+    def _shift(self, given: Array, seen: NDArray[np.bool_]) -> _Shift:
+        # left side minus right side of the equation, falling along the grid
+        excess = given.sum(axis=1)[:, None] - seen @ self.anchors.T - PRECISION * GRID
+        place = np.clip((excess > 0).sum(axis=1) - 1, 0, len(GRID) - 2)
+        rows = np.arange(len(given))
+        here, there = excess[rows, place], excess[rows, place + 1]
+        part = np.clip(here / (here - there), 0.0, 1.0)
+        delta = ((1 - part) * GRID[place] + part * GRID[place + 1])[:, None]
+        p = (1 - part)[:, None] * self.anchors[place] + part[:, None] * self.anchors[place + 1]
+        information = seen * p * (1 - p)
+        own = (self.weights > 0).astype(np.float64).T
+        known = information @ own + OWN_PRECISION
+        step = (seen * (given - p)) @ own / known
+        variance = 1.0 / (PRECISION + information.sum(axis=1))[:, None]
+        apart = 1.0 / known + (OWN_PRECISION / known) ** 2 * variance
+        step[:, 0], apart[:, 0] = 0.0, variance[:, 0]
+        return _Shift(delta + step, apart, p, step)
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
@@ -105,16 +141,23 @@ class ShiftEstimator:
         return cls(**{name: np.asarray(value, dtype=np.float64) for name, value in state.items()})
 
 
+def _between(delta: Array) -> tuple[NDArray[np.intp], Array]:
+    """Row of GRID below each delta, and how far it lies towards the next."""
+    apart = (np.clip(delta, GRID[0], GRID[-1]) - GRID[0]) / (GRID[1] - GRID[0])
+    place = np.minimum(apart.astype(np.intp), len(GRID) - 2)
+    return place, apart - place
+
+
 def fit_shift(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ShiftEstimator:
     """Fit on source models; ``rng`` is not used."""
     mean = np.clip(column_means(history.filled), 1 - EASIEST, EASIEST)
     difficulty, columns = np.log(mean / (1 - mean)), history.columns(anchors.items)
     weights, link = history.targets.weights, fit_link(history)
-    unasked = weights**2
+    unasked = weights.copy()
     unasked[:, columns] = 0.0
     expected, noise = np.empty((2, len(GRID), len(weights)))
     for k, delta in enumerate(GRID):  # never grid x items
         p = sigmoid(difficulty + delta)
-        expected[k], noise[k] = weights @ p, unasked @ (p * (1 - p))
+        expected[k], noise[k] = unasked @ p, unasked**2 @ (p * (1 - p))
     table = sigmoid(difficulty[columns] + GRID[:, None])
     return ShiftEstimator(table, expected, noise, weights[:, columns], link.offset, link.slope)
