@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from tinyeval.errors import DataError, examples
 from tinyeval.responses import ResponseMatrix
 
 Answers = Mapping[str, float]
+
+NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
 def read_answers(
@@ -27,8 +30,10 @@ def read_answers(
             "expected answers as {item: score}, {model: {item: score}} or a ResponseMatrix, "
             f"found {type(answers).__name__}"
         )
-    named = {model: one for model, one in answers.items() if isinstance(one, Mapping)}
-    single = {item: score for item, score in answers.items() if not isinstance(score, Mapping)}
+    kinds = {kind for kind in set(map(type, answers.values())) if issubclass(kind, Mapping)}
+    # by kind, since asking every value whether it is a mapping takes longer than all else here
+    named: dict[str, Any] = {key: one for key, one in answers.items() if type(one) in kinds}
+    single: dict[str, Any] = {key: one for key, one in answers.items() if type(one) not in kinds}
     if named and single:
         raise DataError(
             f"answers mix models ({examples(named)}) and items ({examples(single)}); give "
@@ -47,13 +52,14 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
     scores = np.full((len(answers), len(items)), np.nan)
     position = {item: k for k, item in enumerate(items)}
     for row, (model, one) in enumerate(answers.items()):
-        for item, score in one.items():
-            if not isinstance(score, (bool, int, float, np.number, np.bool_)):
-                raise DataError(
-                    f"the score of model {model!r} on item {item!r} must be a number from 0 to 1, "
-                    f"found {score!r}"
-                )
-            scores[row, position[item]] = float(score)
+        wrong = {kind for kind in set(map(type, one.values())) if not issubclass(kind, NUMBERS)}
+        if wrong:
+            item, score = next(pair for pair in one.items() if type(pair[1]) in wrong)
+            raise DataError(
+                f"the score of model {model!r} on item {item!r} must be a number from 0 to 1, "
+                f"found {score!r}"
+            )
+        scores[row, [position[item] for item in one]] = [float(score) for score in one.values()]
     return ResponseMatrix.from_arrays(scores, answers, items)
 
 
