@@ -1,4 +1,4 @@
-"""How the constants of the default were chosen: on source models alone.
+"""The constants of the default, one changed at a time, judged on source models alone.
 
     python paper_repro/tuning.py --data DIR [--jobs 2]
 
@@ -93,7 +93,10 @@ def report(table: Table) -> str:
     levels = [f"{100 * table.mean(one, 'default'):.2f}" for one in columns]
     head = ["", *(f"{one} ({len(table.complete(one))} sets)" for one in columns), "all"]
     rows = sorted(row(table, name) for name in VARIANTS)
-    parts = ["# Constants of the default, tuned on source models", str(__doc__).split("\n\n")[2]]
+    parts = [
+        "# Constants of the default, judged on source models",
+        str(__doc__).split("\n\n")[2].strip(),
+    ]
     parts += [text, lines_of(head, [["default, points", *levels, ""], *(one for _, one in rows)])]
     return "\n\n".join(parts) + "\n"
 

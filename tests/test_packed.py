@@ -100,6 +100,11 @@ def test_what_memory_is_too_small_for_lies_in_a_file(monkeypatch, graded):
     np.testing.assert_array_equal(unpacked(packed(scores)), scores)
 
 
+def test_where_the_system_does_not_tell_its_memory_nothing_lies_in_a_file(monkeypatch):
+    monkeypatch.delattr(module.os, "sysconf")
+    assert not isinstance(module._room((3, 4), np.dtype(np.uint8)), np.memmap)
+
+
 def test_scores_may_be_mapped_into_memory(tmp_path, monkeypatch):
     responses, _ = simulate(60, 40, seed=1)
     np.save(tmp_path / "scores.npy", responses.scores)

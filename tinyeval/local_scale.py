@@ -1,8 +1,8 @@
 """How the error grows with the score: the spread's scale by where a model is predicted to land.
 
-A linear predictor claims the same spread for every model, but models near the ends of the range,
-where items are nearly all right or nearly all wrong, are predicted better than those between.  Of
-held-out models the mean ratio |error| / spread around a predicted score, in ranks u of predictions,
+A linear predictor claims the same spread for every model, but how well models are predicted depends
+on where they score: near chance, say, better than where the history is thin.  Of held-out models
+the mean ratio |error| / spread around a predicted score, in ranks u of predictions,
 
     scale(u) = (sum_i K(u - u_i) r_i + DOUBT r) / (sum_i K(u - u_i) + DOUBT) / r,
 

@@ -149,21 +149,18 @@ def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
 
 
 def _far(responses: ResponseMatrix, kind: str) -> Pair:
-    """Split into the weakest 40 % and the strongest 15 % of the models, or the mirror."""
+    """Split models sorted by id into the weakest 40 % and the strongest 15 %, or the mirror."""
     score = np.nanmean(responses.scores, axis=1) * (1 if kind == "top" else -1)
-    order = by_id(responses.models.ids)
-    rank = np.empty(len(order))
-    rank[order[np.argsort(score[order], kind="stable")]] = np.arange(len(order)) / len(order)
+    rank = np.argsort(np.argsort(score, kind="stable")) / len(score)
     if (rank < FAR).sum() < LEAST_SOURCE:
         raise DataError(f"too few models for a far split, found {len(rank)}")
     return responses.take(rank < FAR), responses.take(rank >= 0.85)
 
 
 def _thinned(responses: ResponseMatrix, repeat: int) -> ResponseMatrix:
-    """Drop a random part of the models, another in every repeat."""
+    """Drop a random part of models sorted by id, another in every repeat."""
     order = np.random.default_rng([SEED, repeat, 1]).permutation(responses.n_models)
-    kept = by_id(responses.models.ids)[order[: round(NESTED_PART * responses.n_models)]]
-    return responses.take(np.sort(kept))
+    return responses.take(np.sort(order[: round(NESTED_PART * responses.n_models)]))
 
 
 def _split(which: ResultSet, source: ResponseMatrix, test: ResponseMatrix, repeat: int) -> Split:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tinyeval.covariance import check_drift, item_covariance
 from tinyeval.errors import BankError, ConfigError
-from tinyeval.estimators.base import Estimate, State
+from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -83,10 +83,9 @@ class Kriging:
             "log_prior": (h,),
             "temper": (),
         }
-        for name, shape in expected.items():
-            found = np.shape(getattr(self, name))
-            if found != shape or h == 0:
-                raise BankError(f"kriging {name} has shape {found}, expected {shape}")
+        check_shapes("kriging", self, expected)
+        if h == 0:
+            raise BankError("kriging has no drift sizes, expected one or more")
 
     @cached_property
     def complete(self) -> _Complete:

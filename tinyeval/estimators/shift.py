@@ -25,8 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import BankError
-from tinyeval.estimators.base import Estimate, State
+from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.irt_based import fit_link
 from tinyeval.estimators.means import SMALLEST_SPREAD
 from tinyeval.history import History
@@ -83,10 +82,7 @@ class ShiftEstimator:
             "weights": (targets, n),
             "offset": (targets,),
         }
-        for name, shape in expected.items():
-            found = np.shape(getattr(self, name))
-            if found != shape:
-                raise BankError(f"shift {name} has shape {found}, expected {shape}")
+        check_shapes("shift", self, expected)
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""

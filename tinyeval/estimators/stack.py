@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import BankError, ConfigError
-from tinyeval.estimators.base import Estimate, State
+from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
 from tinyeval.estimators.shift import ShiftEstimator, fit_shift
@@ -79,10 +79,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         targets = len(self.kriging.target_mean)
-        for name, shape in (("share", (targets,)), ("score_range", (2, targets))):
-            found = np.shape(getattr(self, name))
-            if found != shape:
-                raise BankError(f"stack {name} has shape {found}, expected {shape}")
+        check_shapes("stack", self, {"share": (targets,), "score_range": (2, targets)})
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 

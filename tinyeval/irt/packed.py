@@ -33,7 +33,6 @@ BLOCK_CELLS = {"cpu": 2**18, "cuda": 2**26}
 LEAST_ITEMS = 32
 """Of a block: what is added up for every model is read and written once a block."""
 
-
 MEMORY_SHARE = 0.5
 """Share of the machine's memory above which packed responses go into a file."""
 
@@ -176,10 +175,16 @@ def _codes(scores: NDArray, missing: NDArray, graded: bool) -> NDArray:
     return np.where(missing, NONE, np.where(scores > 0.5, RIGHT, WRONG)).astype(np.uint8)
 
 
+def _memory() -> float:
+    """Bytes of the machine's memory; infinite where the system does not tell."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return float("inf")
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _room(shape: tuple[int, int], dtype: np.dtype) -> NDArray:
     """Return an empty array, in a temporary file where memory is too small for it."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if shape[0] * shape[1] * dtype.itemsize <= MEMORY_SHARE * memory:
+    if shape[0] * shape[1] * dtype.itemsize <= MEMORY_SHARE * _memory():
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="tinyeval-") as file:  # gone with the last view of it
         return np.memmap(file, dtype, "w+", shape=shape)
