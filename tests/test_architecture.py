@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ORDER = (
     *("errors", "progress", "atomic", "network", "threads", "ranks", "shipped", "config"),
-    *("slabs", "responses", "answers", "groups", "targets", "importers", "local_scale"),
+    *("slabs", "responses", "mapped", "answers", "groups", "targets", "importers", "local_scale"),
     *(
         "irt.model",
         "irt.ability",
@@ -28,6 +28,7 @@ ORDER = (
         "irt.alternating",
         "irt.fit",
         "irt.posterior",
+        "computed",
         "history",
         "components",
         "covariance",

@@ -113,3 +113,23 @@ def test_torchrun_builds_the_bank_once(tmp_path):
     assert manifests[0] == manifests[1]
     numbers = [(tmp_path / o / "parameters.safetensors").read_bytes() for o in ("alone", "shared")]
     assert numbers[0] == numbers[1]
+
+
+def test_results_that_cannot_be_read_end_every_process_in_one_line(tmp_path):
+    table = tmp_path / "scores.csv"
+    table.write_text("model,q1,q2\nm1,1,7\nm2,0,1\n")
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = ["tinyeval.cli", "build", str(table), "--out", str(tmp_path / "bank")]
+    done = subprocess.run(
+        [sys.executable, "-m", *launcher, *command],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+        timeout=240,
+    )
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert 1 <= len(told) <= 2  # the launcher may end the second before it has said anything
+    assert all("scores.csv:2: the score 7.0" in line for line in told)
+    assert not [one for one in tmp_path.iterdir() if one != table and "tinyeval" in one.name]

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -282,6 +283,17 @@ def test_the_peak_of_a_process_is_at_least_what_it_holds():
     assert child.peak_bytes() >= max(before, held.nbytes)
 
 
+@pytest.mark.skipif(not child.own_bytes(), reason="only Linux tells shared memory apart")
+def test_a_watch_sees_what_a_process_holds_for_a_while():
+    watch = child.Watch(0.01)
+    watch.start()
+    before, held = child.own_bytes(), np.ones(2**24)
+    time.sleep(0.3)
+    most = held.nbytes
+    del held
+    assert watch.own > before + 0.9 * most
+
+
 def test_quick_steps_are_done_several_times():
     done = []
     assert child.timed(lambda: done.append(0) or 7)[0] == 7
@@ -353,7 +365,7 @@ def filled(tmp_path, ours=1.0, held_out=-0.5):
             found |= {"dimensions": cell.dimensions or 4}
             found |= {"sweeps": 10, "sweep_seconds": found["seconds"] / 10}
         if cell.step == "processes":
-            found |= {"peaks": [2**30, 2**29]}
+            found |= {"peaks": [2**30, 2**29], "owns": [2**29, 2**28]}
         put(runner, cell, **found)
     rates = dict.fromkeys(
         ("read", "copy", "sigmoid", "logits", "gradients", "hessians"), 1000000000.0

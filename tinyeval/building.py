@@ -15,6 +15,7 @@ import numpy as np
 from tinyeval.bank import ItemBank
 from tinyeval.calibration import calibrate
 from tinyeval.config import Settings, checked_options
+from tinyeval.covariance import forget_large
 from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.groups import check_groups
@@ -22,6 +23,7 @@ from tinyeval.history import History
 from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.model import IRTFit
 from tinyeval.learned import Learned
+from tinyeval.mapped import Usable, once_a_machine
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.ranks import ALONE, Ranks
@@ -40,7 +42,7 @@ AnchorsOf = Callable[[History, Settings, Budget, np.random.Generator], Anchors]
 
 
 def build(
-    responses: ResponseMatrix,
+    responses: ResponseMatrix | Callable[[], ResponseMatrix],
     *,
     items: int | None = None,
     budget: float | None = None,
@@ -53,7 +55,8 @@ def build(
     """Build a bank of anchors from the responses of many models.
 
     Args:
-        responses: at least five models; exact duplicates of a model are dropped.
+        responses: at least five models; exact duplicates of a model are dropped.  Or a function
+            that reads them: of processes that share the work one a machine calls it.
         items: number of anchors; overrides ``settings.items``.
         budget: most that the anchors may cost together, in the unit of the items' costs; overrides
             ``settings.budget``.
@@ -71,7 +74,9 @@ def build(
     """
     settings = (settings or Settings()).replace(items=items, budget=budget)
     check_settings(settings)
-    kept, duplicates = usable(responses)
+    kept, duplicates = once_a_machine(
+        lambda: usable(responses() if callable(responses) else responses), ranks
+    )
     make_budget(settings, kept.items)  # before any work is done
     check_groups(kept.models, settings.interval.groups)
     learned = learn(kept, settings, progress, partial(make_history, ranks=ranks))
@@ -201,6 +206,7 @@ def learn(
         history = history_of(responses, settings, progress)
         anchors = (anchors_of or choose_anchors)(history, settings, budget, rng)
         estimator = fit(history, anchors, rng=rng, **settings.estimator.options)
+        forget_large(history)
         return Learned(history, anchors, estimator)
 
 
@@ -237,24 +243,20 @@ def _load_fit(settings: Settings) -> Callable[..., IRTFit]:
     return fit_irt
 
 
-def usable(responses: ResponseMatrix) -> tuple[ResponseMatrix, tuple[str, ...]]:
+def usable(responses: ResponseMatrix) -> Usable:
     """Drop models without answers and exact duplicates, sort by id; raise if under five are left.
 
     Sorted, because sums in another order round otherwise.
     """
     responses = responses.take(by_id(responses.models.ids), by_id(responses.items.ids))
-    answered = responses.observed
-    asked = answered.any(axis=0)
-    if not asked.all():
-        responses = responses.take(None, asked)
-    responses = responses.take(answered.any(axis=1))
+    responses = responses.take(*responses.answered())
     kept, duplicates = responses.drop_duplicates()
     if kept.n_models < MIN_MODELS:
         raise DataError(
             f"a bank needs the answers of at least {MIN_MODELS} different models, found "
             f"{kept.n_models}; add models to the results"
         )
-    return kept, duplicates
+    return Usable(kept, duplicates)
 
 
 def bank_items(learned: Learned) -> Table:

@@ -100,9 +100,9 @@ def calibrate(
 
     def predict(fold: Fold) -> tuple[Cases, PairCases]:
         source = responses.take(some_models(fold.source, responses.models.ids, seed))
-        asked = source.observed.any(axis=0)
-        held_out = responses.take(fold.held_out, asked)
+        asked = source.answered()[1]
         part = learn(source.take(None, asked))
+        held_out = responses.take(fold.held_out, asked)
         return _cases(part, held_out, sizes, learned.history.targets.names, seed)
 
     def report(done: int) -> None:

@@ -8,12 +8,13 @@ precision, a slab of models at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.slabs import slabs
+from tinyeval.slabs import Matrix, slabs, whole
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ class Components(NamedTuple):
     targets_left: Array
 
 
-def compress(matrix: NDArray, mean: Array, scale: float, targets: Array) -> Components:
+def compress(matrix: Matrix, mean: Array, scale: float, targets: Array) -> Components:
     """Rotate a view, ``(matrix - mean) / scale``, into its leading components.
 
     Args:
@@ -55,14 +56,38 @@ def compress(matrix: NDArray, mean: Array, scale: float, targets: Array) -> Comp
         targets: that go with the view, shape (models, targets).
     """
     if min(matrix.shape) <= EXACT_SIDE:
-        basis, factors, total = _exact((matrix.astype(np.float64) - mean) / scale)
+        view = whole(matrix)
+        view -= mean
+        view /= scale
+        basis, factors, total = _exact(view)
     else:
         basis, factors, total = _sought(matrix, mean.astype(np.float32), np.float32(scale))
     signs = np.where(basis[np.abs(basis).argmax(0), range(basis.shape[1])] < 0, -1, 1)
     factors, rotated = factors * signs[:, None], (basis * signs).T @ targets
-    left = np.maximum(total - (factors**2).sum(0), 0.0)
+    left = np.maximum(total - sum_of_squares(factors), 0.0)
     targets_left = np.maximum((targets**2).sum(0) - (rotated**2).sum(0), 0.0)
     return Components(factors, rotated, left, targets_left)
+
+
+def blend(shares: Sequence[float], views: Sequence[Components]) -> Components:
+    """Return the components of several views together, each in its share; views are used up."""
+    both = list(zip(shares, views, strict=True))
+    for share, view in both:
+        view.factors[:] *= np.sqrt(share)  # in place: they are the largest arrays of a build
+    return Components(
+        np.vstack([view.factors for view in views]),
+        np.vstack([np.sqrt(share) * view.targets for share, view in both]),
+        np.sum([share * view.left for share, view in both], axis=0),
+        np.sum([share * view.targets_left for share, view in both], axis=0),
+    )
+
+
+def sum_of_squares(factors: Array) -> Array:
+    """Return the sum of squares of every column, a row at a time."""
+    total = np.zeros(factors.shape[1])
+    for row in factors:
+        total += row * row
+    return total
 
 
 def _exact(view: Array) -> tuple[Array, Array, Array]:
@@ -78,14 +103,16 @@ def _exact(view: Array) -> tuple[Array, Array, Array]:
 
 
 def _sought(
-    matrix: NDArray, mean: NDArray[np.float32], scale: np.float32
+    matrix: Matrix, mean: NDArray[np.float32], scale: np.float32
 ) -> tuple[Array, Array, Array]:
     """As ``_exact``, by randomised subspace iteration."""
     models, items = matrix.shape
     width = min(MAX_RANK + EXTRA, models, items)
 
     def view(cut: slice) -> NDArray[np.float32]:
-        return np.asarray((matrix[cut] - mean) / scale, dtype=np.float32)
+        part = np.subtract(matrix[cut], mean, dtype=np.float32)
+        part /= scale
+        return part
 
     def onto_models(right: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate([view(cut) @ right for cut in slabs(matrix.shape)])

@@ -24,10 +24,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.components import compress
+from tinyeval.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
-from tinyeval.history import History
-from tinyeval.slabs import column_means, column_squares, times
+from tinyeval.history import KEPT_CELLS, History
+from tinyeval.slabs import Matrix, column_means, column_squares, times
 
 Array = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class ItemCovariance:
 
     def variance(self, s: float) -> Array:
         """Variance of every item under drift ``s``, shape (items,)."""
-        shared = (self.factors**2).sum(0) + s**2 * (self.drift**2).sum(0)
+        shared = sum_of_squares(self.factors) + s**2 * sum_of_squares(self.drift)
         return np.asarray(shared + self.own_variance(s))
 
     def row(self, k: int, s: float, parts: tuple[Array, Array] | None = None) -> Array:
@@ -149,6 +149,12 @@ def item_covariance(
     return known[key]
 
 
+def forget_large(history: History) -> None:
+    """Drop the covariances of a large history: their factors may be as large as its scores."""
+    if history.responses.scores.size > KEPT_CELLS:
+        _KNOWN.pop(history, None)
+
+
 _KNOWN: WeakKeyDictionary[History, dict[tuple[float, float, float], ItemCovariance]]
 _KNOWN = WeakKeyDictionary()  # a design and an estimator of the same history ask for the same one
 
@@ -160,27 +166,27 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     explained, unexplained, slope = _explained(history)
     scale = np.sqrt(max(len(scores) - 1, 1))
     mean, fitted_mean = column_means(scores), column_means(fitted)
-    views = [
-        compress(scores, mean, scale, (values - values.mean(0)) / scale),
-        compress(fitted, fitted_mean, scale, explained / scale),
-    ]
-    shares = (1 - irt_share) * (1 - shrinkage), irt_share
-    both = list(zip(shares, views, strict=True))
-    factors = np.vstack([np.sqrt(share) * view.factors for share, view in both])
+    both = blend(
+        ((1 - irt_share) * (1 - shrinkage), irt_share),
+        (
+            compress(scores, mean, scale, (values - values.mean(0)) / scale),
+            compress(fitted, fitted_mean, scale, explained / scale),
+        ),
+    )
     noise = (1 - irt_share) * shrinkage * column_squares(scores, mean) / scale**2
     noise += irt_share * _noise_of_irt(scores, fitted)
-    noise += sum(share * view.left for share, view in both)
+    noise += both.left
     # Of sums over items, the items' own noise holds what the components leave out.
-    unexplained += history.targets.external * sum(share * view.targets_left for share, view in both)
-    total = (factors**2).sum(0) + noise
+    unexplained += history.targets.external * both.targets_left
+    total = sum_of_squares(both.factors) + noise
     drift, rest = _drift_field(history, fitted_mean, length)
     return ItemCovariance(
         history.responses.items.ids,
         mean,
         values.mean(0),
-        factors,
+        both.factors,
         noise,
-        np.vstack([np.sqrt(share) * view.targets for share, view in both]),
+        both.targets,
         unexplained,
         own,
         drift,
@@ -200,8 +206,10 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
     targets = history.targets
     explained = times(history.fitted, targets.own.T)
     unexplained, slope = np.zeros(explained.shape[1]), np.ones(explained.shape[1])
-    elsewhere = history.target_values - times(history.filled, targets.own.T)
-    for t in np.flatnonzero(targets.external):
+    external = np.flatnonzero(targets.external)
+    if external.size:
+        elsewhere = history.target_values - times(history.filled, targets.own.T)
+    for t in external:
         mean = times(history.fitted, targets.weights[t] - targets.own[t])
         score = elsewhere[:, t] - elsewhere[:, t].mean()
         predictors = np.column_stack([history.fit.ability, mean - mean.mean()])
@@ -215,7 +223,7 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
     return explained - explained.mean(0), unexplained, slope
 
 
-def _noise_of_irt(scores: NDArray, fitted: NDArray) -> Array:
+def _noise_of_irt(scores: Matrix, fitted: Matrix) -> Array:
     """Mean Bernoulli variance of each item, scaled down where graded answers scatter less."""
     # p (1 - p) = 1/4 - (p - 1/2)^2
     bernoulli = 0.25 - column_squares(fitted, 0.5) / len(fitted)

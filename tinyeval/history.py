@@ -11,10 +11,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.computed import Computed, filled_in, probabilities
 from tinyeval.irt.model import IRTFit
 from tinyeval.responses import ResponseMatrix, by_id
-from tinyeval.slabs import slabs
+from tinyeval.slabs import Matrix, columns, slabs
 from tinyeval.targets import Targets
+
+KEPT_CELLS = 2**24
+"""Cells up to which fitted probabilities are kept: 64 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,23 +38,32 @@ class History:
     groups: str | None = None
 
     @cached_property
-    def fitted(self) -> NDArray[np.float32]:
-        """Fitted probabilities of the source models, shape (models, items)."""
-        fitted = np.empty(self.responses.scores.shape, dtype=np.float32)
-        for cut in slabs(fitted.shape):
-            fitted[cut] = self.fit.model.probability(self.fit.ability[cut])
-        return fitted
+    def fitted(self) -> Matrix:
+        """Fitted probabilities of the source models, shape (models, items).
+
+        An array where that is small; computed when it is read where it is not.
+        """
+        if self.responses.scores.size > KEPT_CELLS:
+            return probabilities(self.fit.model, self.fit.ability)
+        return self.fit.model.probability(self.fit.ability).astype(np.float32)
 
     @cached_property
-    def filled(self) -> NDArray[np.float32]:
+    def filled(self) -> Matrix:
         """Scores with missing cells replaced by fitted probabilities, shape (models, items)."""
-        scores = self.responses.scores
+        scores, fitted = self.responses.scores, self.fitted
         if not any(np.isnan(scores[cut]).any() for cut in slabs(scores.shape)):
             return scores
-        filled = scores.copy()
-        for cut in slabs(scores.shape):
-            np.copyto(filled[cut], self.fitted[cut], where=np.isnan(scores[cut]))
-        return filled
+        if isinstance(fitted, Computed):
+            return filled_in(scores, fitted)
+        return np.where(np.isnan(scores), fitted[:], scores)
+
+    def answers(self, items: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Filled scores of some items, shape (models, items).
+
+        Args:
+            items: their positions.
+        """
+        return columns(self.filled, items)
 
     @cached_property
     def target_values(self) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.computed import Computed
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
 from tinyeval.irt.ability import Ability, estimate_ability
@@ -42,7 +43,7 @@ class Learned:
     def anchor_mean(self) -> Array:
         """Mean score of the source models on each anchor."""
         anchors = self.history.columns(self.anchors.items)
-        return np.asarray(self.history.filled[:, anchors].mean(0).astype(float))
+        return np.asarray(self.history.answers(anchors).mean(0))
 
     def noise(self) -> Array:
         """Standard deviation of each target due to the scatter of unasked items' answers alone.
@@ -65,15 +66,21 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
 
     The few missing answers are replaced by the probabilities that the model's own answers imply.
     """
-    scores = models.align(learned.irt.items).astype(np.float64)
-    missing = np.isnan(scores)
-    if missing.any():
-        # a few thousand answers tell the ability; the others would add time and nothing else
-        some = np.arange(0, scores.shape[1], -(-scores.shape[1] // ENOUGH_ITEMS))
-        ability = estimate_ability(learned.irt.take(some), scores[:, some])
-        scores = np.where(missing, learned.irt.probability(ability.mean), scores)
-    values = learned.history.targets.values(models, scores)
-    known = learned.history.targets.known(~missing)
+    scores, targets = models.align(learned.irt.items), learned.history.targets
+    # a few thousand answers tell the ability; the others would add time and nothing else
+    some = np.arange(0, scores.shape[1], -(-scores.shape[1] // ENOUGH_ITEMS))
+    irt = learned.irt.take(some)
+
+    def filled(cut: slice) -> Array:
+        slab = scores[cut].astype(np.float64)
+        missing = np.isnan(slab)
+        if missing.any():
+            ability = estimate_ability(irt, slab[:, some])
+            slab = np.where(missing, learned.irt.probability(ability.mean), slab)
+        return slab
+
+    values = targets.values(models, Computed(scores.shape, filled))
+    known = targets.known(Computed(scores.shape, lambda cut: ~np.isnan(scores[cut])))
     return np.where(known >= MIN_KNOWN, values, np.nan)
 
 

@@ -31,10 +31,12 @@ class Ranks:
     Attributes:
         rank: of this process, from 0.
         size: number of processes.
+        local: rank among the processes of this machine, which are numbered one after the other.
     """
 
     rank: int = 0
     size: int = 1
+    local: int = 0
 
     @property
     def leads(self) -> bool:
@@ -84,7 +86,7 @@ class Ranks:
 
     def mean(self, rows: Tensor) -> Tensor:
         """Return the mean of the rows, shape (rows, ...), of all processes."""
-        total, n = rows.sum(0), rows.new_tensor(float(len(rows)))
+        total, n = rows.sum(0), rows.new_full((), float(len(rows)))
         self.add_up(total, n)
         return total / n
 
@@ -123,7 +125,8 @@ def launched(device: str) -> Iterator[Ranks]:
     with _others_live():
         distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        yield Ranks(distributed.get_rank(), distributed.get_world_size(), local)
     finally:
         distributed.destroy_process_group()
 

@@ -166,6 +166,15 @@ class ResponseMatrix:
         """Mask of the cells that hold a score, shape (models, items)."""
         return ~np.isnan(self.scores)
 
+    def answered(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which models, and which items, have an answer, (models,) and (items,)."""
+        models, items = np.zeros(self.n_models, dtype=bool), np.zeros(self.n_items, dtype=bool)
+        for cut in slabs(self.scores.shape):  # a mask of every cell may be too much
+            observed = ~np.isnan(self.scores[cut])
+            models[cut] = observed.any(axis=1)
+            items |= observed.any(axis=0)
+        return models, items
+
     @property
     def benchmarks(self) -> tuple[str, ...]:
         """Names of the benchmarks, sorted; ``("benchmark",)`` where the items name none."""

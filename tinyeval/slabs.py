@@ -1,4 +1,4 @@
-"""Sums over a matrix of scores in double precision, a slab of models at a time.
+"""Sums over a matrix of models x items in double precision, a slab of models at a time.
 
 A matrix of scores is kept in single precision; in double, all at once, it would not fit where it
 just fits.
@@ -7,14 +7,31 @@ just fits.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-CELLS = 2**24
-"""Cells of a slab: 128 MB in double precision."""
+CELLS = 2**22
+"""Cells of a slab: 32 MB in double precision."""
+
+
+class Matrix(Protocol):
+    """An array, or what gives its rows as one (:class:`tinyeval.computed.Computed`)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, cut: slice, /) -> NDArray: ...
 
 
 def slabs(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -25,24 +42,40 @@ def slabs(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(start, min(start + step, rows))
 
 
-def times(matrix: NDArray, right: NDArray) -> Array:
+def whole(matrix: Matrix) -> Array:
+    """Return a copy of a matrix in double precision."""
+    found = np.empty(matrix.shape)
+    for cut in slabs(matrix.shape):
+        found[cut] = matrix[cut]
+    return found
+
+
+def columns(matrix: Matrix, positions: NDArray[np.intp]) -> Array:
+    """Return some columns in double precision, shape (rows, positions)."""
+    found = np.empty((len(matrix), len(positions)))
+    for cut in slabs(matrix.shape):
+        found[cut] = matrix[cut][:, positions]
+    return found
+
+
+def times(matrix: Matrix, right: NDArray) -> Array:
     """Return ``matrix @ right`` in double precision, shapes (rows, columns) and (columns, k)."""
     return np.concatenate(
         [matrix[cut].astype(np.float64) @ right for cut in slabs(matrix.shape)], axis=0
     )
 
 
-def column_means(matrix: NDArray) -> Array:
+def column_means(matrix: Matrix) -> Array:
     """Return the mean of every column in double precision."""
     if matrix.size <= CELLS:
-        return np.asarray(matrix.astype(np.float64).mean(0))
+        return np.asarray(matrix[:].astype(np.float64).mean(0))
     total = np.zeros(matrix.shape[1])
     for cut in slabs(matrix.shape):
         total += matrix[cut].sum(0, dtype=np.float64)
     return total / len(matrix)
 
 
-def column_squares(one: NDArray, other: NDArray | float) -> Array:
+def column_squares(one: Matrix, other: Matrix | float) -> Array:
     """Return the sum of squares of every column of a difference.
 
     Args:
@@ -50,8 +83,16 @@ def column_squares(one: NDArray, other: NDArray | float) -> Array:
         other: shape (rows, columns) or (columns,), or a number.
     """
     total = np.zeros(one.shape[1])
-    whole = np.ndim(other) == 2
     for cut in slabs(one.shape):
-        part = np.asarray(other)[cut] if whole else other
-        total += ((one[cut].astype(np.float64) - part) ** 2).sum(0)
+        difference = one[cut].astype(np.float64)
+        difference -= _rows(other, cut)
+        difference *= difference
+        total += difference.sum(0)
     return total
+
+
+def _rows(other: Matrix | float, cut: slice) -> Any:
+    """Rows of a matrix; what is less is the same for every row."""
+    if isinstance(other, float) or len(other.shape) == 1:
+        return other
+    return other[cut]

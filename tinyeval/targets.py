@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix, Table
-from tinyeval.slabs import times
+from tinyeval.slabs import Matrix, times
 
 OVERALL = "overall"
 Array = NDArray[np.float64]
@@ -61,7 +61,7 @@ class Targets:
             ]
         )
 
-    def values(self, responses: ResponseMatrix, filled: NDArray) -> Array:
+    def values(self, responses: ResponseMatrix, filled: Matrix) -> Array:
         """Return the targets of every model, shape (models, targets).
 
         Args:
@@ -77,9 +77,13 @@ class Targets:
             values[:, 0] = values[:, 1:] @ self.share
         return values
 
-    def known(self, observed: NDArray[np.bool_]) -> Array:
-        """Share of each target's weight that is known of each model, shape (models, targets)."""
-        return np.asarray(observed @ self.own.T + (1.0 - self.own.sum(axis=1)))
+    def known(self, observed: Matrix) -> Array:
+        """Share of each target's weight that is known of each model, shape (models, targets).
+
+        Args:
+            observed: whether a model answered an item, shape (models, items).
+        """
+        return times(observed, self.own.T) + (1.0 - self.own.sum(axis=1))
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> Targets:
         """Return the mean over some of the items as the only target.

@@ -122,7 +122,7 @@ def run_trial(
     """
     memory = memory or Memory()
     start, saved = time.perf_counter(), memory.saved
-    source = source.take(None, source.observed.any(axis=0))
+    source = source.take(None, source.answered()[1])
     draws = DRAWS if settings.selection.method in DRAWN else 1
     plans = [settings.replace(seed=settings.seed + k) for k in range(draws)]
     learned = [learn(source, one, None, memory.history, memory.anchors) for one in plans]
@@ -135,7 +135,7 @@ def run_trial(
         bounds = _bounds(predictor, test, settings.interval.level)
         seconds += time.perf_counter() - start + memory.saved - saved
     truth = true_targets(learned[0], test)[:, 0]
-    truth[~test.observed.any(axis=1)] = np.nan
+    truth[~test.answered()[0]] = np.nan
     return Trial(truth, scores, bounds, seconds)
 
 

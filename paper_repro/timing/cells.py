@@ -31,7 +31,7 @@ GROWTH = {
 
 DIMENSIONS_TRIED = (1, 2, 4, 8, 16)
 ANCHORS_TRIED = (10, 30, 100, 300, 1_000)
-TOGETHER = (MEDIUM, Size(2_000, 10_000))
+TOGETHER = (MEDIUM, *SIZES[3:])
 RECIPES = ("tinybenchmarks", "mrmr")
 FEW = 50
 """Anchors where the smallest benchmark has a hundred items."""

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 Job = dict[str, Any]
@@ -37,6 +38,37 @@ def peak_bytes() -> int:
                 return 1024 * int(line.split()[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def own_bytes() -> int:
+    """Return what this process holds now, memory that several share in equal parts; 0 if unknown.
+
+    Linux's proportional set size.
+    """
+    rollup = Path("/proc/self/smaps_rollup")
+    if rollup.exists():
+        for line in rollup.read_text().splitlines():
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    return 0
+
+
+class Watch(Thread):
+    """Looks now and then at what this process holds.
+
+    Attributes:
+        own: the most found.
+    """
+
+    def __init__(self, interval: float = 0.2) -> None:
+        super().__init__(daemon=True)
+        self.own, self._interval = own_bytes(), interval
+
+    def run(self) -> None:
+        """Look until the process ends."""
+        while True:
+            time.sleep(self._interval)
+            self.own = max(self.own, own_bytes())
 
 
 def spare_memory() -> None:

@@ -11,18 +11,20 @@ import runpy
 import sys
 from pathlib import Path
 
-from timing.child import spare_memory, spent
+from timing.child import Watch, spare_memory, spent
 
 
 def main() -> None:
     """Run the command; what it used is written however it ends."""
     path = Path(sys.argv[1] + os.environ.get("RANK", ""))
     spare_memory()
+    watch = Watch()
+    watch.start()
     sys.argv = ["tinyeval", *sys.argv[2:]]
     try:
         runpy.run_module("tinyeval.cli", run_name="__main__", alter_sys=True)
     finally:
-        path.write_text(json.dumps(spent()))
+        path.write_text(json.dumps(spent() | {"own": watch.own}))
 
 
 if __name__ == "__main__":

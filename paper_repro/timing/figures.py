@@ -16,7 +16,7 @@ Parts = dict[str, list[Cell]]
 HEAD = (
     *("who", "step", "variant", "set", "models", "items", "missing", "answers", "dimensions"),
     *("anchors", "number", "hidden", "device", "threads", "seconds", "process_seconds"),
-    *("cpu_seconds", "answers_per_second", "peak_mib", "before_mib", "device_peak_mib"),
+    *("cpu_seconds", "answers_per_second", "peak_mib", "own_mib", "before_mib", "device_peak_mib"),
     *("sweeps", "sweep_seconds", "held_out", "version", "note"),
 )
 
@@ -84,7 +84,7 @@ def row_of(runner: Runner, cell: Cell) -> Figures:
     row |= {"cpu_seconds": found.get("cpu")}
     if found.get("seconds") and size.answers:
         row["answers_per_second"] = size.answers / found["seconds"]
-    for name in ("peak", "before", "device_peak"):
+    for name in ("peak", "own", "before", "device_peak"):
         row[f"{name}_mib"] = found[name] / 2**20 if name in found else None
     row |= {k: found.get(k) for k in ("sweeps", "sweep_seconds", "held_out", "version")}
     return {name: "" if value is None else value for name, value in row.items()}

@@ -184,10 +184,12 @@ def processes(runner: Runner, cells: Sequence[Cell]) -> str:
     """One process with all threads beside several that share them."""
     rows = []
     for cell in cells:
-        peaks = (runner.get(cell) or {}).get("peaks", [])
+        found = runner.get(cell) or {}
         row = [str(cell.size), str(cell.number), shown(runner, cell)]
-        rows.append([*row, ", ".join(map(mebibytes, peaks))])
-    return lines_of(["models x items", "processes", "seconds", "peak MiB of each"], rows)
+        row += [", ".join(map(mebibytes, found.get(name, []))) for name in ("peaks", "owns")]
+        rows.append(row)
+    head = ["models x items", "processes", "seconds", "peak MiB of each", "shared memory in parts"]
+    return lines_of(head, rows)
 
 
 def ending(runner: Runner) -> str:
@@ -232,5 +234,7 @@ GROWTH = (
 )
 PROCESSES = (
     "`tinyeval build` from the shell: one process with all threads, and `python -m "
-    "torch.distributed.run --nproc-per-node 2` with half the threads each."
+    "torch.distributed.run --nproc-per-node 2` with half the threads each. The scores, which both "
+    "map into their memory, count in whole in every process's peak, and in equal parts in the last "
+    "column (the proportional set size, looked at five times a second)."
 )

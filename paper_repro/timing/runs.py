@@ -152,7 +152,9 @@ class Runner:
         if cell.step in ("command", "processes"):
             peaks = [one["peak"] for one in found]
             cpu = sum(one["cpu"] for one in found)
-            return {"seconds": process, "peak": max(peaks), "peaks": peaks, "cpu": cpu}
+            owns = [one["own"] for one in found]
+            figures = {"seconds": process, "peak": max(peaks), "peaks": peaks}
+            return figures | {"own": max(owns), "owns": owns, "cpu": cpu}
         return {**found[0], "process": process}
 
     def command(self, cell: Cell, job: dict[str, Any], out: Path) -> list[str]:

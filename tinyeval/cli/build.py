@@ -73,11 +73,10 @@ def build_command(
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
     with launched(settings.device) as ranks, Progress(quiet=not ranks.leads) as progress:
-        responses = reading.read(results, progress, item_key(settings))
         from tinyeval.building import build
 
         bank = build(
-            responses,
+            lambda: reading.read(results, progress, item_key(settings)),
             settings=settings,
             name=name or out.resolve().name,
             source=source,

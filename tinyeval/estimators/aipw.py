@@ -155,7 +155,7 @@ def fit_aipw(
     history = history.sorted()
     scores, weights = history.filled, history.targets.weights
     chosen = history.columns(anchors.items)
-    rows, totals = scores[:, chosen].T.astype(np.float64), times(scores, weights.T)
+    rows, totals = history.answers(chosen).T, times(scores, weights.T)
     squares = np.concatenate(
         [scores[cut].astype(np.float64) ** 2 @ weights[0] for cut in slabs(scores.shape)]
     )

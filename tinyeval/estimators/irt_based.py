@@ -35,6 +35,7 @@ from tinyeval.irt.ability import CELLS_AT_ONCE, estimate_ability
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
+from tinyeval.slabs import times, whole
 
 PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
 
@@ -147,7 +148,7 @@ def fit_gp_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) 
     anchor points; here v is measured on the source models, and 4 n bounds what it may become.
     """
     fitted = fit_p_irt(history, anchors, rng=rng)
-    scores = history.filled.astype(np.float64)
+    scores = whole(history.filled)
     z = fitted.means.predict(scores[:, fitted.columns]).mean
     v = ((z - scores @ history.targets.weights.T) ** 2).mean(axis=0)
     v = np.maximum(v, fitted.means.variance / (4.0 * len(anchors)))
@@ -213,7 +214,7 @@ def fit_link(history: History) -> Link:
     targets = len(history.targets.names)
     offset, slope, variance = np.zeros(targets), np.ones(targets), np.zeros(targets)
     for t in np.flatnonzero(history.targets.external):
-        x = history.filled.astype(np.float64) @ history.targets.weights[t]
+        x = times(history.filled, history.targets.weights[t])
         y = history.target_values[:, t]
         spread = x.var()
         slope[t] = ((x - x.mean()) * y).mean() / spread if spread > 0 else 0.0

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.covariance import check_drift, item_covariance
+from tinyeval.covariance import check_drift, forget_large, item_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.unanswered import alike
@@ -181,6 +181,7 @@ def fit_kriging(
     if not temper > 0:
         raise ConfigError(f"temper must be above 0, found {temper}")
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
+    forget_large(history)  # the design was chosen by it already
     position = {one: k for k, one in enumerate(covariance.items)}
     index = np.array([position[one] for one in anchors.items])
     factors, field = covariance.factors[:, index], covariance.drift[:, index]

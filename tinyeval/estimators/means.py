@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
+from tinyeval.slabs import whole
 
 Array = NDArray[np.float64]
 
@@ -122,7 +123,7 @@ def own_weights(weights: NDArray) -> Array:
 
 
 def _fit(history: History, weights: Array) -> WeightedMean:
-    scores = history.filled.astype(np.float64)
+    scores = whole(history.filled)
     means = scores @ history.targets.weights.T
     variance = (scores**2) @ history.targets.weights.T - means**2
     truth = history.target_values

@@ -220,7 +220,7 @@ def source_arrays(history: History, anchors: Anchors) -> tuple[Array, Array, Arr
     models = by_id(history.responses.models.ids)
     if len(models) < 2:
         raise FitError("a regression needs at least 2 source models, found 1")
-    source = history.filled[np.ix_(models, history.columns(anchors.items))].astype(np.float64)
+    source = history.answers(history.columns(anchors.items))[models]
     mean = source.mean(axis=0)
     cov = np.atleast_2d(np.cov(source, rowvar=False, bias=True))
     # 1e-4 keeps items that every source model answered alike from making it singular.

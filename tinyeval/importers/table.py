@@ -23,6 +23,7 @@ from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.readers import READERS, read_raw
 from tinyeval.responses import ResponseMatrix
+from tinyeval.slabs import slabs
 
 SUFFIXES = (*READERS, ".npz")
 
@@ -108,14 +109,16 @@ def read_npz(path: Path) -> Block:
             f"{path}: expected numeric scores of shape (models, items) = ({len(models)}, "
             f"{len(items)}), found {scores.dtype} of shape {scores.shape}"
         )
-    bad = np.argwhere(~((scores >= 0) & (scores <= 1) | np.isnan(scores)))
-    if len(bad):
-        row, column = bad[0]
-        raise DataError(
-            f"{path}: the score {scores[row, column]} of model {models[row]!r} on item "
-            f"{items[column]!r} lies outside [0, 1]; divide percentages by 100"
-        )
-    return Block(path, models, items, scores.astype(np.float32))
+    for cut in slabs(scores.shape):
+        slab = scores[cut]
+        bad = np.argwhere(~((slab >= 0) & (slab <= 1) | np.isnan(slab)))
+        if len(bad):
+            row, column = bad[0]
+            raise DataError(
+                f"{path}: the score {slab[row, column]} of model {models[cut][row]!r} on item "
+                f"{items[column]!r} lies outside [0, 1]; divide percentages by 100"
+            )
+    return Block(path, models, items, scores.astype(np.float32, copy=False))
 
 
 def _arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray]:

@@ -25,6 +25,7 @@ from tinyeval.irt.start import State, item_means
 from tinyeval.progress import Progress
 from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.slabs import slabs
 
 HELD_OUT_SHARE = 0.1
 """Share of the observed cells hidden when the number of dimensions is chosen."""
@@ -176,7 +177,7 @@ def _source(
     responses: ResponseMatrix, guessing: float | NDArray, device: torch.device, block: int | None
 ) -> _Source:
     """Check the responses: every item and model has an answer."""
-    items, models, graded = _looked_through(responses.scores)
+    models, items = responses.answered()
     for what, any_, table in (
         ("item", items, responses.items),
         ("model", models, responses.models),
@@ -195,24 +196,12 @@ def _source(
     if not ((c >= 0) & (c < 1)).all():
         raise ConfigError("guessing must lie in [0, 1)")
     c = np.broadcast_to(c, (responses.n_items,))
-    return _Source(responses.scores, graded, c, device, block)
+    return _Source(responses.scores, _is_graded(responses.scores), c, device, block)
 
 
-def _looked_through(
-    scores: NDArray[np.float32],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], bool]:
-    """Say which items, and which models, have an answer, and whether scores are graded.
-
-    A model at a time: a mask of all cells would be a second matrix.
-    """
-    items, models = np.zeros(scores.shape[1], dtype=bool), np.zeros(len(scores), dtype=bool)
-    graded = False
-    for k, row in enumerate(scores):
-        observed = ~np.isnan(row)
-        items |= observed
-        models[k] = observed.any()
-        graded = graded or bool(((row > 0) & (row < 1)).any())
-    return items, models, graded
+def _is_graded(scores: NDArray[np.float32]) -> bool:
+    """Whether a score lies between 0 and 1."""
+    return any(((scores[cut] > 0) & (scores[cut] < 1)).any() for cut in slabs(scores.shape))
 
 
 def _hold_out(

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tinyeval.slabs import CELLS
+
 Tensor = torch.Tensor
 
 WRONG, RIGHT, NONE = 2, 3, 0
@@ -151,7 +153,7 @@ def pack(
     """
     cells = _room((len(columns), len(rows)), np.dtype(np.float32 if graded else np.uint8))
     complete, width = True, max(1, CELLS_AT_ONCE // max(1, len(rows)))
-    step = max(1, 2**24 // max(1, scores.shape[1]))
+    step = max(1, CELLS // max(1, scores.shape[1]))
     for first in range(0, len(columns), width):
         some = columns[first : first + width]
         for start in range(0, len(rows), step):

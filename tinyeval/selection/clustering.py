@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tinyeval.history import History
 from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors, check_budget
+from tinyeval.slabs import whole
 
 RESTARTS = 5
 """Starts of k-means, of which the best is kept, as in tinyBenchmarks."""
@@ -33,7 +34,7 @@ def select_by_correctness(history: History, n: int, *, rng: np.random.Generator)
     """
     check_budget(history, n)
     models = by_id(history.responses.models.ids)
-    return _anchor_points(history, history.filled[models].T.astype(np.float64), n, rng)
+    return _anchor_points(history, whole(history.filled)[models].T, n, rng)
 
 
 def select_by_irt(history: History, n: int, *, rng: np.random.Generator) -> Anchors:

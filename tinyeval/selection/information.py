@@ -27,6 +27,7 @@ from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
+from tinyeval.slabs import whole
 
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
@@ -59,7 +60,7 @@ def select_information(
     if bins < 1:
         raise ConfigError(f"bins must be at least 1, found {bins}")
     history = history.sorted()
-    scores = history.filled.astype(np.float64)
+    scores = whole(history.filled)
     useful = scores.std(axis=0) > least_sd
     useful &= scores.mean(axis=0) <= easiest
     useful &= np.abs(_correlation(scores, history.target_values[:, 0])) >= least_correlation

@@ -62,7 +62,7 @@ def select_mrmr(
     items = rng.permutation(history.responses.n_items)  # so that of equals a random one is first
     score = history.target_values[:, 0]
     score = score + JITTER * rng.standard_normal(len(score))
-    scores = history.filled[:, items]
+    scores = history.answers(items).astype(np.float32)
     levels, discrete = _levels(scores, history.responses.observed[:, items])
     relevance = np.zeros(len(items))
     relevance[discrete] = [ross_information(one, score) for one in levels[:, discrete].T]

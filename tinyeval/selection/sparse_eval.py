@@ -20,6 +20,7 @@ from tinyeval.history import History
 from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.clustering import select_by_correctness
+from tinyeval.slabs import whole
 
 
 def select_sparse_eval(
@@ -49,7 +50,7 @@ def select_sparse_eval(
     if rounds < 0 or epochs < 1:
         raise ConfigError(f"expected rounds >= 0 and epochs >= 1, found {rounds} and {epochs}")
     history = history.sorted()
-    scores, target = history.filled.astype(np.float64), history.target_values[:, :1]
+    scores, target = whole(history.filled), history.target_values[:, :1]
     chosen = history.columns(select_by_correctness(history, n, rng=rng).items)
     for swaps_left in range(rounds if n < scores.shape[1] else 0, -1, -1):
         x = scores[:, chosen]
