@@ -297,7 +297,7 @@ def test_a_watch_sees_what_a_process_holds_for_a_while():
 def test_quick_steps_are_done_several_times():
     done = []
     assert child.timed(lambda: done.append(0) or 7)[0] == 7
-    assert len(done) == child.RUNS
+    assert len(done) >= child.RUNS
 
 
 def test_a_process_fails_before_the_machine_does():

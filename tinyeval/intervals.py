@@ -225,12 +225,10 @@ def _quantile(ratios: Array, level: float) -> Array:
     """
     n = len(ratios)
     rank = int(np.ceil((n + 1) * level))
-    ordered = np.sort(ratios, axis=0)
     if rank <= n:
-        return np.asarray(ordered[rank - 1])
-    return np.asarray(
-        np.maximum(ordered[-1], 1.0) * _normal_quantile(level) / _normal_quantile(n / (n + 1))
-    )
+        return np.asarray(np.partition(ratios, rank - 1, axis=0)[rank - 1])
+    largest = np.maximum(ratios.max(axis=0), 1.0)
+    return np.asarray(largest * _normal_quantile(level) / _normal_quantile(n / (n + 1)))
 
 
 def _normal_quantile(level: float) -> float:

@@ -22,6 +22,9 @@ QUICK = 1.0
 """Seconds below which a step is done again, and the median of so many runs counts."""
 RUNS = 5
 
+LEAST = 0.2
+"""Seconds that a quick step's runs last together, so that the first, cold ones do not count."""
+
 FREE_SHARE = 0.9
 """Share of the free memory that a process may take."""
 
@@ -89,7 +92,7 @@ def spent() -> Figures:
 def timed(step: Callable[[], Any]) -> tuple[Any, float]:
     """Do a step; a quick one several times. Returns what it returned, and its median seconds."""
     taken: list[float] = []
-    while not taken or (max(taken) < QUICK and len(taken) < RUNS):
+    while not taken or (max(taken) < QUICK and (len(taken) < RUNS or sum(taken) < LEAST)):
         start = time.perf_counter()
         found = step()
         taken.append(time.perf_counter() - start)
