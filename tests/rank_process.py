@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 from helpers import simulate
 
+from tinyeval import components
+from tinyeval import history as history_module
 from tinyeval.building import build
+from tinyeval.covariance import item_covariance
 from tinyeval.errors import RankError
+from tinyeval.history import History
 from tinyeval.irt import fit as fit_module
 from tinyeval.ranks import ALONE, launched
+from tinyeval.targets import make_targets
 
 
 def responses():
@@ -44,7 +49,18 @@ def whole(ranks):
     return {"digest": np.array(build(responses(), items=12, name="bank", ranks=ranks).digest)}
 
 
-TASKS = {"fit": fit, "lose": lose, "whole": whole}
+def covary(ranks):
+    """Covariance of a history that is large, each process its models."""
+    components.EXACT_SIDE, components.MAX_RANK, history_module.KEPT_CELLS = 20, 10, 100
+    given, fitted = simulate(90, 140, 2, seed=20, missing=0.1, column=True)
+    targets = make_targets(given, "full")
+    found = item_covariance(History(given, targets, fitted, ranks=ranks))
+    names = ("mean", "noise", "drift", "floor", "target_noise")
+    shared = found.factors.T @ found.factors, found.with_targets(0.1)
+    return {name: getattr(found, name) for name in names} | dict(zip("ab", shared, strict=True))
+
+
+TASKS = {"covary": covary, "fit": fit, "lose": lose, "whole": whole}
 
 
 def main(task, out):

@@ -73,6 +73,17 @@ def test_items_shared_among_processes_are_fitted_as_by_one(size, tmp_path):
             assert_array_equal(shared[str(rank)][name], shared["0"][name])
 
 
+@pytest.mark.parametrize("size", [2, 3])
+def test_models_shared_among_processes_have_the_covariance_of_one(size, tmp_path):
+    _, _, alone = together("covary", tmp_path / "one", 1)
+    codes, said, shared = together("covary", tmp_path / "more", size)
+    assert codes == [0] * size, said
+    for name, value in alone["0"].items():
+        assert_allclose(shared["0"][name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+        for rank in range(1, size):
+            assert_array_equal(shared[str(rank)][name], shared["0"][name])
+
+
 def test_a_shared_build_is_the_same_bank(tmp_path):
     _, _, alone = together("whole", tmp_path / "one", 1)
     codes, said, shared = together("whole", tmp_path / "two", 2)

@@ -174,7 +174,7 @@ def make_history(
         average=target.average,
     )
     fit = fit_model(responses, settings, progress, ranks)
-    return History(responses, targets, fit, settings.interval.groups)
+    return History(responses, targets, fit, settings.interval.groups, ranks)
 
 
 def choose_anchors(

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from tinyeval.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
 from tinyeval.history import KEPT_CELLS, History
+from tinyeval.ranks import Ranks
 from tinyeval.slabs import Matrix, column_means, column_squares, times
 
 Array = NDArray[np.float64]
@@ -165,16 +166,17 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     values, weights, own = history.target_values, history.targets.weights, history.targets.own
     explained, unexplained, slope = _explained(history)
     scale = np.sqrt(max(len(scores) - 1, 1))
-    mean, fitted_mean = column_means(scores), column_means(fitted)
+    ranks = history.sharing
+    mean, fitted_mean = column_means(scores, ranks), column_means(fitted, ranks)
     both = blend(
         ((1 - irt_share) * (1 - shrinkage), irt_share),
         (
-            compress(scores, mean, scale, (values - values.mean(0)) / scale),
-            compress(fitted, fitted_mean, scale, explained / scale),
+            compress(scores, mean, scale, (values - values.mean(0)) / scale, ranks),
+            compress(fitted, fitted_mean, scale, explained / scale, ranks),
         ),
     )
-    noise = (1 - irt_share) * shrinkage * column_squares(scores, mean) / scale**2
-    noise += irt_share * _noise_of_irt(scores, fitted)
+    noise = (1 - irt_share) * shrinkage * column_squares(scores, mean, ranks) / scale**2
+    noise += irt_share * _noise_of_irt(scores, fitted, ranks)
     noise += both.left
     # Of sums over items, the items' own noise holds what the components leave out.
     unexplained += history.targets.external * both.targets_left
@@ -203,14 +205,14 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
         The centred targets, shape (models, targets); the variance left unexplained and the change
         of what comes from elsewhere per unit of its items' weighted mean, both of shape (targets,).
     """
-    targets = history.targets
-    explained = times(history.fitted, targets.own.T)
+    targets, ranks = history.targets, history.sharing
+    explained = times(history.fitted, targets.own.T, ranks)
     unexplained, slope = np.zeros(explained.shape[1]), np.ones(explained.shape[1])
     external = np.flatnonzero(targets.external)
     if external.size:
-        elsewhere = history.target_values - times(history.filled, targets.own.T)
+        elsewhere = history.target_values - times(history.filled, targets.own.T, ranks)
     for t in external:
-        mean = times(history.fitted, targets.weights[t] - targets.own[t])
+        mean = times(history.fitted, targets.weights[t] - targets.own[t], ranks)
         score = elsewhere[:, t] - elsewhere[:, t].mean()
         predictors = np.column_stack([history.fit.ability, mean - mean.mean()])
         penalty = 1e-3 * len(score) * np.eye(predictors.shape[1])
@@ -223,11 +225,11 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
     return explained - explained.mean(0), unexplained, slope
 
 
-def _noise_of_irt(scores: Matrix, fitted: Matrix) -> Array:
+def _noise_of_irt(scores: Matrix, fitted: Matrix, ranks: Ranks) -> Array:
     """Mean Bernoulli variance of each item, scaled down where graded answers scatter less."""
     # p (1 - p) = 1/4 - (p - 1/2)^2
-    bernoulli = 0.25 - column_squares(fitted, 0.5) / len(fitted)
-    scattered = float(column_squares(scores, fitted).sum())
+    bernoulli = 0.25 - column_squares(fitted, 0.5, ranks) / len(fitted)
+    scattered = float(column_squares(scores, fitted, ranks).sum())
     dispersion = scattered / max(bernoulli.sum() * len(scores), 1e-12)
     return np.asarray(bernoulli * min(1.0, dispersion) if dispersion < 0.5 else bernoulli)
 

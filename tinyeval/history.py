@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tinyeval.computed import Computed, filled_in, probabilities
 from tinyeval.irt.model import IRTFit
+from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix, by_id
 from tinyeval.slabs import Matrix, columns, slabs
 from tinyeval.targets import Targets
@@ -30,12 +31,22 @@ class History:
         targets: what is to be reconstructed.
         fit: the IRT fit on ``responses``.
         groups: column of the models table that names groups of models alike, if it does.
+        ranks: processes that hold the same history and do the same with it.
     """
 
     responses: ResponseMatrix
     targets: Targets
     fit: IRTFit
     groups: str | None = None
+    ranks: Ranks = ALONE
+
+    @property
+    def sharing(self) -> Ranks:
+        """Processes that share sums over models: those that hold it if it is large.
+
+        Sums of parts round differently, and of few models they are not worth the exchange.
+        """
+        return self.ranks if self.responses.scores.size > KEPT_CELLS else ALONE
 
     @cached_property
     def fitted(self) -> Matrix:
@@ -84,6 +95,7 @@ class History:
             replace(self.targets, weights=self.targets.weights[:, order]),
             replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows]),
             self.groups,
+            self.ranks,
         )
 
     def take(self, models: NDArray) -> History:
@@ -97,6 +109,7 @@ class History:
             self.targets,
             replace(self.fit, ability=self.fit.ability[models]),
             self.groups,
+            self.ranks,
         )
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> History:
@@ -111,6 +124,7 @@ class History:
             self.targets.within(items, benchmark),
             replace(self.fit, model=self.fit.model.take(items)),
             self.groups,
+            self.ranks,
         )
 
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from numpy.typing import NDArray
+
 from tinyeval.errors import RankError
 
 if TYPE_CHECKING:
@@ -55,6 +57,22 @@ class Ranks:
             with _others_live():
                 for tensor in tensors:
                     distributed.all_reduce(tensor)
+
+    def add_up_arrays(self, *arrays: NDArray) -> None:
+        """Do the same with numpy's arrays; they go by way of the GPU where nccl needs them there.
+
+        Raises:
+            RankError: another process ended.
+        """
+        if self.size > 1:
+            import torch
+
+            place = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
+            for array in arrays:
+                here = torch.from_numpy(array)
+                there = here.to(place)
+                self.add_up(there)
+                here.copy_(there)
 
     def copy_first(self, *tensors: Tensor) -> None:
         """Replace tensors, in place, by those of rank 0.
