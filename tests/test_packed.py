@@ -89,20 +89,32 @@ def test_blocks_are_cut_for_a_cache_but_never_thin():
     assert block_of(10**9, CPU) == 32
 
 
+@pytest.fixture
+def files(monkeypatch):
+    """Shapes of the arrays that were laid into files."""
+    shapes, memmap = [], np.memmap
+    monkeypatch.setattr(np, "memmap", lambda *a, **k: shapes.append(k["shape"]) or memmap(*a, **k))
+    return shapes
+
+
 @pytest.mark.parametrize("graded", [False, True])
-def test_what_memory_is_too_small_for_lies_in_a_file(monkeypatch, graded):
+def test_what_memory_is_too_small_for_lies_in_a_file(monkeypatch, files, graded):
     scores = answers(np.random.default_rng(0), (30, 50), graded, 0.2)
     expected = packed(scores)
-    monkeypatch.setattr(module, "MEMORY_SHARE", 0.0)
     monkeypatch.setattr(module, "CELLS_AT_ONCE", 30 * 7)
-    assert isinstance(module._room((3, 4), np.dtype(np.uint8)), np.memmap)
     assert torch.equal(packed(scores).cells, expected.cells)
+    assert not files
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0.0)
+    assert torch.equal(packed(scores).cells, expected.cells)
+    assert len(files) == 1
     np.testing.assert_array_equal(unpacked(packed(scores)), scores)
 
 
-def test_where_the_system_does_not_tell_its_memory_nothing_lies_in_a_file(monkeypatch):
+def test_where_the_system_does_not_tell_its_memory_nothing_lies_in_a_file(monkeypatch, files):
     monkeypatch.delattr(module.os, "sysconf")
-    assert not isinstance(module._room((3, 4), np.dtype(np.uint8)), np.memmap)
+    monkeypatch.setattr(module, "MEMORY_SHARE", 1e-300)
+    packed(np.ones((3, 4), np.float32))
+    assert not files
 
 
 def test_scores_may_be_mapped_into_memory(tmp_path, monkeypatch):

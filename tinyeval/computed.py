@@ -46,7 +46,8 @@ class Computed:
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray:
         """All of it, where everything is wanted at once."""
-        return np.concatenate([self[cut] for cut in slabs(self.shape)]).astype(dtype)  # type: ignore[call-overload]
+        whole = np.concatenate([self[cut] for cut in slabs(self.shape)])
+        return whole if dtype is None else whole.astype(dtype)  # type: ignore[call-overload]
 
 
 def probabilities(model: IRTModel, ability: NDArray) -> Computed:

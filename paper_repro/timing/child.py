@@ -20,8 +20,7 @@ Figures = dict[str, Any]
 
 QUICK = 1.0
 """Seconds below which a step is done again, and the median of so many runs counts."""
-RUNS = 5
-
+RUNS, MOST_RUNS = 5, 200
 LEAST = 0.2
 """Seconds that a quick step's runs last together, so that the first, cold ones do not count."""
 
@@ -92,11 +91,16 @@ def spent() -> Figures:
 def timed(step: Callable[[], Any]) -> tuple[Any, float]:
     """Do a step; a quick one several times. Returns what it returned, and its median seconds."""
     taken: list[float] = []
-    while not taken or (max(taken) < QUICK and (len(taken) < RUNS or sum(taken) < LEAST)):
+    while not taken or (max(taken) < QUICK and len(taken) < _runs(sum(taken))):
         start = time.perf_counter()
         found = step()
         taken.append(time.perf_counter() - start)
     return found, sorted(taken)[len(taken) // 2]
+
+
+def _runs(seconds: float) -> int:
+    """How often a quick step is to be done that has taken so many seconds so far."""
+    return MOST_RUNS if seconds < LEAST else RUNS
 
 
 def answer(work: Callable[[Job], Figures]) -> None:

@@ -214,9 +214,19 @@ def _newton(gradient: Tensor, hessian: Tensor, invert: bool) -> tuple[Tensor, Te
     """Batched Newton step limited in length, and the inverse Hessians if wanted."""
     factor = torch.linalg.cholesky(hessian.double())
     step = torch.cholesky_solve(gradient.double()[..., None], factor)[..., 0]
-    inverse = torch.cholesky_inverse(factor).float() if invert else None
+    inverse = _inverse(factor).float() if invert else None
     step = step * (STEP_LIMIT / step.norm(dim=1, keepdim=True).clamp_min(STEP_LIMIT))
     return step.float(), inverse
+
+
+def _inverse(factor: Tensor) -> Tensor:
+    """Inverses of matrices of which these are the Cholesky factors, shape (n, k, k)."""
+    if factor.is_cpu:
+        return torch.cholesky_inverse(factor)
+    # CUDA's cholesky_inverse may go matrix by matrix; these two are done for all at once.
+    unit = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+    root = torch.linalg.solve_triangular(factor, unit.expand_as(factor), upper=False)
+    return root.mT @ root
 
 
 def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: Ranks) -> None:

@@ -151,30 +151,31 @@ def pack(
         device: where to put them.
         block: items of a block; None for as many as BLOCK_CELLS says.
     """
-    cells = _room((len(columns), len(rows)), np.dtype(np.float32 if graded else np.uint8))
+    cells = _room((len(columns), len(rows)), torch.float32 if graded else torch.uint8, device)
     complete, width = True, max(1, CELLS_AT_ONCE // max(1, len(rows)))
     step = max(1, CELLS // max(1, scores.shape[1]))
     for first in range(0, len(columns), width):
-        some = columns[first : first + width]
+        some = torch.from_numpy(columns[first : first + width]).to(device)
         for start in range(0, len(rows), step):
-            slab = scores[rows[start : start + step]][:, some]
-            missing = np.isnan(slab)
-            complete &= not missing.any()
-            cells[first : first + width, start : start + step] = _codes(slab, missing, graded).T
+            slab = torch.from_numpy(scores[rows[start : start + step]]).to(device)[:, some]
+            missing = slab.isnan()
+            complete &= not bool(missing.any())
+            codes = _codes(slab, missing, graded)
+            cells[first : first + width, start : start + step] = codes.T
     chance = np.ascontiguousarray(guessing)
     return Packed(
-        torch.from_numpy(cells).to(device),
+        cells,
         torch.from_numpy(chance).to(device) if chance.any() else None,
         complete,
         block or block_of(len(rows), device),
     )
 
 
-def _codes(scores: NDArray, missing: NDArray, graded: bool) -> NDArray:
+def _codes(scores: Tensor, missing: Tensor, graded: bool) -> Tensor:
     """Scores as they are kept."""
     if graded:
-        return np.where(missing, np.float32(NO_SCORE), scores)
-    return np.where(missing, NONE, np.where(scores > 0.5, RIGHT, WRONG)).astype(np.uint8)
+        return scores.masked_fill(missing, NO_SCORE)
+    return (scores > 0.5).to(torch.uint8).add_(WRONG).masked_fill_(missing, NONE)
 
 
 def _memory() -> float:
@@ -184,12 +185,14 @@ def _memory() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _room(shape: tuple[int, int], dtype: np.dtype) -> NDArray:
-    """Return an empty array, in a temporary file where memory is too small for it."""
-    if shape[0] * shape[1] * dtype.itemsize <= MEMORY_SHARE * _memory():
-        return np.empty(shape, dtype)
+def _room(shape: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return an empty tensor, in a temporary file where the machine's memory is too small."""
+    cells = shape[0] * shape[1]
+    if device.type != "cpu" or cells * dtype.itemsize <= MEMORY_SHARE * _memory():
+        return torch.empty(shape, dtype=dtype, device=device)
+    kind = np.uint8 if dtype == torch.uint8 else np.float32
     with tempfile.TemporaryFile(prefix="tinyeval-") as file:  # gone with the last view of it
-        return np.memmap(file, dtype, "w+", shape=shape)
+        return torch.from_numpy(np.memmap(file, kind, "w+", shape=shape))
 
 
 def block_of(models: int, device: torch.device) -> int:
