@@ -72,13 +72,13 @@ class OtherDevice(TorchDispatchMode):
         def wrap(one):
             if not isinstance(one, torch.Tensor) or not lands:
                 return one
-            return there.get(id(one)) if id(one) in there else Away(one)
+            return there[id(one)] if id(one) in there else Away(one)
 
         return tree_map(wrap, function(*tree_map(unwrap, args), **tree_map(unwrap, kwargs)))
 
     @staticmethod
     def _check(function, args, tensors):
-        if function in INDEXED:
+        if function in INDEXED and isinstance(args[0], Away):
             tensors = [args[0], *args[2:3]]
         here = [one for one in tensors if not isinstance(one, Away) and one.dim() > 0]
         if here and any(isinstance(one, Away) for one in tensors):

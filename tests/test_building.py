@@ -475,3 +475,18 @@ def test_subjects_can_count_the_same(fast):
     found = build(responses, settings=settings).predict(responses)
     truth = (responses.scores[:, :50].mean(1) + responses.scores[:, 50:].mean(1)) / 2
     assert_allclose([one.score for one in found], truth, atol=1e-4)
+
+
+@pytest.mark.parametrize("world", [*WORLDS, "missing answers"])
+def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatch, fast):
+    options = WORLDS.get(world, {"missing": 0.2})
+    responses, _ = simulate(60, 90, seed=5, **options)
+    kept = build(responses, items=20, settings=fast)
+    monkeypatch.setattr("tinyeval.history.KEPT_CELLS", 100)
+    monkeypatch.setattr("tinyeval.slabs.CELLS", 1000)
+    again = build(responses, items=20, settings=fast)
+    assert again.anchors.items == kept.anchors.items
+    for one, other in zip(*(bank.predict(responses) for bank in (again, kept)), strict=True):
+        assert_allclose(
+            (one.score, one.lower, one.upper), (other.score, other.lower, other.upper), atol=1e-4
+        )
