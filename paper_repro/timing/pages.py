@@ -202,10 +202,10 @@ def ending(runner: Runner) -> str:
 
 INTRODUCTION = (
     "Every cell is a process of its own: seconds of the step alone, libraries loaded and a tiny "
-    "matrix done before (the median of five where it takes under a second), and the most resident "
-    f"memory of the whole process. Answers are simulated from a 2PL of four dimensions; {REAL.set} "
-    "is real. *about N s*: not run, this is what its time at a smaller size says. All figures are "
-    f"in the csv beside. {HUGE} is measured with `--huge` only."
+    "matrix done before (the median of five or more where it takes under a second), and the most "
+    "resident memory of the whole process. Answers are simulated from a 2PL of four dimensions; "
+    f"{REAL.set} is real. *about N s*: not run, this is what its time at a smaller size says. All "
+    f"figures are in the csv beside. {HUGE} is measured with `--huge` only."
 )
 STEPS = (
     "Default settings, 100 anchors. *select* and *estimator* follow a fit of four dimensions; "
