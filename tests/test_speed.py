@@ -386,7 +386,8 @@ def test_the_page_has_whole_tables(tmp_path):
         widths = {line.count("|") for line in table.splitlines()}
         assert len(widths) == 1, table
     assert "| 1,000 x 5,000 | 2 |" not in text
-    assert "| 429 x 1,297 | 2 | 0.556 | 1,024, 512 |" in text
+    assert "| 429 x 1,297 | 2 | 0.556 | 1,024, 512 | 512, 256 |" in text
+    assert "| mrmr | 1,000 x 5,000 | 5 | 1,024 | 1 |" in text
     assert "nan" not in text
 
 

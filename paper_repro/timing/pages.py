@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.markdown import lines_of
 
@@ -148,12 +149,15 @@ def verdict(runner: Runner, cells: Sequence[Cell]) -> str:
 
 
 def recipes(runner: Runner, cells: Sequence[Cell]) -> str:
-    """Whole builds by recipe and size."""
-    rows = [
-        [cell.variant, str(cell.size), shown(runner, cell), shown(runner, cell, "peak")]
-        for cell in cells
-    ]
-    return lines_of(["recipe", "models x items", "seconds", "peak MiB"], rows)
+    """Whole builds by recipe and size, beside the default's."""
+    rows = []
+    for cell in cells:
+        both = [runner.get(one) or {} for one in (cell, replace(cell, variant=""))]
+        taken = [found.get("seconds", math.nan) for found in both]
+        figures = [shown(runner, cell), shown(runner, cell, "peak"), short(taken[0] / taken[1], 2)]
+        rows.append([cell.variant, str(cell.size), *figures])
+    head = ["recipe", "models x items", "seconds", "peak MiB", "times the default's seconds"]
+    return lines_of(head, rows)
 
 
 def growth(runner: Runner, parts: Parts) -> str:
