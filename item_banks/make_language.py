@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import tinyeval
-from tinyeval.bank_codec import decode_content
+from tinyeval.bank.codec import decode_content
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "configs" / "within_range.yaml"

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyeval import ResponseMatrix, read_results
-from tinyeval.backtesting import backtest
+from tinyeval.backtesting.backtest import backtest
 from tinyeval.building import build
 from tinyeval.config import Settings
 

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyeval.building import make_history, usable
+from tinyeval.backtesting.splits import make_splits
+from tinyeval.building import usable
 from tinyeval.config import Settings
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
 from tinyeval.importers import read_results
-from tinyeval.learned import Learned, anchor_answers, true_targets
+from tinyeval.learning import Learned, anchor_answers, make_history, true_targets
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors, equal_weights
 from tinyeval.selection.budget import Budget
 from tinyeval.selection.choose import choose
 from tinyeval.selection.optimal_design import select_optimal_design
 from tinyeval.selection.random import select_random
-from tinyeval.splits import make_splits
 
 SETS = {
     "helm_lite_83": "HELM Lite, 83 models",

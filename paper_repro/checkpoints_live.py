@@ -31,8 +31,8 @@ from engine.markdown import lines_of
 
 from tinyeval import ItemBank
 from tinyeval.atomic import write_file
+from tinyeval.backtesting.metrics import interval_metrics
 from tinyeval.errors import DataError, TinyEvalError
-from tinyeval.metrics import interval_metrics
 from tinyeval.prediction import Prediction
 from tinyeval.training import QuickEval, bank_items
 

@@ -23,16 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 from trust import ITEMS, SETS, SPLITS, read
 
-from tinyeval.building import learn
-from tinyeval.comparison import pair_scale
+from tinyeval.backtesting.splits import make_splits
+from tinyeval.backtesting.trial import Memory
+from tinyeval.calibration.folds import draw_folds
+from tinyeval.calibration.pair_scale import pair_scale
+from tinyeval.calibration.pairs import PairCases, calibrate_pairs, draw_pairs
 from tinyeval.config import Settings
-from tinyeval.folds import draw_folds
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.learned import Learned, anchor_answers
-from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs
+from tinyeval.learning import Learned, anchor_answers, learn
 from tinyeval.responses import ResponseMatrix
-from tinyeval.splits import make_splits
-from tinyeval.trial import Memory
 
 Scale = Callable[[NDArray, NDArray, NDArray, NDArray, NDArray], NDArray]
 OURS = "half of the shared part cancels (tinyeval)"
@@ -90,7 +89,7 @@ def hold(learned: Learned, models: ResponseMatrix) -> Held:
 
 
 def cases(held: Held, scale: Scale) -> PairCases:
-    """Differences in units of a scale, as :func:`tinyeval.pair_calibration.pair_cases` has them."""
+    """Differences in units of a scale: :func:`tinyeval.calibration.pairs.pair_cases`."""
     one, two = draw_pairs(held.ids, 0)
     unit = scale(held.spread, held.answers, held.p, one, two)
     predicted = held.mean[one] - held.mean[two]

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.building import build, learn, usable
+from tinyeval.backtesting.splits import make_splits
+from tinyeval.building import build, usable
 from tinyeval.config import Settings
 from tinyeval.importers import read_results
-from tinyeval.learned import Learned, anchor_answers, true_targets
+from tinyeval.learning import Learned, anchor_answers, learn, true_targets
 from tinyeval.responses import ResponseMatrix
-from tinyeval.splits import make_splits
 
 SETS = {
     "helm_lite_83": ("HELM Lite, 83 models", 20, 5),

@@ -21,13 +21,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.building import learn, make_predictor, usable
+from tinyeval.backtesting.splits import make_splits
+from tinyeval.backtesting.trial import Memory
+from tinyeval.building import make_predictor, usable
 from tinyeval.config import Settings
 from tinyeval.importers import read_results
+from tinyeval.learning import learn
 from tinyeval.prediction import Predictor
 from tinyeval.responses import ResponseMatrix
-from tinyeval.splits import make_splits
-from tinyeval.trial import Memory
 
 SETS = {
     "ollb2_ifeval_musr": None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from tinyeval.bank_format import BankFiles
+from tinyeval.bank.folder import BankFiles
 from tinyeval.responses import Table
 
 N_ITEMS = 12

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from helpers import simulate
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.config import Settings
 from tinyeval.responses import ResponseMatrix

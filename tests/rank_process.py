@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from helpers import simulate
 
-from tinyeval import components
 from tinyeval import history as history_module
 from tinyeval.building import build
-from tinyeval.covariance import item_covariance
+from tinyeval.compute.processes import ALONE, launched
+from tinyeval.covariance import components
+from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.errors import RankError
 from tinyeval.history import History
 from tinyeval.irt import fit as fit_module
-from tinyeval.ranks import ALONE, launched
 from tinyeval.targets import make_targets
 
 

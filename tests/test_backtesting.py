@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from helpers import simulate
 
-from tinyeval import trial
-from tinyeval.backtesting import Backtest, backtest
+from tinyeval.backtesting import trial
+from tinyeval.backtesting.backtest import Backtest, backtest
+from tinyeval.backtesting.splits import make_splits
 from tinyeval.building import build
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.responses import ResponseMatrix
-from tinyeval.splits import make_splits
 
 METHODS = ("default", "random+mean", "random+ridge")
 FIGURES = ("mae", "rmse", "bias", "worst", "kendall", "spearman", "pairs")

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from tinyeval.bank import ItemBank
-from tinyeval.bank_card import card
-from tinyeval.bank_files import BankFiles
-from tinyeval.bank_format import bank_digest, write_bank
+from tinyeval.bank.card import card
+from tinyeval.bank.contents import BankFiles
+from tinyeval.bank.folder import bank_digest, write_bank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.errors import BankError, DataError, TinyEvalError
 from tinyeval.responses import ResponseMatrix, Table, by_id

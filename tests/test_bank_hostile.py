@@ -18,8 +18,9 @@ import pytest
 from bank_examples import assert_same, forge, make_files, schema, violations
 from safetensors.numpy import load, save
 
-from tinyeval import bank_format, bank_parquet
-from tinyeval.bank_format import read_bank, write_bank
+from tinyeval.bank import folder as bank_format
+from tinyeval.bank import parquet as bank_parquet
+from tinyeval.bank.folder import read_bank, write_bank
 from tinyeval.errors import BankError
 
 DATA_FILES = ("items.parquet", "parameters.safetensors", "content.parquet", "README.md")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyeval.building import make_history
+from tinyeval.backtesting.splits import make_splits
 from tinyeval.config import Settings
 from tinyeval.estimators import get_estimator
 from tinyeval.importers import read_results
+from tinyeval.learning import make_history
 from tinyeval.selection import get_selector
-from tinyeval.splits import make_splits
 
 FILE = Path(__file__).parent / "../../shared/data/arc_challenge_official/responses.parquet"
 

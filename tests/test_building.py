@@ -9,9 +9,10 @@ from helpers import simulate
 from numpy.testing import assert_allclose
 
 from tinyeval import building
-from tinyeval.building import build, learn, make_history, make_predictor, usable
+from tinyeval.building import build, make_predictor, usable
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
+from tinyeval.learning import learn, make_history
 from tinyeval.responses import ResponseMatrix
 
 NAN = float("nan")
@@ -483,7 +484,7 @@ def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatc
     responses, _ = simulate(60, 90, seed=5, **options)
     kept = build(responses, items=20, settings=fast)
     monkeypatch.setattr("tinyeval.history.KEPT_CELLS", 100)
-    monkeypatch.setattr("tinyeval.slabs.CELLS", 1000)
+    monkeypatch.setattr("tinyeval.compute.row_blocks.CELLS", 1000)
     again = build(responses, items=20, settings=fast)
     assert again.anchors.items == kept.anchors.items
     for one, other in zip(*(bank.predict(responses) for bank in (again, kept)), strict=True):

@@ -20,7 +20,7 @@ from small_benchmark import make_model, make_texts
 from tinyeval.errors import ConfigError, DependencyError
 from tinyeval.training import CausalLM, QuickEval, TransformersCallback
 from tinyeval.training.journal import FILE, read_journal
-from tinyeval.training.together import is_spread
+from tinyeval.training.processes import is_spread
 
 SCORE = "tinyeval/small/score"
 

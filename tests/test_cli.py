@@ -14,16 +14,16 @@ from click.testing import CliRunner
 from helpers import simulate
 
 from tinyeval import __version__
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.cli.citations import ESTIMATOR, INTERVALS, SELECTION, citations
 from tinyeval.cli.output import Progress, printable, table
 from tinyeval.cli.predict import prediction_table
+from tinyeval.cli.shipped import dump_path
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
 from tinyeval.selection import SELECTORS
-from tinyeval.shipped import dump_path
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
@@ -1008,7 +1008,7 @@ def test_demo_shows_a_dozen_models_over_the_range(demo):
 def test_demo_replaces_its_own_bank_and_no_other(demo, bank, tmp_path, monkeypatch):
     small, _ = simulate(24, 30, seed=4)
     write_results(small, tmp_path / "responses.csv")
-    monkeypatch.setattr("tinyeval.shipped.dump_path", lambda name: tmp_path / "responses.csv")
+    monkeypatch.setattr("tinyeval.cli.shipped.dump_path", lambda name: tmp_path / "responses.csv")
     out, _ = demo
     assert "24 models x 30 items" in succeed("demo", "--out", out, "--items", 5).stdout
     assert len(ItemBank.load(out).anchors) == 5

@@ -9,16 +9,17 @@ from helpers import simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
-from tinyeval.comparison import Comparison, compare, pair_scale, rank_ranges
+from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.calibration.pair_scale import pair_scale
+from tinyeval.calibration.scale_by_score import even_scale
+from tinyeval.comparison import Comparison, compare, rank_ranges
 from tinyeval.config import Settings
 from tinyeval.errors import BankError, ConfigError, DataError
 from tinyeval.estimators.base import Estimate
-from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import IRTModel
-from tinyeval.local_scale import even_scale
 from tinyeval.prediction import Predictor
 from tinyeval.selection.base import equal_weights
 

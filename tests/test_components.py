@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tinyeval import components as module
-from tinyeval.components import compress
+from tinyeval.covariance import components as module
+from tinyeval.covariance.components import compress
 
 
 def view_of(models, items, rank=6, seed=0):
@@ -32,7 +32,7 @@ def test_what_is_sought_is_what_is_exact(models, items, monkeypatch):
     monkeypatch.setattr(module, "MAX_RANK", 6)
     exact = compress(matrix, mean, 3.0, targets)
     monkeypatch.setattr(module, "EXACT_SIDE", 20)
-    monkeypatch.setattr("tinyeval.slabs.CELLS", 1000)
+    monkeypatch.setattr("tinyeval.compute.row_blocks.CELLS", 1000)
     sought = compress(matrix, mean, 3.0, targets)
     assert sought.factors.shape == exact.factors.shape
     size = np.abs(exact.factors.T @ exact.factors).max()

@@ -7,9 +7,9 @@ import pytest
 from helpers import history_of, make_history, take_items, take_models
 from numpy.testing import assert_allclose
 
-from tinyeval import components
-from tinyeval import covariance as module
-from tinyeval.covariance import item_covariance
+from tinyeval.covariance import components
+from tinyeval.covariance import item_covariance as module
+from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.history import History
 from tinyeval.responses import ResponseMatrix
 from tinyeval.targets import make_targets

@@ -7,24 +7,19 @@ import random
 import shlex
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyeval.documents import DataSource, split_ids
-from tinyeval.errors import DataError
-from tinyeval.export import (
-    export_csv,
-    export_inspect,
-    export_jsonl,
-    inspect_command,
-    lm_eval_command,
-    lm_eval_documents,
-    lm_eval_samples,
-    write_lm_eval,
-)
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.exporters import Request, export
+from tinyeval.exporters.documents import DataSource, split_ids
+from tinyeval.exporters.inspect import inspect_command, inspect_samples
+from tinyeval.exporters.lm_eval import lm_eval_command, lm_eval_documents, lm_eval_samples
+from tinyeval.exporters.tables import export_csv, export_jsonl
 from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors
 
@@ -290,7 +285,7 @@ def test_hashes_of_documents_that_the_task_changed_say_nothing(jsonl):
 
 def test_ids_need_no_data_set_library():
     code = (
-        "import sys; from tinyeval.export import lm_eval_samples; "
+        "import sys; from tinyeval.exporters.lm_eval import lm_eval_samples; "
         "from tinyeval.responses import Table; lm_eval_samples(Table(('a/1',)), ['a/1']); "
         "print(sorted({'datasets', 'torch', 'pandas', 'pyarrow', 'sklearn'} & set(sys.modules)))"
     )
@@ -301,12 +296,9 @@ def test_ids_need_no_data_set_library():
 # --- lm-eval, file and command --------------------------------------------------------------------
 
 
-def test_file_and_command(tmp_path):
+def test_command(tmp_path):
     samples = {"arc_challenge": [0, 9], "gsm8k": [3, 17]}
     path = tmp_path / "my anchors.json"
-    write_lm_eval(samples, path)
-    assert json.loads(path.read_text()) == samples
-    assert [one.name for one in tmp_path.iterdir()] == ["my anchors.json"]
     command = lm_eval_command(samples, path, "out dir")
     assert shlex.split(command) == [
         *("lm-eval", "run", "--tasks", "arc_challenge,gsm8k", "--samples", str(path)),
@@ -315,25 +307,18 @@ def test_file_and_command(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("numbers", [[], [3, 1], [1, 1], [-1, 2]])
-def test_lists_that_lm_eval_would_misread_are_not_written(tmp_path, numbers):
-    with pytest.raises(DataError, match="'gsm8k' must increase strictly"):
-        write_lm_eval({"gsm8k": numbers}, tmp_path / "anchors.json")
-    assert list(tmp_path.iterdir()) == []
-
-
 # --- Inspect ------------------------------------------------------------------------------------
 
 
 def test_inspect_ids_come_from_the_benchmark_or_the_id():
     named = table(["popularity/7", "13", "x/y"], benchmark=["popularity"] * 3)
-    assert export_inspect(named, named.ids) == ["popularity:7", "popularity:13", "popularity:x/y"]
+    assert inspect_samples(named, named.ids) == ["popularity:7", "popularity:13", "popularity:x/y"]
     plain = table(["inspect_evals/gsm8k/7", "alone"])
-    assert export_inspect(plain, plain.ids) == ["inspect_evals/gsm8k:7", "alone"]
-    assert export_inspect(named, ["13"], task="pop") == ["pop:13"]
-    assert export_inspect(named, ["13"], task={"popularity": "mine"}) == ["mine:13"]
+    assert inspect_samples(plain, plain.ids) == ["inspect_evals/gsm8k:7", "alone"]
+    assert inspect_samples(named, ["13"], task="pop") == ["pop:13"]
+    assert inspect_samples(named, ["13"], task={"popularity": "mine"}) == ["mine:13"]
     colon = table(["user:1"], benchmark=["t"])
-    assert export_inspect(colon, colon.ids) == ["t:user:1"]
+    assert inspect_samples(colon, colon.ids) == ["t:user:1"]
 
 
 @pytest.mark.parametrize(
@@ -341,15 +326,15 @@ def test_inspect_ids_come_from_the_benchmark_or_the_id():
 )
 def test_ids_that_inspect_would_misread_are_refused(item):
     with pytest.raises(DataError, match="Inspect cannot choose 1 samples by id"):
-        export_inspect(table([item, "fine"]), [item, "fine"])
+        inspect_samples(table([item, "fine"]), [item, "fine"])
 
 
 def test_ids_that_inspect_takes_for_one_are_refused():
     for pair in (["t/7", "t/07"], ["Task/a", "task/a"]):
         with pytest.raises(DataError, match="one sample to Inspect"):
-            export_inspect(table(pair), pair)
+            inspect_samples(table(pair), pair)
     different = table(["t/0", "t/70", "t/7", "u/7"])
-    assert len(export_inspect(different, different.ids)) == 4
+    assert len(inspect_samples(different, different.ids)) == 4
 
 
 def test_inspect_command():
@@ -368,16 +353,30 @@ ROWS = [
 ]
 
 
+def bank(items, anchors):
+    """What the exporters to tables read of a bank."""
+    return SimpleNamespace(items=items, anchors=anchors)
+
+
+def test_unknown_targets_and_data_sets_that_nobody_reads_are_refused():
+    with pytest.raises(ConfigError, match="unknown export 'excel'; known are: lm-eval, inspect"):
+        export(bank(ITEMS, ANCHORS), "excel")
+    with pytest.raises(ConfigError, match="csv looks nothing up"):
+        export(bank(ITEMS, ANCHORS), "csv", Request(lookup={"key": "id"}))
+
+
 def test_csv():
-    rows = list(csv.DictReader(io.StringIO(export_csv(ITEMS, ANCHORS), newline="")))
+    rows = list(
+        csv.DictReader(io.StringIO(export_csv(bank(ITEMS, ANCHORS), Request()).text, newline=""))
+    )
     assert rows == [{key: str(value) for key, value in row.items()} for row in ROWS]
 
 
 def test_jsonl():
-    lines = export_jsonl(ITEMS, ANCHORS).splitlines()
+    lines = export_jsonl(bank(ITEMS, ANCHORS), Request()).text.splitlines()
     assert [json.loads(line) for line in lines] == ROWS
 
 
 def test_anchors_that_are_not_the_banks_are_refused():
     with pytest.raises(DataError, match="1 unknown anchor"):
-        export_csv(ITEMS, Anchors(("nobody",), np.ones(1)))
+        export_csv(bank(ITEMS, Anchors(("nobody",), np.ones(1))), Request())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from helpers import simulate
 
-from tinyeval import folds as module
-from tinyeval.folds import draw_folds, some_models
+from tinyeval.calibration import folds as module
+from tinyeval.calibration.folds import draw_folds, some_models
 
 
 def plan(responses, folds=10, seed=0):

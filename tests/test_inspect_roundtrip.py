@@ -12,7 +12,7 @@ pytest.importorskip("inspect_ai", reason="needs tinyeval[inspect]")
 
 import inspect_ai
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.cli import main
 from tinyeval.responses import ResponseMatrix

@@ -18,7 +18,7 @@ from small_benchmark import make_model, make_texts
 from test_runners_endpoint import serving
 
 from tinyeval.cli import main
-from tinyeval.export import lm_eval_command
+from tinyeval.exporters.lm_eval import lm_eval_command
 from tinyeval.prediction import Prediction
 from tinyeval.training import CausalLM, QuickEval
 from tinyeval.training.journal import FILE, read_journal

@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval import calibration as steps
-from tinyeval import intervals as module
-from tinyeval.building import build, learn
-from tinyeval.calibration import calibrate
+from tinyeval.building import build
+from tinyeval.calibration import calibrate as steps
+from tinyeval.calibration import intervals as module
+from tinyeval.calibration.calibrate import calibrate
+from tinyeval.calibration.folds import BEYOND, draw_folds
+from tinyeval.calibration.intervals import Calibration
+from tinyeval.calibration.scale_by_score import scale_of
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.folds import BEYOND, draw_folds
-from tinyeval.intervals import Calibration
-from tinyeval.local_scale import scale_of
+from tinyeval.learning import learn
 from tinyeval.responses import ResponseMatrix
 
 FAST = Settings().replace(items=15, device="cpu", irt={"dimensions": [1]}, interval={"folds": 3})

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.linalg import solve
 from scipy.stats import multivariate_normal
 
-from tinyeval.covariance import item_covariance
+from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.estimators.kriging import DRIFT_GRID, NOVEL_DRIFT, Kriging, fit_kriging
 from tinyeval.selection.base import Anchors, equal_weights
 from tinyeval.selection.optimal_design import select_optimal_design

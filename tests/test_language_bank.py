@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyeval.bank import ItemBank
-from tinyeval.bank_codec import decode_content
+from tinyeval.bank.codec import decode_content
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix
 from tinyeval.training import bank_items

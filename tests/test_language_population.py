@@ -19,8 +19,8 @@ pytest.importorskip("transformers", reason="needs tinyeval[hf]")
 
 import torch
 
-from tinyeval.bank import ItemBank
-from tinyeval.bank_codec import decode_content
+from tinyeval.bank.codec import decode_content
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.training import Item, QuickEval, bank_items

@@ -19,7 +19,7 @@ pytest.importorskip("transformers", reason="needs tinyeval[hf]")
 from harness import choice_task, log_lm_eval, run_lm_eval
 from language_models import bpe, choice_items, tiny_model
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.cli import main
 from tinyeval.responses import ResponseMatrix

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ConstantInputWarning, kendalltau, spearmanr
 
-from tinyeval.metrics import error_metrics, interval_metrics, rank_metrics
+from tinyeval.backtesting.metrics import error_metrics, interval_metrics, rank_metrics
 
 VALUES = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=2, max_size=30).map(
     lambda pairs: np.array(pairs, dtype=float).T / 8

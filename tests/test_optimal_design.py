@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import history_of, make_history, take_items, take_models
 
-from tinyeval.covariance import item_covariance
+from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix, Table

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from helpers import simulate
 
-from tinyeval.backtesting import figures
+from tinyeval.backtesting.backtest import figures
+from tinyeval.backtesting.trial import DRAWS, Trial
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import write_results
 from tinyeval.responses import ResponseMatrix
-from tinyeval.trial import DRAWS, Trial
 
 FOLDER = Path(__file__).parent.parent / "paper_repro"
 sys.path.insert(0, str(FOLDER))

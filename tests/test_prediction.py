@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from tinyeval import prediction as module
+from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate
-from tinyeval.intervals import Calibration, PairCalibration
-from tinyeval.irt.ability import estimate_ability
+from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
-from tinyeval.learned import surprise
 from tinyeval.prediction import Predictor
 from tinyeval.selection.base import equal_weights
 
@@ -59,7 +58,7 @@ IRT = IRTModel(ITEMS, np.ones((4, 1)), np.zeros(4), np.zeros(4), np.zeros(1), np
 
 def surprise_of(answers):
     given = np.array([answers])
-    return surprise(given, estimate_ability(IRT, given))[0]
+    return misfit_statistic(given, estimate_ability(IRT, given))[0]
 
 
 def predictor(targets=("overall", "maths"), limits=None, **estimate):

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from helpers import simulate
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.importers import write_results
 from tinyeval.responses import ResponseMatrix

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyeval.backtesting import backtest
+from tinyeval.backtesting.backtest import backtest
+from tinyeval.backtesting.splits import make_splits
 from tinyeval.building import build
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix
-from tinyeval.splits import make_splits
 
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 QUICK = Settings().replace(device="cpu", irt={"dimensions": [2]}, interval={"folds": 2})

@@ -239,7 +239,7 @@ def test_duplicates_by_brute_force_in_any_order(scores, order):
 
 
 def test_scores_out_of_range_are_found_slab_by_slab(monkeypatch):
-    monkeypatch.setattr("tinyeval.slabs.CELLS", 8)
+    monkeypatch.setattr("tinyeval.compute.row_blocks.CELLS", 8)
     scores = np.full((7, 4), 0.5)
     scores[3, 2], scores[6, 0] = 50.0, -1.0
     models, items = [f"m{k}" for k in range(7)], [f"q{k}" for k in range(4)]

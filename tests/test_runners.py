@@ -12,7 +12,7 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.training import CausalLM, Item, causal_lm
 from tinyeval.training.runners.encoding import encode_pairs
 from tinyeval.training.runners.generation import generate
-from tinyeval.training.runners.marking import chosen_letter, cut, exact_match, lettered
+from tinyeval.training.runners.scoring import chosen_letter, cut, exact_match, lettered
 
 
 def by_hand(items, model, tokenizer, metric):

@@ -8,9 +8,9 @@ from helpers import simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinyeval.backtesting.splits import make_splits
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.responses import ResponseMatrix, Table
-from tinyeval.splits import make_splits
 
 NAN = float("nan")
 

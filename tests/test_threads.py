@@ -7,8 +7,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from tinyeval import threads
-from tinyeval.threads import LARGE, one_thread, side_by_side
+from tinyeval.compute import threads
+from tinyeval.compute.threads import LARGE, one_thread, side_by_side
 
 
 def test_results_come_in_the_order_of_the_parts():

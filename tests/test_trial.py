@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from helpers import simulate
 
-from tinyeval import trial
+from tinyeval.backtesting import trial
+from tinyeval.backtesting.trial import DRAWS, Memory, run_trial
 from tinyeval.building import build
 from tinyeval.responses import ResponseMatrix
-from tinyeval.trial import DRAWS, Memory, run_trial
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from small_benchmark import make_model, make_texts, make_tokenizer
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import TinyEvalError
 from tinyeval.training import CausalLM, QuickEval, TransformersCallback
-from tinyeval.training.together import ask_together, is_spread
+from tinyeval.training.processes import ask_together, is_spread
 
 
 def share(quick, rank):

@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tinyeval.backtesting import backtest as backtest
-    from tinyeval.bank import ItemBank as ItemBank
+    from tinyeval.backtesting.backtest import backtest as backtest
+    from tinyeval.bank.item_bank import ItemBank as ItemBank
     from tinyeval.building import build as build
     from tinyeval.comparison import Comparison as Comparison
     from tinyeval.config import Settings as Settings
@@ -28,12 +28,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Comparison": "comparison",
-    "ItemBank": "bank",
+    "ItemBank": "bank.item_bank",
     "Prediction": "prediction",
     "ResponseMatrix": "responses",
     "Settings": "config",
     "TinyEvalError": "errors",
-    "backtest": "backtesting",
+    "backtest": "backtesting.backtest",
     "build": "building",
     "load_settings": "config",
     "read_results": "importers",

@@ -12,33 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from tinyeval.bank import ItemBank
-from tinyeval.calibration import calibrate
-from tinyeval.config import Settings, checked_options
-from tinyeval.covariance import forget_large
+from tinyeval.bank.item_bank import ItemBank
+from tinyeval.calibration.calibrate import calibrate
+from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.row_blocks import column_means
+from tinyeval.compute.threads import one_thread
+from tinyeval.config import Settings
 from tinyeval.errors import DataError
-from tinyeval.estimators import get_estimator
 from tinyeval.groups import check_groups
-from tinyeval.history import History
-from tinyeval.intervals import Calibration, PairCalibration
-from tinyeval.irt.model import IRTFit
-from tinyeval.learned import Learned
-from tinyeval.mapped import Usable, once_a_machine
+from tinyeval.importers.shared import Usable, once_a_machine
+from tinyeval.learning import HistoryOf, Learned, _load_fit, check_settings, learn, make_history
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
-from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix, Table, by_id
-from tinyeval.selection import Anchors, get_selector
-from tinyeval.selection.budget import Budget, make_budget
-from tinyeval.selection.choose import choose
-from tinyeval.slabs import column_means
-from tinyeval.targets import OVERALL, make_targets
-from tinyeval.threads import one_thread
+from tinyeval.selection.budget import make_budget
+from tinyeval.targets import OVERALL
 
 MIN_MODELS = 5
-
-HistoryOf = Callable[[ResponseMatrix, Settings, Progress | None], History]
-AnchorsOf = Callable[[History, Settings, Budget, np.random.Generator], Anchors]
 
 
 def build(
@@ -64,8 +55,8 @@ def build(
         name: of the bank.
         source: where the responses come from, for the bank's card.
         progress: called with (done, total, what).
-        ranks: processes that were given the same arguments (:func:`tinyeval.ranks.launched`); they
-            share the work, and each returns the bank.
+        ranks: processes that were given the same arguments and share the work; each returns the
+            bank.
 
     Raises:
         DataError: fewer than five models, items without answers, a missing target column.
@@ -149,98 +140,6 @@ def _calibrated(
         progress=progress,
         ranks=ranks,
     )
-
-
-def check_settings(settings: Settings) -> None:
-    """Raise :class:`ConfigError` for unknown methods or options before any work is done."""
-    for section, get in (("selection", get_selector), ("estimator", get_estimator)):
-        chosen = getattr(settings, section)
-        checked_options(get(chosen.method), chosen.options, section)
-
-
-def make_history(
-    responses: ResponseMatrix,
-    settings: Settings,
-    progress: Progress | None = None,
-    ranks: Ranks = ALONE,
-) -> History:
-    """Fit the IRT model and make the targets on these models alone."""
-    target = settings.target
-    targets = make_targets(
-        responses,
-        target.column,
-        target.benchmark_weights,
-        columns=target.columns,
-        average=target.average,
-    )
-    fit = fit_model(responses, settings, progress, ranks)
-    return History(responses, targets, fit, settings.interval.groups, ranks)
-
-
-def choose_anchors(
-    history: History, settings: Settings, budget: Budget, rng: np.random.Generator
-) -> Anchors:
-    """Choose the anchors as the settings say."""
-    select = get_selector(settings.selection.method)
-    return choose(select, history, budget, rng=rng, options=settings.selection.options)
-
-
-def learn(
-    responses: ResponseMatrix,
-    settings: Settings,
-    progress: Progress | None = None,
-    history_of: HistoryOf = make_history,
-    anchors_of: AnchorsOf | None = None,
-    budget: Budget | None = None,
-) -> Learned:
-    """Fit, select and fit the estimator on these models alone, within a budget of their own.
-
-    ``history_of`` and ``anchors_of`` take the two costly steps; a caller that learns several
-    methods from the same models passes ones that remember (:mod:`tinyeval.trial`).
-    """
-    check_settings(settings)
-    rng, fit = np.random.default_rng(settings.seed), get_estimator(settings.estimator.method)
-    budget = budget or make_budget(settings, responses.items)
-    _load_fit(settings)
-    with one_thread(responses.scores.size):
-        history = history_of(responses, settings, progress)
-        anchors = (anchors_of or choose_anchors)(history, settings, budget, rng)
-        estimator = fit(history, anchors, rng=rng, **settings.estimator.options)
-        forget_large(history)
-        return Learned(history, anchors, estimator)
-
-
-def fit_model(
-    responses: ResponseMatrix,
-    settings: Settings,
-    progress: Progress | None,
-    ranks: Ranks = ALONE,
-) -> IRTFit:
-    """Fit the IRT model that the settings ask for."""
-    fit = _load_fit(settings)
-    options: dict[str, Any] = {"dimensions": min(settings.irt.dimensions)}
-    if settings.irt.method == "map":
-        options = {"dimensions": settings.irt.dimensions, "block_size": settings.irt.block_size}
-        options["ranks"] = ranks
-    return fit(
-        responses,
-        guessing=settings.irt.guessing,
-        seed=settings.seed,
-        device=settings.device,
-        progress=progress,
-        **options,
-    )
-
-
-def _load_fit(settings: Settings) -> Callable[..., IRTFit]:
-    """Return the function that fits; torch is imported here and not before."""
-    if settings.irt.method == "pyro":
-        from tinyeval.irt.posterior import fit_posterior
-
-        return fit_posterior
-    from tinyeval.irt.fit import fit_irt
-
-    return fit_irt
 
 
 def usable(responses: ResponseMatrix) -> Usable:

@@ -2,17 +2,10 @@
 
     difference = score_a - score_b,        P(a ahead) = sigmoid(slope * difference / scale)
 
-    scale^2 = (s_a^2 + s_b^2) (1 + r) / 2,    r = (1 + sum_i (y_ai - y_bi)^2) / (1 + e)
-
-with s the estimator's spreads, y the answers on the anchors that both answered and e the sum that
-two models of these abilities would have if their answers were otherwise unrelated,
-e = sum_i P_ai (1 - P_bi) + P_bi (1 - P_ai).  What the two share cancels, so the error of the
-difference of near copies, r well below 1, is smaller than that of unrelated models.  It cancels on
-the unasked items in part only: of full cancellation (scale^2 proportional to r) and none, half of
-each covers like and unlike pairs equally well (docs/methods.md).
+where the scale of the errors is that of :mod:`tinyeval.calibration.pair_scale`.
 
 The interval is a quantile of |error| / scale over pairs of held-out source models, and the slope is
-fitted to which of the two was truly ahead: :mod:`tinyeval.calibration`.
+fitted to which of the two was truly ahead: :mod:`tinyeval.calibration.calibrate`.
 """
 
 from __future__ import annotations
@@ -25,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration.intervals import PairCalibration
+from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.errors import BankError, ConfigError, DataError
-from tinyeval.intervals import PairCalibration
 from tinyeval.irt.model import Array
 from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL
@@ -88,25 +82,6 @@ class _Shared(NamedTuple):
     answers: Array  # (rows, anchors)
     models: tuple[str, ...]  # of the rows
     pairs: Index  # (pairs, 2)
-
-
-def pair_scale(
-    spread: NDArray, answers: NDArray, p: NDArray, one: Index, two: Index
-) -> NDArray[np.float64]:
-    """Return the scale of the errors of differences, shape (pairs, targets).
-
-    Args:
-        spread: of the estimates, shape (models, targets).
-        answers: shape (models, anchors), NaN where unanswered.
-        p: probabilities of these answers under the IRT model, shape (models, anchors).
-        one, two: positions of each pair's models, shape (pairs,).
-    """
-    squares = (answers[one] - answers[two]) ** 2
-    alone = p[one] * (1 - p[two]) + p[two] * (1 - p[one])
-    expected = np.where(np.isnan(squares), 0.0, alone).sum(1)
-    ratio = (1.0 + np.nansum(squares, axis=1)) / (1.0 + expected)
-    variance = spread[one] ** 2 + spread[two] ** 2
-    return np.asarray(np.sqrt(variance * (1.0 + ratio[:, None]) / 2.0))
 
 
 def compare(

@@ -91,7 +91,7 @@ class EstimatorSettings(_Section):
 
 
 class IntervalSettings(_Section):
-    """Level, folds and groups of the calibration: see :mod:`tinyeval.calibration`."""
+    """Level, folds and groups of the calibration: see :mod:`tinyeval.calibration.calibrate`."""
 
     level: float = Field(default=0.9, gt=0.0, lt=1.0)
     folds: int = Field(default=5, ge=2)
@@ -99,7 +99,7 @@ class IntervalSettings(_Section):
 
 
 class RunSettings(_Section):
-    """How a harness finds the items: see :class:`tinyeval.documents.DataSource`.
+    """How a harness finds the items: see :class:`tinyeval.exporters.documents.DataSource`.
 
     Only banks whose items are known by a key of their data set need it; ``export`` looks the
     anchors up there, and ``predict`` reads the key from the documents that a harness logged.

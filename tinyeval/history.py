@@ -11,15 +11,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.computed import Computed, filled_in, probabilities
-from tinyeval.irt.model import IRTFit
-from tinyeval.ranks import ALONE, Ranks
+from tinyeval.compute.lazy_rows import LazyRows
+from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.row_blocks import Matrix, columns, slabs
+from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix, by_id
-from tinyeval.slabs import Matrix, columns, slabs
 from tinyeval.targets import Targets
 
 KEPT_CELLS = 2**24
 """Cells up to which fitted probabilities are kept: 64 MB."""
+
+CACHED = 2**18
+"""Fitted probabilities computed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ class History:
         scores, fitted = self.responses.scores, self.fitted
         if not any(np.isnan(scores[cut]).any() for cut in slabs(scores.shape)):
             return scores
-        if isinstance(fitted, Computed):
+        if isinstance(fitted, LazyRows):
             return filled_in(scores, fitted)
         return np.where(np.isnan(scores), fitted[:], scores)
 
@@ -130,3 +133,54 @@ class History:
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:
         """Positions of the named items in ``responses``."""
         return self.responses.items.index(items, "item")
+
+
+def probabilities(model: IRTModel, ability: NDArray) -> LazyRows:
+    """Return the probability of a right answer of every model to every item.
+
+    Args:
+        model: of the items.
+        ability: shape (models, dimensions).
+    """
+    # c + (1 - c) sigmoid(x) = (1 + c) / 2 + (1 - c) / 2 tanh(x / 2)
+    right = np.vstack([model.discrimination.T, model.intercept]) / 2
+    left = np.column_stack([ability, np.ones(len(ability))])
+    right, left = right.astype(np.float32), left.astype(np.float32)
+    scale, middle = ((1 - model.guessing) / 2).astype(np.float32), (1 + model.guessing) / 2
+    middle = middle.astype(np.float32)
+    step = max(1, CACHED // right.shape[1])
+
+    def rows(cut: slice) -> NDArray[np.float32]:
+        part = left[cut]
+        found = np.empty((len(part), right.shape[1]), dtype=np.float32)
+        for start in range(0, len(part), step):
+            few = found[start : start + step]
+            np.tanh(np.matmul(part[start : start + step], right, out=few), out=few)
+            few *= scale
+            few += middle
+        return found
+
+    return LazyRows((len(left), right.shape[1]), rows)
+
+
+def filled_in(scores: NDArray[np.float32], fitted: LazyRows) -> LazyRows:
+    """Return scores with every missing cell replaced by a fitted probability.
+
+    What replaces them is kept, four bytes a missing cell, so that reading costs no more than a
+    copy.
+    """
+    parts, counts = [], []
+    for cut in slabs(scores.shape):
+        missing = np.isnan(scores[cut])
+        parts.append(fitted[cut][missing])
+        counts.append(missing.sum(1))
+    values = np.concatenate(parts)
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+
+    def rows(cut: slice) -> NDArray[np.float32]:
+        found = np.array(scores[cut])
+        first, stop, _ = cut.indices(len(scores))
+        found[np.isnan(found)] = values[starts[first] : starts[max(first, stop)]]
+        return found
+
+    return LazyRows(scores.shape, rows)

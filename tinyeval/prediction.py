@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate, FittedEstimator
-from tinyeval.intervals import Calibration, PairCalibration
-from tinyeval.irt.ability import Ability, estimate_ability
+from tinyeval.irt.ability import Ability, estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
-from tinyeval.learned import surprise
 from tinyeval.selection.base import Anchors
 from tinyeval.targets import OVERALL
 
@@ -171,7 +170,7 @@ class Predictor:
         estimate, calibration = reading.estimate, self.calibration
         return (
             calibration.in_range(estimate.mean[:, 0], estimate.novelty, answered),
-            calibration.is_misfit(surprise(reading.answers, reading.ability), answered),
+            calibration.is_misfit(misfit_statistic(reading.answers, reading.ability), answered),
         )
 
     def _one(

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import DataError, examples
-from tinyeval.slabs import slabs
 
 Scores = NDArray[np.float32]
 Index = Any

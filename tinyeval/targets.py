@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import Matrix, times
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix, Table
-from tinyeval.slabs import Matrix, times
 
 OVERALL = "overall"
 Array = NDArray[np.float64]

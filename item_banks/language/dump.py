@@ -25,7 +25,7 @@ from parts import Part, read_part
 from population import PARTS
 
 from tinyeval.atomic import write_file
-from tinyeval.bank_codec import encode_content
+from tinyeval.bank.codec import encode_content
 from tinyeval.errors import DataError, TinyEvalError, examples
 
 HERE = Path(__file__).parent

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.hidden import hide_answers
-from tinyeval.building import make_history, usable
+from tinyeval.backtesting.splits import Pair, make_splits
+from tinyeval.backtesting.trial import DRAWS, Memory
+from tinyeval.building import usable
 from tinyeval.config import Settings
 from tinyeval.errors import DataError
 from tinyeval.estimators.tiny_benchmarks import by_published_rule
 from tinyeval.importers import read_results
+from tinyeval.learning import make_history
 from tinyeval.responses import ResponseMatrix, by_id
-from tinyeval.splits import Pair, make_splits
 from tinyeval.targets import make_targets
-from tinyeval.trial import DRAWS, Memory
 
 LARGEST = 1000
 """Models drawn at random from a larger set, so that every method can be run on it in minutes."""
@@ -124,10 +125,11 @@ def make_split(which: ResultSet, kind: str, repeat: int, data: Path) -> Split:
 
     Args:
         which: the set.
-        kind: of :func:`tinyeval.splits.make_splits`; or ``nested:`` and one of those: the split,
-            of the same kind, of a random part of its source models; or ``far:top``, ``far:bottom``:
-            the same with test models further out.  None of the outer split's test models is seen,
-            so that what is chosen on these splits is chosen on source models alone.
+        kind: of :func:`tinyeval.backtesting.splits.make_splits`; or ``nested:`` and one of those:
+            the split, of the same kind, of a random part of its source models; or ``far:top``,
+            ``far:bottom``: the same with test models further out.  None of the outer split's test
+            models is seen, so that what is chosen on these splits is chosen on source models
+            alone.
         repeat: number of the draw.
         data: folder of the sets.
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from tinyeval.atomic import write_file
-from tinyeval.backtesting import Row, figures
-from tinyeval.trial import Trial
+from tinyeval.backtesting.backtest import Row, figures
+from tinyeval.backtesting.trial import Trial
 
 
 @dataclass(frozen=True)

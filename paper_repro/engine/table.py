@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.measure import Plan
 from engine.sets import SEED
 from engine.store import Result, Store
-from tinyeval.backtesting import Row
+from tinyeval.backtesting.backtest import Row
 
 DRAWS = 10_000
 """Draws of the bootstrap over test models."""

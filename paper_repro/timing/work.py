@@ -15,19 +15,20 @@ import numpy as np
 
 from timing.answers import Codes, Size, held_out, open_codes, scores_of, simulate
 from timing.child import Figures, Job, answer, peak_bytes, timed
-from tinyeval.bank import ItemBank
-from tinyeval.building import build, choose_anchors, learn
+from tinyeval.bank.item_bank import ItemBank
+from tinyeval.building import build
+from tinyeval.compute.threads import one_thread
 from tinyeval.config import Settings, load_settings
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
 from tinyeval.importers import write_results
 from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.model import IRTFit, IRTModel
+from tinyeval.learning import choose_anchors, learn
 from tinyeval.responses import ResponseMatrix, Table
 from tinyeval.selection import Anchors
 from tinyeval.selection.budget import make_budget
 from tinyeval.targets import make_targets
-from tinyeval.threads import one_thread
 
 TINY = Size(24, 40)
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -23,7 +23,7 @@ from tinyeval.cli.options import (
 from tinyeval.cli.output import Progress, check_new_file, json_text
 
 if TYPE_CHECKING:
-    from tinyeval.backtesting import Backtest
+    from tinyeval.backtesting.backtest import Backtest
 
 
 def _counts(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ def backtest_command(
     settings = recipe.settings(reading)
     with Progress() as progress:
         responses = reading.read(results, progress, item_key(settings))
-        from tinyeval.backtesting import backtest
+        from tinyeval.backtesting.backtest import backtest
 
         found = backtest(
             responses,

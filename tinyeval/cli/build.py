@@ -22,10 +22,10 @@ from tinyeval.cli.options import (
     settings_options,
 )
 from tinyeval.cli.output import Progress, check_new_bank, print_json, printable
-from tinyeval.ranks import launched
+from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
 
 
 @click.command("build", short_help="Make a bank from historical results.")

@@ -45,7 +45,7 @@ def compare_command(
       tinyeval compare bank answers.csv
       tinyeval compare bank new.csv old.csv --json
     """
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
     from tinyeval.comparison import rank_ranges
 
     loaded = ItemBank.load(bank)

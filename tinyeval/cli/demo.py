@@ -67,10 +67,10 @@ def demo_command(out: Path, items: int) -> None:
     """
     start = time.perf_counter()
     _check_out(out)
+    from tinyeval.backtesting.splits import make_splits
     from tinyeval.building import build
+    from tinyeval.cli.shipped import dump_path
     from tinyeval.importers import read_results
-    from tinyeval.shipped import dump_path
-    from tinyeval.splits import make_splits
 
     dump = dump_path("digits_dump")
     with Progress() as progress:
@@ -106,7 +106,7 @@ def _check_out(out: Path) -> None:
     check_new_bank(out, overwrite=True)
     if not out.exists():
         return
-    from tinyeval.bank_format import read_bank
+    from tinyeval.bank.folder import read_bank
 
     # The files alone: an older tinyeval may have made a bank that this one cannot use.
     if read_bank(out).manifest.get("source", {}).get("origin") != ORIGIN:
@@ -152,7 +152,7 @@ def _table(found: Comparison) -> str:
 def _verdict(found: Comparison, items: int) -> str:
     import numpy as np
 
-    from tinyeval.metrics import error_metrics, interval_metrics
+    from tinyeval.backtesting.metrics import error_metrics, interval_metrics
 
     score, lower, upper = np.array([(p.score, p.lower, p.upper) for p in found.predictions]).T
     error = error_metrics(found.truth, score)["mae"]

@@ -5,15 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tinyeval.cli.options import PATH, POSITIVE, overwrite_option
 from tinyeval.cli.output import check_new_file
-
-if TYPE_CHECKING:
-    from tinyeval.bank import ItemBank
+from tinyeval.exporters import EXPORTERS, Request
 
 SAMPLES = Path("samples.json")
 """The name that the command line shown for lm-eval gives to what went to stdout."""
@@ -24,9 +21,9 @@ SAMPLES = Path("samples.json")
 @click.option(
     "--to",
     "target",
-    type=click.Choice(["lm-eval", "inspect", "csv", "jsonl"]),
+    type=click.Choice(list(EXPORTERS)),
     required=True,
-    help="Who is to read it.",
+    help="Output format.",
 )
 @click.option("--out", type=PATH, metavar="FILE", help="File to write. [default: stdout]")
 @click.option("--items", type=POSITIVE, metavar="N", help="Only the first N anchors.")
@@ -67,15 +64,17 @@ def export_command(
       tinyeval export bank --to lm-eval --task "mmlu_pro_{value}" --out samples.json
           --dataset TIGER-Lab/MMLU-Pro --key question_id --subtask-column category
     """
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.exporters import export
 
     if out is not None:
         check_new_file(out, overwrite)
-    if target != "lm-eval" and any(given.values()):
-        raise click.UsageError("--dataset and what goes with it are for --to lm-eval only.")
+    lookup = {key: value for key, value in given.items() if value is not None}
+    if lookup and not EXPORTERS[target].looks_up:
+        raise click.UsageError(f"--to {target} looks nothing up: leave --dataset etc. out.")
     loaded = ItemBank.load(bank)
     loaded = loaded if items is None else loaded.head(items)
-    text, command = _export(loaded, target, _task(tasks), given, out or SAMPLES)
+    text, command = export(loaded, target, Request(_task(tasks), lookup, out or SAMPLES))
     if out is None:
         click.echo(text, nl=False)
     else:
@@ -83,7 +82,7 @@ def export_command(
 
         write_file(out, text.encode())
     if command:
-        click.echo(_next(bank, target, command, out, given), err=True)
+        click.echo(_next(bank, EXPORTERS[target].looks_up, command, out, lookup), err=True)
 
 
 def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
@@ -98,42 +97,16 @@ def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
     return {group: name for group, _, name in pairs}
 
 
-def _export(
-    bank: ItemBank,
-    target: str,
-    task: str | Mapping[str, str] | None,
-    given: Mapping[str, str | None],
-    path: Path,
-) -> tuple[str, str]:
-    """Return the text to write, and the command line that uses it."""
-    import json
-
-    from tinyeval import export
-
-    anchors = bank.anchors
-    if target == "lm-eval":
-        run = dict(bank.settings.get("run", {}))
-        run |= {key: value for key, value in {**given, "task": task}.items() if value is not None}
-        samples = export.lm_eval_samples(bank.items, anchors.items, **run)
-        return json.dumps(samples, indent=1) + "\n", export.lm_eval_command(samples, path)
-    if target == "inspect":
-        chosen = export.export_inspect(bank.items, anchors.items, task=task)
-        return ",".join(chosen) + "\n", export.inspect_command(chosen)
-    if target == "csv":
-        return export.export_csv(bank.items, anchors), ""
-    return export.export_jsonl(bank.items, anchors), ""
-
-
 def _next(
-    bank: Path, target: str, command: str, out: Path | None, given: Mapping[str, str | None]
+    bank: Path, looks_up: bool, command: str, out: Path | None, lookup: Mapping[str, str]
 ) -> str:
     """Return what to do with the export."""
     lines = ["run, with your model in place of MODEL:", f"  {command}"]
-    if target == "lm-eval":
+    if looks_up:
         if out is None:
             lines.insert(0, f"save this as {SAMPLES}, then")
         predict = ["tinyeval", "predict", str(bank), "results"]
         for name in ("key", "prefix"):
-            predict += [f"--{name}", given[name] or ""] if given[name] else []
+            predict += [f"--{name}", lookup[name]] if name in lookup else []
         lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from tinyeval.cli.options import PATH, Reading, json_option, level_option, readi
 from tinyeval.cli.output import Progress, print_json, printable, table
 
 if TYPE_CHECKING:
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
     from tinyeval.prediction import Interval, Prediction
     from tinyeval.responses import ResponseMatrix
 
@@ -49,7 +49,7 @@ def predict_command(
       tinyeval predict bank lm_eval_output/ --metric acc --json
       tinyeval predict bank lm_eval_output/ --key question_id --prefix mmlu_pro-
     """
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
 
     loaded = ItemBank.load(bank)
     with Progress() as progress:

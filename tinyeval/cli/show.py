@@ -12,7 +12,7 @@ from tinyeval.cli.options import PATH, json_option
 from tinyeval.cli.output import print_json, printable, table
 
 if TYPE_CHECKING:
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
 
 FIRST = 10
 """Anchors listed unless all are asked for."""
@@ -30,7 +30,7 @@ def show_command(bank: Path, everything: bool, as_json: bool) -> None:
       tinyeval show bank
       tinyeval show bank --json
     """
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
 
     loaded = ItemBank.load(bank)
     if as_json:

@@ -29,6 +29,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import slabs, times
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.irt_based import fit_link
@@ -36,7 +37,6 @@ from tinyeval.estimators.means import SMALLEST_SPREAD
 from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
-from tinyeval.slabs import slabs, times
 
 Array = NDArray[np.float64]
 

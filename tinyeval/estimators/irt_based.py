@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import times, whole
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.means import (
     SMALLEST_SPREAD,
@@ -35,7 +36,6 @@ from tinyeval.irt.ability import CELLS_AT_ONCE, estimate_ability
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
-from tinyeval.slabs import times, whole
 
 PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
 

@@ -1,7 +1,7 @@
 """Kriging with evidence averaging: the default estimator.
 
-Under drift hypothesis s (see ``tinyeval.covariance``) answers and targets are jointly Gaussian, so
-the best linear predictor of a target from the answers y on the anchors A is
+Under drift hypothesis s (``tinyeval.covariance.item_covariance``) answers and targets are jointly
+Gaussian, so the best linear predictor of a target from the answers y on the anchors A is
 
     t | y = mean_t + C_tA C_AA^-1 (y - mean_A),     var = C_tt - C_tA C_AA^-1 C_At
 
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.covariance import check_drift, forget_large, item_covariance
+from tinyeval.covariance.item_covariance import check_drift, forget_large, item_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.unanswered import alike

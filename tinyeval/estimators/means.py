@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import whole
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
-from tinyeval.slabs import whole
 
 Array = NDArray[np.float64]
 

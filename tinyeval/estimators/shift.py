@@ -25,13 +25,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import column_means
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.irt_based import fit_link
 from tinyeval.estimators.means import SMALLEST_SPREAD
 from tinyeval.history import History
 from tinyeval.irt.model import Array, sigmoid
 from tinyeval.selection.base import Anchors
-from tinyeval.slabs import column_means
 
 PRECISION = 0.3
 """Of the prior of delta: a standard deviation of 1.8 logits."""

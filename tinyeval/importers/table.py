@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.importers.base import Options
 from tinyeval.importers.layouts import to_block
@@ -23,7 +24,6 @@ from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.readers import READERS, read_raw
 from tinyeval.responses import ResponseMatrix
-from tinyeval.slabs import slabs
 
 SUFFIXES = (*READERS, ".npz")
 

@@ -85,6 +85,29 @@ def estimate_ability(
     )
 
 
+def misfit_statistic(answers: NDArray, ability: Ability) -> Array:
+    """How much worse the IRT model predicts some answers than a constant does, per answer.
+
+        (log p(y | mean of y) - log p(y | IRT model)) / answers
+
+    with the evidence of the IRT model, its prior over abilities included, on the right.  Answers
+    that fit are predicted better than by their mean, so it is below 0; where they belong to other
+    items, or are given at random, the items' parameters mislead and it rises.
+
+    Args:
+        answers: shape (models, anchors), NaN where unanswered, at least one answer per model.
+        ability: estimated from them.
+
+    Returns:
+        shape (models,), in nats.
+    """
+    n = (~np.isnan(answers)).sum(1)
+    mean = np.clip(np.nanmean(answers, axis=1), 0.5 / n, 1 - 0.5 / n)  # finite if all are alike
+    right = np.nansum(answers, axis=1)
+    constant = right * np.log(mean) + (n - right) * np.log1p(-mean)
+    return np.asarray((constant - ability.log_evidence) / n)
+
+
 def _prior(model: IRTModel, mean: NDArray | None, cov: NDArray | None) -> Prior:
     if mean is None and cov is None:
         return model.prior

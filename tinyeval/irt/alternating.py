@@ -10,7 +10,7 @@ and given items, models are: each side is a batch of (D + 1)- or D-dimensional N
 Hessians come from one matrix product with the pairwise products of the other side's factors.  A
 block of items takes its own step and then adds its part to the abilities' gradient and Hessian, so
 a sweep reads the responses once, a dozen sweeps suffice, and items may be shared among processes
-that add up nothing but sums over models (:mod:`tinyeval.ranks`).
+that add up nothing but sums over models (:mod:`tinyeval.compute.processes`).
 
 mu and lambda are not tuned by hand: the first sweeps update them by empirical Bayes (Laplace EM;
 MacKay 1992's automatic relevance determination, one precision per dimension, so that a dimension
@@ -27,11 +27,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from tinyeval.compute.processes import ALONE, Ranks
 from tinyeval.errors import FitError
 from tinyeval.irt.packed import Block, Packed
 from tinyeval.irt.start import State, warm_start
 from tinyeval.progress import Progress
-from tinyeval.ranks import ALONE, Ranks
 
 Tensor = torch.Tensor
 

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
 from tinyeval.irt.start import State, item_means
 from tinyeval.progress import Progress
-from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix, by_id
-from tinyeval.slabs import slabs
 
 HELD_OUT_SHARE = 0.1
 """Share of the observed cells hidden when the number of dimensions is chosen."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tinyeval.slabs import CELLS
+from tinyeval.compute.row_blocks import CELLS
 
 Tensor = torch.Tensor
 

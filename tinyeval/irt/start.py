@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from tinyeval.compute.processes import ALONE, Ranks
 from tinyeval.irt.packed import Packed
-from tinyeval.ranks import ALONE, Ranks
 
 Tensor = torch.Tensor
 

@@ -17,10 +17,10 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import whole
 from tinyeval.history import History
 from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors, check_budget
-from tinyeval.slabs import whole
 
 RESTARTS = 5
 """Starts of k-means, of which the best is kept, as in tinyBenchmarks."""

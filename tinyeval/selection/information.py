@@ -23,11 +23,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.row_blocks import whole
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.irt.model import Array, IRTModel
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
-from tinyeval.slabs import whole
 
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 

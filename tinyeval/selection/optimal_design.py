@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.covariance import ItemCovariance, check_drift, item_covariance
+from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, item_covariance
 from tinyeval.history import History
 from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, check_budget, equal_weights

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyeval.compute.row_blocks import whole
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.clustering import select_by_correctness
-from tinyeval.slabs import whole
 
 
 def select_sparse_eval(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tinyeval.errors import DataError, examples
 
 if TYPE_CHECKING:
-    from tinyeval.bank import ItemBank
+    from tinyeval.bank.item_bank import ItemBank
 
 STOP = ("\n\n",)
 """Where a generated answer ends unless the item says otherwise: lm-evaluation-harness's default."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.prediction import Prediction
 from tinyeval.training.items import Item, bank_items, collect_scores
-from tinyeval.training.undisturbed import same_modes, same_randomness
+from tinyeval.training.restore_state import same_modes, same_randomness
 
 Scores = Sequence[float] | Mapping[str, float]
 Answer = Callable[..., Scores]

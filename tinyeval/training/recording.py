@@ -9,8 +9,8 @@ from typing import Any
 from tinyeval.errors import ConfigError
 from tinyeval.training.journal import Entry, append
 from tinyeval.training.loggers import Logger, log_values
+from tinyeval.training.processes import ask_together
 from tinyeval.training.quick_eval import QuickEval
-from tinyeval.training.together import ask_together
 
 
 def record(entry: Entry, journal: Path, loggers: Sequence[Logger]) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.training.items import Item
 from tinyeval.training.optional import load
+from tinyeval.training.restore_state import same_modes
 from tinyeval.training.runners.encoding import (
     Pair,
     Request,
@@ -26,8 +27,7 @@ from tinyeval.training.runners.encoding import (
     max_length,
     pad_token,
 )
-from tinyeval.training.runners.marking import exact_match
-from tinyeval.training.undisturbed import same_modes
+from tinyeval.training.runners.scoring import exact_match
 
 METRICS = ("acc", "acc_norm", "probability")
 BATCH_TOKENS = {"cpu": 4096}

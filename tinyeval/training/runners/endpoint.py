@@ -21,7 +21,7 @@ from typing import Any
 
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
 from tinyeval.training.items import Item
-from tinyeval.training.runners.marking import LETTERS, chosen_letter, cut, exact_match, lettered
+from tinyeval.training.runners.scoring import LETTERS, chosen_letter, cut, exact_match, lettered
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Statuses of troubles that pass: time-outs, too many requests, an overloaded server."""

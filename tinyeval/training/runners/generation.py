@@ -14,7 +14,7 @@ import torch
 from tinyeval.training.optional import load
 from tinyeval.training.runners.batches import run_batches
 from tinyeval.training.runners.encoding import encode, pad_token
-from tinyeval.training.runners.marking import cut
+from tinyeval.training.runners.scoring import cut
 
 
 def generate(

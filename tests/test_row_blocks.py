@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tinyeval import slabs as module
-from tinyeval.slabs import column_means, column_squares, slabs, times
+from tinyeval.compute import row_blocks as module
+from tinyeval.compute.row_blocks import column_means, column_squares, slabs, times
 
 
 @pytest.mark.parametrize("cells", [1, 7, 50, 10**6])

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from tinyeval.local_scale import DOUBT, REACH, even_scale, fit_scale, scale_of, scaled_ratios
+from tinyeval.calibration.scale_by_score import (
+    DOUBT,
+    REACH,
+    even_scale,
+    fit_scale,
+    scale_of,
+    scaled_ratios,
+)
 
 
 def cases(n=400, sizes=1, seed=0, slope=2.0):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.ranks import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Ranks
 
 Array = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ CELLS = 2**22
 
 
 class Matrix(Protocol):
-    """An array, or what gives its rows as one (:class:`tinyeval.computed.Computed`)."""
+    """An array, or what gives its rows as one (:class:`tinyeval.compute.lazy_rows.LazyRows`)."""
 
     @property
     def shape(self) -> tuple[int, ...]:

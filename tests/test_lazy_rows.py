@@ -5,11 +5,10 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval import computed as module
-from tinyeval.computed import filled_in, probabilities
-from tinyeval.history import History
+from tinyeval.compute import lazy_rows as module
+from tinyeval.compute.row_blocks import column_means, columns, times, whole
+from tinyeval.history import History, filled_in, probabilities
 from tinyeval.irt.fit import fit_irt
-from tinyeval.slabs import column_means, columns, times, whole
 from tinyeval.targets import make_targets
 
 
@@ -50,7 +49,7 @@ def test_only_missing_cells_are_filled(history):
 
 def test_a_large_history_computes_what_a_small_one_keeps(history, monkeypatch):
     monkeypatch.setattr("tinyeval.history.KEPT_CELLS", 100)
-    monkeypatch.setattr("tinyeval.slabs.CELLS", 500)
+    monkeypatch.setattr("tinyeval.compute.row_blocks.CELLS", 500)
     large = History(history.responses, history.targets, history.fit)
     assert not isinstance(large.filled, np.ndarray)
     assert_allclose(whole(large.fitted), history.fitted, atol=2e-6)

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyeval.backtesting.metrics import error_metrics, interval_metrics
+from tinyeval.backtesting.splits import make_splits
+from tinyeval.backtesting.trial import DRAWS, Memory, Trial, run_trial
 from tinyeval.building import usable
 from tinyeval.config import Settings, load_settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
-from tinyeval.metrics import error_metrics, interval_metrics
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
-from tinyeval.splits import make_splits
-from tinyeval.trial import DRAWS, Memory, Trial, run_trial
 
 Row = dict[str, float | int | str]
 
@@ -111,7 +111,7 @@ def backtest(
     Args:
         responses: the whole history.
         items: numbers of anchors.
-        split: see :func:`tinyeval.splits.make_splits`.
+        split: see :func:`tinyeval.backtesting.splits.make_splits`.
         methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or the path of a
             recipe.
         repeats: of random splits.

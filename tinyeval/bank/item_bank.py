@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval import __version__
-from tinyeval.answers import Answers, check_shared, read_answers, unanswered
-from tinyeval.bank_card import card
-from tinyeval.bank_files import BankFiles
-from tinyeval.bank_format import bank_digest, read_bank, write_bank
+from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered
+from tinyeval.bank.card import Facts, card
+from tinyeval.bank.contents import BankFiles
+from tinyeval.bank.folder import bank_digest, read_bank, write_bank
+from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.comparison import Comparison, compare
 from tinyeval.errors import BankError, TinyEvalError
 from tinyeval.estimators import load_estimator
 from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
-from tinyeval.intervals import Calibration, PairCalibration
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
 from tinyeval.responses import ResponseMatrix, Table, as_ids
@@ -218,6 +218,24 @@ class ItemBank:
             )
         return bank
 
+    def _facts(self) -> Facts:
+        """Return what the card says."""
+        errors = {name: list(one.values()) for name, one in self.benchmark_errors.items()}
+        benchmark = self.items.column("benchmark", "")[self.items.index(self.anchors.items)]
+        return Facts(
+            self.name,
+            self.source,
+            self.level,
+            len(self.items),
+            len(self.anchors),
+            self.expected_error,
+            {
+                name: (int((benchmark == name).sum()), one[-1])
+                for name, one in errors.items()
+                if one
+            },
+        )
+
     def _files(self) -> BankFiles:
         rank = np.full(len(self.items), np.nan)
         weight, reserve = rank.copy(), np.zeros(len(self.items))
@@ -249,7 +267,7 @@ class ItemBank:
             f"{g}/{name}": value for g, group in groups.items() for name, value in group.items()
         }
         table = self.items.with_columns(**columns)
-        return BankFiles(manifest, table, arrays, self.content, card(self))
+        return BankFiles(manifest, table, arrays, self.content, card(self._facts()))
 
 
 def _irt_arrays(irt: IRTModel) -> dict[str, Any]:

@@ -7,10 +7,9 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval.building import learn
-from tinyeval.irt.ability import estimate_ability
+from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
-from tinyeval.learned import MIN_KNOWN, anchor_answers, surprise, true_targets
+from tinyeval.learning import MIN_KNOWN, anchor_answers, learn, true_targets
 
 NAN = float("nan")
 
@@ -101,7 +100,7 @@ def drawn(model, n, seed=0):
 
 
 def surprise_of(model, answers):
-    return surprise(answers, estimate_ability(model, answers))
+    return misfit_statistic(answers, estimate_ability(model, answers))
 
 
 def test_surprise_is_the_log_likelihood_ratio_by_quadrature():

@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tinyeval import bank_codec as codec
 from tinyeval.atomic import set_aside, write_folder
-from tinyeval.bank_codec import ARRAYS, CONTENT, ITEMS
-from tinyeval.bank_files import BankFiles as BankFiles
-from tinyeval.bank_parquet import one_line
+from tinyeval.bank import codec
+from tinyeval.bank.codec import ARRAYS, CONTENT, ITEMS
+from tinyeval.bank.contents import BankFiles as BankFiles
+from tinyeval.bank.parquet import one_line
 from tinyeval.errors import BankError, examples
 
 FORMAT_VERSION = 1

@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.comparison import pair_scale
-from tinyeval.intervals import PairCalibration
+from tinyeval.calibration.intervals import PairCalibration
+from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.irt.model import Array, sigmoid
 from tinyeval.responses import by_id
 

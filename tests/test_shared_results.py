@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from helpers import simulate
 
+from tinyeval.compute.processes import ALONE
 from tinyeval.errors import DataError, RankError
-from tinyeval.mapped import Usable, once_a_machine
-from tinyeval.ranks import ALONE
+from tinyeval.importers.shared import Usable, once_a_machine
 
 
 class Threads:

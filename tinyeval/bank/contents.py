@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.bank_codec import COLUMNS, JSON_SUFFIX, Content, dump_json, encode_text
-from tinyeval.bank_parquet import MAX_ROWS
+from tinyeval.bank.codec import COLUMNS, JSON_SUFFIX, Content, dump_json, encode_text
+from tinyeval.bank.parquet import MAX_ROWS
 from tinyeval.errors import BankError, examples
 from tinyeval.responses import Table
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.processes import Ranks
 from tinyeval.errors import DataError, RankError
-from tinyeval.ranks import Ranks
 from tinyeval.responses import ResponseMatrix, Table
 
 SCORES = "scores.npy"

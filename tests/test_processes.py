@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval.ranks import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Ranks
 
 TESTS = Path(__file__).parent
 

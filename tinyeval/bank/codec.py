@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.bank_parquet import Column, decode_table, encode_table, one_line, reading
+from tinyeval.bank.parquet import Column, decode_table, encode_table, one_line, reading
 from tinyeval.errors import BankError, DataError
 from tinyeval.responses import Table
 

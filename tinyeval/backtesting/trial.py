@@ -16,11 +16,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.building import choose_anchors, learn, make_history, make_predictor
+from tinyeval.building import make_predictor
 from tinyeval.config import Settings
 from tinyeval.history import History
 from tinyeval.irt.model import Array
-from tinyeval.learned import Learned, anchor_answers, true_targets
+from tinyeval.learning import (
+    Learned,
+    anchor_answers,
+    choose_anchors,
+    learn,
+    make_history,
+    true_targets,
+)
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix

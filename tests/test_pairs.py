@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval import pair_calibration as module
-from tinyeval.building import learn
-from tinyeval.calibration import calibrate
+from tinyeval.calibration import pairs as module
+from tinyeval.calibration.calibrate import calibrate
+from tinyeval.calibration.pairs import PairCases, calibrate_pairs, draw_pairs, pair_cases
 from tinyeval.config import Settings
-from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs, pair_cases
+from tinyeval.learning import learn
 
 FAST = Settings().replace(items=15, device="cpu", irt={"dimensions": [1]}, interval={"folds": 3})
 SIZES = np.array([5])

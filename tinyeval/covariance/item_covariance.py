@@ -24,11 +24,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.components import blend, compress, sum_of_squares
+from tinyeval.compute.processes import Ranks
+from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, times
+from tinyeval.covariance.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
 from tinyeval.history import KEPT_CELLS, History
-from tinyeval.ranks import Ranks
-from tinyeval.slabs import Matrix, column_means, column_squares, times
 
 Array = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 The whole method is learned again without some of the source models, which are then predicted; the
 ratios |error| / spread of those predictions say how far the spread can be trusted, and their
 quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015), more
-where models of such a score are predicted worse (:mod:`tinyeval.local_scale`).
+where models of such a score are predicted worse (:mod:`tinyeval.calibration.scale_by_score`).
 Random folds calibrate models like the source ones; of very many models a few folds are enough, each
 learned from a part of the others.  Four more calibrate what lies beyond, where
 every method errs more: learn from the weaker models and predict the strongest, and the other way
@@ -25,19 +25,19 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration.folds import Fold, draw_folds, some_models
+from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
+from tinyeval.calibration.pairs import PairCases, calibrate_pairs, draw_pairs, pair_cases
+from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
+from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.threads import side_by_side
 from tinyeval.errors import ConfigError
-from tinyeval.folds import Fold, draw_folds, some_models
 from tinyeval.groups import check_groups
-from tinyeval.intervals import NO_LIMIT, Calibration, PairCalibration
-from tinyeval.irt.ability import estimate_ability
+from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import Array
-from tinyeval.learned import Learned, anchor_answers, surprise, true_targets
-from tinyeval.local_scale import fit_scale, scaled_ratios
-from tinyeval.pair_calibration import PairCases, calibrate_pairs, draw_pairs, pair_cases
+from tinyeval.learning import Learned, anchor_answers, true_targets
 from tinyeval.progress import Progress
-from tinyeval.ranks import ALONE, Ranks
 from tinyeval.responses import ResponseMatrix
-from tinyeval.threads import side_by_side
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
@@ -226,7 +226,7 @@ def _predicted(
         mean[rows], spread[rows] = (
             _named(part, one, names) for one in (estimate.mean, estimate.spread)
         )
-        novelty[rows], surprised[rows] = estimate.novelty, surprise(answers[rows], ability)
+        novelty[rows], surprised[rows] = estimate.novelty, misfit_statistic(answers[rows], ability)
         p[rows] = irt.probability(ability.mean)
     return mean, spread, novelty, surprised, p
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.ranks import ALONE, Ranks
-from tinyeval.slabs import Matrix, slabs, whole
+from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.row_blocks import Matrix, slabs, whole
 
 Array = NDArray[np.float64]
 

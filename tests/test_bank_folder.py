@@ -26,8 +26,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinyeval import bank_codec, bank_format, bank_parquet
-from tinyeval.bank_format import BankFiles, bank_digest, read_bank, write_bank
+from tinyeval.bank import codec as bank_codec
+from tinyeval.bank import folder as bank_format
+from tinyeval.bank import parquet as bank_parquet
+from tinyeval.bank.folder import BankFiles, bank_digest, read_bank, write_bank
 from tinyeval.errors import BankError
 from tinyeval.responses import Table
 
@@ -216,7 +218,7 @@ def test_same_content_same_bytes_wherever_whenever(tmp_path):
 
 
 def test_digest_is_the_same_in_another_process():
-    code = "from bank_examples import *; from tinyeval.bank_format import *; "
+    code = "from bank_examples import *; from tinyeval.bank.folder import *; "
     code += "print(bank_digest(make_files()), end='')"
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     env = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo"}
@@ -284,7 +286,7 @@ def test_a_bank_of_12000_items_loads_fast(tmp_path):
 
 def test_reading_imports_nothing_heavy(bank):
     code = (
-        "import sys, pathlib; from tinyeval.bank_format import read_bank; "
+        "import sys, pathlib; from tinyeval.bank.folder import read_bank; "
         "before = 'pyarrow' in sys.modules; read_bank(pathlib.Path(sys.argv[1])); "
         "heavy = {'pandas', 'torch', 'datasets', 'sklearn', 'scipy', 'pickle5', 'yaml'}; "
         "print(before, sorted(heavy & set(sys.modules)), end='')"

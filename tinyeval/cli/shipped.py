@@ -13,7 +13,7 @@ def dump_path(name: str) -> Path:
     Raises:
         DataError: no such results beside this package.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     for folder in (package / "data", package.parent / "item_banks"):
         path = folder / name / "responses.parquet"
         if path.is_file():

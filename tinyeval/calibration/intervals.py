@@ -3,10 +3,11 @@
     half-width = scale * spread * quantile of |error| / (scale * spread) over held-out source models
 
 (normalised conformal scores: Lei et al. 2018), the scale being a function of the predicted score
-(:mod:`tinyeval.local_scale`); separately by number of answered anchors.  Beyond the history's range
-there is no scale, and the interval is no narrower than inside.  It is never below what the scatter
-of unasked items allows.  The difference of two models has a calibration of its own, from pairs of
-held-out source models.  How the ratios come about is in :mod:`tinyeval.calibration`.
+(:mod:`tinyeval.calibration.scale_by_score`); separately by number of answered anchors.  Beyond the
+history's range there is no scale, and the interval is no narrower than inside.  It is never below
+what the scatter of unasked items allows.  The difference of two models has a calibration of its
+own, from pairs of held-out source models.  How the ratios come about is in
+:mod:`tinyeval.calibration.calibrate`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration.scale_by_score import even_scale, scale_of
 from tinyeval.errors import DataError
 from tinyeval.irt.model import Array, sigmoid
-from tinyeval.local_scale import even_scale, scale_of
 
 NO_LIMIT = float(np.finfo(np.float64).max)
 """A limit that nothing exceeds; infinity has no place in a bank."""
@@ -39,12 +40,13 @@ class Calibration:
         score_range: lowest and highest target among source models, shape (2, targets).
         range_margin: how far the overall score may be predicted beyond that range, shape (sizes,).
         novelty_limit: novelty above which a model counts as unlike the history, shape (sizes,).
-        surprise_limit: surprise (see :func:`tinyeval.learned.surprise`) above which answers do
-            not fit, shape (sizes,).
+        surprise_limit: misfit statistic (:func:`tinyeval.irt.ability.misfit_statistic`) above which
+            answers do not fit, shape (sizes,).
         expected_error: mean absolute error inside the range, shape (sizes, targets).
         noise: smallest standard deviation of each target: the scatter of unasked items' answers
             around their probabilities, which no method can know, shape (targets,).
-        scale_at, scale: see :class:`tinyeval.local_scale.Scale`, shape (sizes, knots, targets).
+        scale_at, scale: see :class:`tinyeval.calibration.scale_by_score.Scale`, shape (sizes,
+            knots, targets).
     """
 
     sizes: NDArray[np.int64]

@@ -1,0 +1,87 @@
+"""The bank's README: a data-set card that says what it is, how good, and how to run it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card says of a bank.
+
+    Attributes:
+        name: of the bank.
+        source: where it comes from, as the manifest has it.
+        level: of the intervals.
+        items, anchors: how many there are.
+        expected_error: of the overall score, by number of answered anchors.
+        benchmarks: name -> number of anchors, and the error with all of them; empty if there is
+            only one benchmark.
+    """
+
+    name: str
+    source: Mapping[str, Any]
+    level: float
+    items: int
+    anchors: int
+    expected_error: Mapping[int, float]
+    benchmarks: Mapping[str, tuple[int, float]]
+
+
+def card(facts: Facts) -> str:
+    """Return the text of README.md, front matter first."""
+    source = facts.source
+    rows = "\n".join(f"| {n} | {100 * error:.2f} |" for n, error in facts.expected_error.items())
+    low, high = source["lowest_score"], source["highest_score"]
+    note = str(source.get("note", "")).strip()
+    return f"""---
+pretty_name: {json.dumps(facts.name, ensure_ascii=False)}
+tags: [tinyeval, item-bank, evaluation]
+configs:
+- config_name: items
+  data_files: items.parquet
+---
+# {facts.name}
+
+A tinyeval item bank: {facts.anchors} anchors of {facts.items} items, chosen from the
+answers of {source["models"]} models whose scores run from {low:.3f} to {high:.3f}.
+
+Source: {source["origin"] or "not stated"}.
+{chr(10) + note + chr(10) if note else ""}
+## How wrong is it?
+
+Mean absolute error of the full score on held-out source models, in percentage points, by number of
+answered anchors; intervals at level {facts.level:g} are calibrated on the same models.
+
+| anchors | error |
+|---|---|
+{rows}
+{_by_benchmark(facts.benchmarks)}
+A model beyond the range of the source models is flagged (`in_range: false`) and gets a wider
+interval.
+
+## How to run it
+
+    tinyeval export BANK --to jsonl            # the anchors, best first
+    tinyeval predict BANK ANSWERS              # a table, a jsonl or a harness's folder
+"""
+
+
+def _by_benchmark(benchmarks: Mapping[str, tuple[int, float]]) -> str:
+    """The table by benchmark; nothing where there is only one."""
+    if not benchmarks:
+        return ""
+    rows = "\n".join(
+        f"| {name} | {anchors} | {100 * error:.2f} |"
+        for name, (anchors, error) in benchmarks.items()
+    )
+    return f"""
+With all of them, by benchmark:
+
+| benchmark | anchors | error |
+|---|---|---|
+{rows}
+"""

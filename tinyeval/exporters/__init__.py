@@ -1,0 +1,81 @@
+"""Exporters: the anchors as other programs take them.
+
+A new one is one file with a function ``(bank, request) -> Exported`` and one line in ``EXPORTERS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tinyeval.errors import ConfigError
+from tinyeval.exporters.tasks import TaskName
+
+if TYPE_CHECKING:
+    from tinyeval.bank.item_bank import ItemBank
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user says of an export.
+
+    Attributes:
+        task: the harness's name of the task, see :data:`tinyeval.exporters.tasks.TaskName`.
+        lookup: where items are looked up: fields of
+            :class:`~tinyeval.exporters.documents.DataSource` that differ from the bank's recipe.
+        path: the file that the command line names.
+    """
+
+    task: TaskName = None
+    lookup: Mapping[str, str] = field(default_factory=dict)
+    path: Path = Path("samples.json")
+
+
+class Exported(NamedTuple):
+    """The text of the file, and the command line that uses it ("" if there is none)."""
+
+    text: str
+    command: str = ""
+
+
+class Exporter(NamedTuple):
+    """Where an exporter's function is, and whether it looks items up in a data set."""
+
+    function: str
+    looks_up: bool = False
+
+
+EXPORTERS: dict[str, Exporter] = {
+    "lm-eval": Exporter("tinyeval.exporters.lm_eval:export_lm_eval", looks_up=True),
+    "inspect": Exporter("tinyeval.exporters.inspect:export_inspect"),
+    "csv": Exporter("tinyeval.exporters.tables:export_csv"),
+    "jsonl": Exporter("tinyeval.exporters.tables:export_jsonl"),
+}
+
+
+def export(bank: ItemBank, target: str, request: Request | None = None) -> Exported:
+    """Return a bank's anchors as ``target`` takes them.
+
+    Args:
+        bank: whose anchors; ``bank.head(n)`` for the first n.
+        target: a key of ``EXPORTERS``.
+        request: what is not in the bank.
+
+    Raises:
+        ConfigError: an unknown target, or a data set where none is looked up.
+        DataError: anchors that the target could not choose without doubt.
+    """
+    if target not in EXPORTERS:
+        raise ConfigError(f"unknown export {target!r}; known are: {', '.join(EXPORTERS)}")
+    request, entry = request or Request(), EXPORTERS[target]
+    if request.lookup and not entry.looks_up:
+        raise ConfigError(f"an export to {target} looks nothing up in a data set; name none")
+    module, name = entry.function.split(":")
+    function: Callable[[ItemBank, Request], Exported] = getattr(import_module(module), name)
+    return function(bank, request)
+
+
+__all__ = ["EXPORTERS", "Exported", "Request", "export"]

@@ -1,0 +1,42 @@
+"""The anchors as plain tables: csv and JSON lines, best first."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+from tinyeval.exporters import Exported, Request
+
+if TYPE_CHECKING:
+    from tinyeval.bank.item_bank import ItemBank
+
+_FIELDS = ("rank", "item", "benchmark", "subject", "weight")
+
+
+def export_csv(bank: ItemBank, request: Request) -> Exported:
+    """Return the anchors as csv: rank, item, benchmark, subject, weight."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_anchor_rows(bank))
+    return Exported(out.getvalue())
+
+
+def export_jsonl(bank: ItemBank, request: Request) -> Exported:
+    """Return the anchors as JSON lines: rank, item, benchmark, subject, weight."""
+    return Exported("".join(json.dumps(row) + "\n" for row in _anchor_rows(bank)))
+
+
+def _anchor_rows(bank: ItemBank) -> list[dict[str, object]]:
+    anchors = bank.anchors
+    chosen = bank.items.take(bank.items.index(anchors.items, "anchor"))
+    columns = (
+        range(len(anchors)),
+        anchors.items,
+        chosen.column("benchmark", ""),
+        chosen.column("subject", ""),
+        anchors.weights.tolist(),
+    )
+    return [dict(zip(_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
