@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.aipw import fit_aipw
-from tinyeval.estimators.means import own_weights
+from tinyeval.estimators.common import own_weights
 from tinyeval.responses import Table
 from tinyeval.selection.base import equal_weights
 from tinyeval.selection.random import select_random

@@ -1,7 +1,6 @@
 """Intervals: the quantile by brute force, what is held out, and coverage of new models."""
 
 from dataclasses import replace
-from functools import partial
 from statistics import NormalDist
 
 import numpy as np
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from tinyeval.build_plan import BuildPlan
 from tinyeval.building import build
 from tinyeval.calibration import calibrate as steps
 from tinyeval.calibration import intervals as module
@@ -27,14 +27,14 @@ FAST = Settings().replace(items=15, device="cpu", irt={"dimensions": [1]}, inter
 
 
 def calibrated(responses, settings=FAST, **options):
-    learned = learn(responses, settings)
-    run = partial(learn, settings=settings)
-    return calibrate(responses, learned, run, folds=settings.interval.folds, seed=0, **options)[0]
+    responses = responses.sorted()
+    plan = BuildPlan.of(settings, responses)
+    return calibrate(learn(responses, plan), plan, **options)[0]
 
 
 def folds_of(responses, folds, seed, groups=None):
     score = np.nanmean(responses.scores, axis=1)
-    return draw_folds(responses, score, folds, seed, groups)
+    return draw_folds(responses.models, score, folds, seed, groups)
 
 
 def with_families(responses, families):

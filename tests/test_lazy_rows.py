@@ -5,7 +5,6 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval.compute import lazy_rows as module
 from tinyeval.compute.row_blocks import column_means, columns, times, whole
 from tinyeval.history import History, filled_in, probabilities
 from tinyeval.irt.fit import fit_irt
@@ -21,7 +20,7 @@ def history(request):
 
 @pytest.mark.parametrize("cells", [1, 200, 10**6])
 def test_probabilities_are_those_of_the_model(history, cells, monkeypatch):
-    monkeypatch.setattr(module, "CACHED", cells)
+    monkeypatch.setattr("tinyeval.history.CACHED", cells)
     found = probabilities(history.fit.model, history.fit.ability)
     expected = history.fit.model.probability(history.fit.ability)
     assert found.shape == expected.shape

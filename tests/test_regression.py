@@ -7,12 +7,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
 from tinyeval.errors import FitError
-from tinyeval.estimators.regression import (
-    PENALTIES,
-    fit_kernel_ridge,
-    fit_ridge,
-    kernel,
-)
+from tinyeval.estimators.regression import PENALTIES, fit_kernel_ridge, fit_ridge, kernel
 from tinyeval.selection.base import equal_weights
 
 FITS = [fit_ridge, fit_kernel_ridge]

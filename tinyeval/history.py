@@ -5,8 +5,10 @@ Held-out and test models are never in a history: what is learned is learned from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix, by_id
 from tinyeval.targets import Targets
 
+T = TypeVar("T")
+
 KEPT_CELLS = 2**24
 """Cells up to which fitted probabilities are kept: 64 MB."""
 
@@ -28,6 +32,9 @@ CACHED = 2**18
 @dataclass(frozen=True, eq=False)
 class History:
     """Everything known of the source models.
+
+    Models and items are in the order of their ids, whatever order they came in: sums, draws and
+    ties are then the same for the same results.
 
     Attributes:
         responses: scores of the source models on all items of the benchmark.
@@ -42,6 +49,36 @@ class History:
     fit: IRTFit
     groups: str | None = None
     ranks: Ranks = ALONE
+
+    def __post_init__(self) -> None:
+        rows, order = by_id(self.responses.models.ids), by_id(self.responses.items.ids)
+        if (np.diff(rows) > 0).all() and (np.diff(order) > 0).all():
+            return
+        fit = replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows])
+        for name, value in {
+            "responses": self.responses.take(rows, order),
+            "targets": replace(self.targets, weights=self.targets.weights[:, order]),
+            "fit": fit,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def _kept(self) -> dict[object, Any]:
+        return {}
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return what ``make`` returned the first time it was called under ``key``."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def release(self) -> None:
+        """Forget what was kept by :meth:`once` if the history is large; it is made again if asked.
+
+        Factors of a covariance may be as large as the scores.
+        """
+        if self.responses.scores.size > KEPT_CELLS:
+            self._kept.clear()
 
     @property
     def sharing(self) -> Ranks:
@@ -83,23 +120,6 @@ class History:
     def target_values(self) -> NDArray[np.float64]:
         """Targets of the source models, shape (models, targets)."""
         return self.targets.values(self.responses, self.filled)
-
-    def sorted(self) -> History:
-        """Return this history with models and items in the order of their ids.
-
-        Sums and ties then come out the same whatever order the results were in.
-        """
-        rows = by_id(self.responses.models.ids)
-        order = by_id(self.responses.items.ids)
-        if (np.diff(rows) > 0).all() and (np.diff(order) > 0).all():
-            return self
-        return History(
-            self.responses.take(rows, order),
-            replace(self.targets, weights=self.targets.weights[:, order]),
-            replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows]),
-            self.groups,
-            self.ranks,
-        )
 
     def take(self, models: NDArray) -> History:
         """Return the history of some models, under the same item parameters.

@@ -38,10 +38,7 @@ def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
 
 
 def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
-    """Return the positions of ``ids`` in the order of the ids.
-
-    Draws, sums and ties then come out the same whatever order the results were in.
-    """
+    """Return the positions of ``ids`` in the order of the ids."""
     return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
 
 
@@ -190,6 +187,16 @@ class ResponseMatrix:
         if not _are_all(columns, self.n_items):
             scores = scores[:, columns]
         return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns))
+
+    def sorted(self) -> ResponseMatrix:
+        """Return the matrix with models and items in the order of their ids.
+
+        Draws, sums and ties then come out the same whatever order the results were in.
+        """
+        rows, columns = by_id(self.models.ids), by_id(self.items.ids)
+        if _are_all(rows, self.n_models) and _are_all(columns, self.n_items):
+            return self
+        return self.take(rows, columns)
 
     def select(
         self, models: Sequence[str] | None = None, items: Sequence[str] | None = None

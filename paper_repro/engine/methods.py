@@ -27,7 +27,7 @@ from engine.sets import SEED, ResultSet, Split, drawn_items
 from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.trial import DRAWS, Trial, run_trial
 from tinyeval.config import Settings, load_settings
-from tinyeval.estimators.irt_based import fit_link
+from tinyeval.estimators.common import fit_link
 from tinyeval.irt.ability import estimate_ability
 
 CONFIGS = Path(__file__).parents[2] / "configs"

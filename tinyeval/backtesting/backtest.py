@@ -17,13 +17,14 @@ import numpy as np
 from tinyeval.backtesting.metrics import error_metrics, interval_metrics
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.backtesting.trial import DRAWS, Memory, Trial, run_trial
-from tinyeval.building import usable
+from tinyeval.build_plan import check_methods
 from tinyeval.config import Settings, load_settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
+from tinyeval.source_models import usable
 
 Row = dict[str, float | int | str]
 
@@ -127,6 +128,8 @@ def backtest(
     responses, _ = usable(responses)
     base = (settings or Settings()).replace(seed=seed)
     plans = {name: method_settings(name, base) for name in methods}
+    for one in plans.values():
+        check_methods(one)
     if not items or min(items) < 1 or max(items) > responses.n_items:
         raise ConfigError(f"items must lie between 1 and {responses.n_items}, found {list(items)}")
     rows: list[Row] = []

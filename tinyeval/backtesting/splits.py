@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
 
 SPLITS = "random, top, bottom, few:N, spread:N, group:COLUMN, date:COLUMN"
 
@@ -37,9 +37,7 @@ def make_splits(
         ConfigError: an unknown kind.
         DataError: a column that is missing, or too few models for the split.
     """
-    responses, _ = responses.drop_duplicates()
-    order = by_id(responses.models.ids)
-    responses = responses.take(order)
+    responses, _ = responses.sorted().drop_duplicates()
     name, _, argument = kind.partition(":")
     random = name in ("random", "few", "spread", "group")
     for repeat in range(repeats if random else 1):

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.build_plan import BuildPlan
 from tinyeval.building import make_predictor
 from tinyeval.config import Settings
 from tinyeval.history import History
@@ -23,7 +24,6 @@ from tinyeval.irt.model import Array
 from tinyeval.learning import (
     Learned,
     anchor_answers,
-    choose_anchors,
     learn,
     make_history,
     true_targets,
@@ -32,7 +32,6 @@ from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import Anchors
-from tinyeval.selection.budget import Budget
 
 T = TypeVar("T")
 
@@ -75,26 +74,25 @@ class Memory:
         self._lock = threading.Lock()
 
     def history(
-        self, responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
+        self, responses: ResponseMatrix, plan: BuildPlan, progress: Progress | None = None
     ) -> History:
-        """Return the history of these models under these settings of fit and target."""
+        """Return the history of these models under this plan's settings of fit and target."""
+        settings = plan.settings
         fit, target = settings.irt.model_dump_json(), settings.target.model_dump_json()
         groups = settings.interval.groups
         key = (responses.models.ids, responses.items.ids, fit, target, groups)
-        return self._once(key, lambda: make_history(responses, settings, progress))
+        return self._once(key, lambda: make_history(responses, plan, progress))
 
-    def anchors(
-        self, history: History, settings: Settings, budget: Budget, rng: np.random.Generator
-    ) -> Anchors:
+    def anchors(self, plan: BuildPlan, history: History, rng: np.random.Generator) -> Anchors:
         """Return the anchors, and leave ``rng`` as choosing them leaves it."""
 
         def choose() -> tuple[History, Anchors, Any]:
-            chosen = choose_anchors(history, settings, budget, rng)
+            chosen = plan.choose_anchors(history, rng)
             return history, chosen, rng.bit_generator.state
 
         # The result holds the history, so that no other one can take its id.
         chosen_by = {"selection", "items", "budget", "cost", "quotas", "seed"}
-        key = (id(history), settings.model_dump_json(include=chosen_by))
+        key = (id(history), plan.settings.model_dump_json(include=chosen_by))
         _, anchors, rng.bit_generator.state = self._once(key, choose)
         return anchors
 
@@ -121,7 +119,7 @@ def run_trial(
     """Learn from ``source`` what the settings say, and predict ``test``.
 
     Args:
-        source: usable models (:func:`tinyeval.building.usable`).
+        source: usable models (:func:`tinyeval.source_models.usable`).
         test: other models; only their answers on the anchors are used to predict them.
         settings: the method, the number of items and the seed.
         calibrated: also calibrate intervals, which takes about ten times as long.
@@ -131,14 +129,16 @@ def run_trial(
     start, saved = time.perf_counter(), memory.saved
     source = source.take(None, source.answered()[1])
     draws = DRAWS if settings.selection.method in DRAWN else 1
-    plans = [settings.replace(seed=settings.seed + k) for k in range(draws)]
-    learned = [learn(source, one, None, memory.history, memory.anchors) for one in plans]
+    plans = [BuildPlan.of(settings.replace(seed=settings.seed + k), source) for k in range(draws)]
+    learned = [
+        learn(source, plan, history_of=memory.history, anchors_of=memory.anchors) for plan in plans
+    ]
     scores = np.array([_scores(one, test) for one in learned])
     seconds = (time.perf_counter() - start + memory.saved - saved) / draws
     bounds = None
     if calibrated:
         start, saved = time.perf_counter(), memory.saved
-        predictor = make_predictor(source, learned[0], settings, history_of=memory.history)
+        predictor = make_predictor(learned[0], plans[0], history_of=memory.history)
         bounds = _bounds(predictor, test, settings.interval.level)
         seconds += time.perf_counter() - start + memory.saved - saved
     truth = true_targets(learned[0], test)[:, 0]

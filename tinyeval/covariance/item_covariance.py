@@ -19,7 +19,6 @@ Nothing here is ever items x items: 100,000 items cost (rank x items) numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from tinyeval.compute.processes import Ranks
 from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, times
 from tinyeval.covariance.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
-from tinyeval.history import KEPT_CELLS, History
+from tinyeval.history import History
 
 Array = NDArray[np.float64]
 
@@ -132,7 +131,7 @@ def item_covariance(
     shrinkage: float = 0.3,
     length: float = 1.0,
 ) -> ItemCovariance:
-    """Build the covariance of a history.
+    """Build the covariance of a history, once: design and estimator ask for the same one.
 
     Args:
         history: source models only.
@@ -143,25 +142,12 @@ def item_covariance(
     for name, value, high in (("irt_share", irt_share, 1), ("shrinkage", shrinkage, 1)):
         _check_number(name, value, 0.0, high)
     _check_number("length", length, 1e-6, 1e6)
-    known = _KNOWN.setdefault(history, {})
     key = (irt_share, shrinkage, length)
-    if key not in known:
-        known[key] = _blend(history.sorted(), *key)
-    return known[key]
-
-
-def forget_large(history: History) -> None:
-    """Drop the covariances of a large history: their factors may be as large as its scores."""
-    if history.responses.scores.size > KEPT_CELLS:
-        _KNOWN.pop(history, None)
-
-
-_KNOWN: WeakKeyDictionary[History, dict[tuple[float, float, float], ItemCovariance]]
-_KNOWN = WeakKeyDictionary()  # a design and an estimator of the same history ask for the same one
+    return history.once(("item_covariance", *key), lambda: _blend(history, *key))
 
 
 def _blend(history: History, irt_share: float, shrinkage: float, length: float) -> ItemCovariance:
-    """Blend the two views of a sorted history."""
+    """Blend the two views of a history."""
     scores, fitted = history.filled, history.fitted
     values, weights, own = history.target_values, history.targets.weights, history.targets.own
     explained, unexplained, slope = _explained(history)
@@ -183,18 +169,18 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     total = sum_of_squares(both.factors) + noise
     drift, rest = _drift_field(history, fitted_mean, length)
     return ItemCovariance(
-        history.responses.items.ids,
-        mean,
-        values.mean(0),
-        both.factors,
-        noise,
-        both.targets,
-        unexplained,
-        own,
-        drift,
-        rest,
-        drift @ (own + slope[:, None] * (weights - own)).T,
-        np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
+        items=history.responses.items.ids,
+        mean=mean,
+        target_mean=values.mean(0),
+        factors=both.factors,
+        noise=noise,
+        target_factors=both.targets,
+        target_noise=unexplained,
+        weights=own,
+        drift=drift,
+        drift_rest=rest,
+        target_drift=drift @ (own + slope[:, None] * (weights - own)).T,
+        floor=np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
     )
 
 

@@ -32,8 +32,7 @@ from numpy.typing import NDArray
 from tinyeval.compute.row_blocks import slabs, times
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.irt_based import fit_link
-from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.estimators.common import SMALLEST_SPREAD, fit_link
 from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -152,7 +151,6 @@ def fit_aipw(
     """
     if not alpha > 0:
         raise ConfigError(f"alpha must be above 0, found {alpha}")
-    history = history.sorted()
     scores, weights = history.filled, history.targets.weights
     chosen = history.columns(anchors.items)
     rows, totals = history.answers(chosen).T, times(scores, weights.T)

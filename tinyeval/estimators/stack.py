@@ -166,11 +166,11 @@ def fit_stack(
         )
 
     return Stack(
-        krige(history, drift),
-        fit_shift(history, anchors, rng=rng),
-        fit_kernel_ridge(history, anchors, rng=rng),
-        _kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
-        np.quantile(history.target_values, [tail, 1 - tail], axis=0),
+        kriging=krige(history, drift),
+        shift=fit_shift(history, anchors, rng=rng),
+        kernel=fit_kernel_ridge(history, anchors, rng=rng),
+        share=_kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
+        score_range=np.quantile(history.target_values, [tail, 1 - tail], axis=0),
     )
 
 
@@ -186,7 +186,6 @@ def _kernel_share(
     speak for none; anchors and item parameters stay, so that a fold costs a fraction of a fit.
     Groups of models stay together, as in the calibration.
     """
-    history = history.sorted()
     n = history.responses.n_models
     fold = fold_numbers(number_groups(history.responses.models, history.groups, rng), FOLDS)
     if n < LONG_HISTORY or fold.max() + 1 < FOLDS:  # few models, or few groups of them

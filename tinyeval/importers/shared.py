@@ -18,21 +18,10 @@ from numpy.typing import NDArray
 from tinyeval.compute.processes import Ranks
 from tinyeval.errors import DataError, RankError
 from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.source_models import SourceModels
 
 SCORES = "scores.npy"
 """Name of the file."""
-
-
-class Usable(NamedTuple):
-    """Responses to learn from.
-
-    Attributes:
-        responses: sorted by id.
-        duplicates: ids of the models dropped because they equal another one.
-    """
-
-    responses: ResponseMatrix
-    duplicates: tuple[str, ...] = ()
 
 
 class _Note(NamedTuple):
@@ -44,7 +33,7 @@ class _Note(NamedTuple):
     duplicates: tuple[str, ...]
 
 
-def once_a_machine(read: Callable[[], Usable], ranks: Ranks) -> Usable:
+def once_a_machine(read: Callable[[], SourceModels], ranks: Ranks) -> SourceModels:
     """Return what ``read`` returns, called by the first process of every machine alone.
 
     Raises:
@@ -71,10 +60,10 @@ def once_a_machine(read: Callable[[], Usable], ranks: Ranks) -> Usable:
         if note is not None:
             shutil.rmtree(note.folder, ignore_errors=True)
     responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items))
-    return Usable(responses, told.duplicates)
+    return SourceModels(responses, told.duplicates)
 
 
-def _write(found: Usable) -> _Note:
+def _write(found: SourceModels) -> _Note:
     """Write the scores to a file in a new folder."""
     responses, folder = found.responses, Path(tempfile.mkdtemp(prefix="tinyeval-"))
     try:

@@ -25,7 +25,7 @@ from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
 from tinyeval.irt.start import State, item_means
 from tinyeval.progress import Progress
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
 
 HELD_OUT_SHARE = 0.1
 """Share of the observed cells hidden when the number of dimensions is chosen."""
@@ -54,7 +54,8 @@ def fit_irt(
     """Fit the model; of several numbers of dimensions the best on held-out cells is taken.
 
     Args:
-        responses: at least two models; every item needs at least one answer.
+        responses: at least two models; every item needs at least one answer.  Sums round by the
+            order of models and items: sort them (``responses.sorted()``) for the same fit.
         dimensions: one number, or several to choose from by the log-likelihood of a tenth of
             the cells, hidden during those fits; cut to half the number of models or items, the
             most that such data can support.
@@ -76,24 +77,24 @@ def fit_irt(
     if block_size is not None and block_size < 1:
         raise ConfigError(f"block_size must be at least 1, found {block_size}")
     source = _source(responses, guessing, _device(device), block_size)
-    rows, order = by_id(responses.models.ids), by_id(responses.items.ids)
-    models, items = _drawn(len(rows), COARSE_MODELS, seed), _drawn(len(order), COARSE_ITEMS, seed)
-    data = source.pack(rows[models], order[items])
+    n_models, n_items = responses.n_models, responses.n_items
+    models, items = _drawn(n_models, COARSE_MODELS, seed), _drawn(n_items, COARSE_ITEMS, seed)
+    data = source.pack(models, items)
     held_out = _hold_out(data, candidates, seed, progress) if len(candidates) > 1 else {}
     best = _best(held_out) if held_out else candidates[0]
     state = fit_map(data, best, progress)
     ranks.copy_first(state.ability, state.items, state.mean, state.precision)
-    if len(models) < len(rows) or len(items) < len(order):
-        ability = _all_abilities(source.pack(rows, order[items]), state, models)
-        own = ranks.share(len(order))
-        data = source.pack(rows, order[own])
+    if len(models) < n_models or len(items) < n_items:
+        everyone, own = np.arange(n_models), ranks.share(n_items)
+        ability = _all_abilities(source.pack(everyone, items), state, models)
+        data = source.pack(everyone, np.arange(n_items)[own])
         start = _own_items(data, state, ability, items - own.start, ranks)
         state = fit_map(data, best, progress, start, ranks)
     else:
         ranks = ALONE
     value = held_out[best] if held_out else _mean_log_likelihood(data, state, ranks)
     state.items = torch.cat(ranks.gather(state.items.cpu()))
-    return _result(responses, source, state, (rows, order), value, held_out)
+    return _result(responses, source, state, value, held_out)
 
 
 def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
@@ -224,26 +225,22 @@ def _result(
     responses: ResponseMatrix,
     source: _Source,
     state: State,
-    sorting: tuple[NDArray[np.intp], NDArray[np.intp]],
     value: float,
     held_out: dict[int, float],
 ) -> IRTFit:
-    """Undo the sorting, orient the dimensions, and wrap the numbers up."""
-    rows, order = sorting
+    """Orient the dimensions, and wrap the numbers up."""
     sign = np.where(state.items[:, :-1].sum(0).cpu().numpy() < 0, -1.0, 1.0)
-    ability = np.empty((responses.n_models, len(sign)))
-    ability[rows] = state.ability.cpu().numpy() * sign
-    items = np.empty((responses.n_items, len(sign) + 1))
-    items[order] = state.items.cpu().numpy()
+    ability = state.ability.cpu().numpy().astype(np.float64) * sign
+    items = state.items.cpu().numpy().astype(np.float64)
     if not (np.isfinite(items).all() and np.isfinite(ability).all()):
         raise FitError("the IRT fit diverged to numbers that are not finite")
     centred = ability - ability.mean(0)
     model = IRTModel(
         responses.items.ids,
-        items[:, :-1] * sign,
-        items[:, -1],
-        source.guessing.astype(np.float64),
-        ability.mean(0),
-        centred.T @ centred / len(ability) + 1e-6 * np.eye(len(sign)),
+        discrimination=items[:, :-1] * sign,
+        intercept=items[:, -1],
+        guessing=source.guessing.astype(np.float64),
+        ability_mean=ability.mean(0),
+        ability_cov=centred.T @ centred / len(ability) + 1e-6 * np.eye(len(sign)),
     )
     return IRTFit(model, ability, value, held_out)

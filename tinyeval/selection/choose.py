@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.history import History
-from tinyeval.responses import Table, by_id
+from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, Selector, scaled
 from tinyeval.selection.budget import Allowance, Array, Budget
 from tinyeval.selection.random import allocate
@@ -150,8 +150,7 @@ def _paid(allowance: Allowance, items: Table, order: NDArray[np.intp]) -> list[i
         if allowance.allowed()[k]:
             allowance.take(int(k))
             kept.append(int(k))
-    ids = by_id(items.ids)
-    for k in ids[np.argsort(allowance.cost[ids], kind="stable")]:
+    for k in np.argsort(allowance.cost, kind="stable"):
         if allowance.due[allowance.group[k]] > 0 and allowance.free[k]:
             allowance.take(int(k))
             kept.append(int(k))

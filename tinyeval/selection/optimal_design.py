@@ -164,7 +164,7 @@ def select_optimal_design(
     check_drift(drift)
     budget = Budget(n) if budget is None else replace(budget, items=n)
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
-    items = history.sorted().responses.items
+    items = history.responses.items
     if np.isfinite(budget.cost):
         chosen = thrifty_design(covariance, drift, budget, items).chosen
     else:
