@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 
 TESTS = Path(__file__).parent
 
 
 @given(st.integers(0, 50), st.integers(1, 7))
 def test_every_thing_is_one_process_s(n, size):
-    ranks = [Ranks(k, size) for k in range(size)]
-    assert [k for one in ranks for k in range(n)[one.share(n)]] == list(range(n))
-    assert all(sum(one.mine(k) for one in ranks) == 1 for k in range(n))
-    lengths = [len(range(n)[one.share(n)]) for one in ranks]
+    processes = [Processes(k, size) for k in range(size)]
+    assert [k for one in processes for k in range(n)[one.share(n)]] == list(range(n))
+    assert all(sum(one.mine(k) for one in processes) == 1 for k in range(n))
+    lengths = [len(range(n)[one.share(n)]) for one in processes]
     assert max(lengths) - min(lengths) <= 1
 
 
@@ -44,7 +44,7 @@ def started(task, folder, size, rank, port):
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": size}
         place |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size}
         environment |= {name: str(value) for name, value in place.items()}
-    program = [sys.executable, str(TESTS / "rank_process.py"), task, str(folder / f"{rank}.npz")]
+    program = [sys.executable, str(TESTS / "build_process.py"), task, str(folder / f"{rank}.npz")]
     return subprocess.Popen(
         program, env=environment, cwd=TESTS, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     )
@@ -95,7 +95,7 @@ def test_a_process_that_is_lost_ends_the_others_in_one_line(tmp_path):
     codes, said, found = together("lose", tmp_path / "lost", 2)
     assert codes == [1, 7]
     assert not found
-    (line,) = [one for one in said[0].splitlines() if one.startswith("RankError")]
+    (line,) = [one for one in said[0].splitlines() if one.startswith("ProcessError")]
     assert "nothing was written" in line
 
 

@@ -10,7 +10,7 @@ import pytest
 from helpers import simulate
 
 from tinyeval.compute.processes import ALONE
-from tinyeval.errors import DataError, RankError
+from tinyeval.errors import DataError, ProcessError
 from tinyeval.importers.shared import Usable, once_a_machine
 
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_read_is_reported_by_who_read_it(temporary):
 
     first, second = together(read, [0, 1])
     assert isinstance(first, DataError)
-    assert isinstance(second, RankError)
+    assert isinstance(second, ProcessError)
     assert "there is no such file" in str(second)
     assert not list(temporary.iterdir())
 

@@ -7,12 +7,11 @@ ResponseMatrix --usable--> source models --learn--> history, anchors, fitted est
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
 from tinyeval.calibration.calibrate import calibrate
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.config import Settings
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import HistoryOf, Learned, learn, make_history
@@ -31,7 +30,7 @@ def build(
     name: str = "bank",
     source: str = "",
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> ItemBank:
     """Build a bank of anchors from the responses of many models.
 
@@ -45,8 +44,7 @@ def build(
         name: of the bank.
         source: where the responses come from, for the bank's card.
         progress: called with (done, total, what).
-        ranks: processes that were given the same arguments and share the work; each returns the
-            bank.
+        processes: that were given the same arguments and share the work; each returns the bank.
 
     Raises:
         DataError: fewer than five models, items without answers, a missing target column.
@@ -56,11 +54,11 @@ def build(
     settings = (settings or Settings()).replace(items=items, budget=budget)
     check_methods(settings)  # before anything is read
     models = once_a_machine(
-        lambda: usable(responses() if callable(responses) else responses), ranks
+        lambda: usable(responses() if callable(responses) else responses), processes
     )
     plan = BuildPlan.of(settings, models.responses)
-    learned = learn(models.responses, plan, progress, history_of=partial(make_history, ranks=ranks))
-    predictor = make_predictor(learned, plan, progress, ranks=ranks)
+    learned = learn(models.responses, plan, progress, processes=processes)
+    predictor = make_predictor(learned, plan, progress, processes=processes)
     return ItemBank(
         name=name,
         items=learned.item_table(),
@@ -77,7 +75,7 @@ def make_predictor(
     progress: Progress | None = None,
     *,
     history_of: HistoryOf = make_history,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> Predictor:
     """Calibrate what was learned, and put together what predicts.
 
@@ -87,15 +85,15 @@ def make_predictor(
         progress: called with (done, total, what).
         history_of: makes the history of some models; a caller that calibrates many methods on the
             same models passes one that remembers.
-        ranks: processes that share the folds.
+        processes: that share the folds.
     """
-    calibration, pairs = calibrate(learned, plan, progress, history_of=history_of, ranks=ranks)
+    single, pairs = calibrate(learned, plan, progress, history_of=history_of, processes=processes)
     return Predictor(
         anchors=learned.anchors,
         targets=learned.history.targets.names,
         irt=learned.anchor_model(),
         method=plan.settings.estimator.method,
         estimator=learned.estimator,
-        calibration=calibration,
+        calibration=single,
         pairs=pairs,
     )

@@ -29,7 +29,7 @@ class FitError(TinyEvalError):
     """A fit that cannot be done on these responses, or did not converge to finite numbers."""
 
 
-class RankError(TinyEvalError):
+class ProcessError(TinyEvalError):
     """A process of a build by several processes that ended, or cannot be reached."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.lazy_rows import LazyRows
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.row_blocks import Matrix, columns, slabs
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix, by_id
@@ -41,14 +41,14 @@ class History:
         targets: what is to be reconstructed.
         fit: the IRT fit on ``responses``.
         groups: column of the models table that names groups of models alike, if it does.
-        ranks: processes that hold the same history and do the same with it.
+        processes: that hold the same history and do the same with it.
     """
 
     responses: ResponseMatrix
     targets: Targets
     fit: IRTFit
     groups: str | None = None
-    ranks: Ranks = ALONE
+    processes: Processes = ALONE
 
     def __post_init__(self) -> None:
         rows, order = by_id(self.responses.models.ids), by_id(self.responses.items.ids)
@@ -81,12 +81,12 @@ class History:
             self._kept.clear()
 
     @property
-    def sharing(self) -> Ranks:
+    def sharing(self) -> Processes:
         """Processes that share sums over models: those that hold it if it is large.
 
         Sums of parts round differently, and of few models they are not worth the exchange.
         """
-        return self.ranks if self.responses.scores.size > KEPT_CELLS else ALONE
+        return self.processes if self.responses.scores.size > KEPT_CELLS else ALONE
 
     @cached_property
     def fitted(self) -> Matrix:
@@ -132,7 +132,7 @@ class History:
             self.targets,
             replace(self.fit, ability=self.fit.ability[models]),
             self.groups,
-            self.ranks,
+            self.processes,
         )
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> History:
@@ -147,7 +147,7 @@ class History:
             self.targets.within(items, benchmark),
             replace(self.fit, model=self.fit.model.take(items)),
             self.groups,
-            self.ranks,
+            self.processes,
         )
 
     def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:

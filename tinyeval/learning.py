@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.compute.lazy_rows import LazyRows
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.row_blocks import column_means, column_squares
 from tinyeval.compute.threads import one_thread
 from tinyeval.config import Settings
@@ -107,6 +108,7 @@ def learn(
     *,
     history_of: HistoryOf | None = None,
     anchors_of: AnchorsOf | None = None,
+    processes: Processes = ALONE,
 ) -> Learned:
     """Learn from these models alone: history -> anchors -> fitted estimator.
 
@@ -116,10 +118,12 @@ def learn(
         progress: called with (done, total, what).
         history_of, anchors_of: take the two costly steps; a caller that learns several methods
             from the same models passes ones that remember (:mod:`tinyeval.backtesting.trial`).
+        processes: that were given the same, and share the fit unless ``history_of`` makes it.
     """
+    history_of = history_of or partial(make_history, processes=processes)
     rng = np.random.default_rng(plan.settings.seed)
     with one_thread(responses.scores.size):
-        history = (history_of or make_history)(responses, plan, progress)
+        history = history_of(responses, plan, progress)
         anchors = (anchors_of or BuildPlan.choose_anchors)(plan, history, rng)
         estimator = plan.fit_estimator(history, anchors, rng)
         history.release()
@@ -130,7 +134,7 @@ def make_history(
     responses: ResponseMatrix,
     plan: BuildPlan,
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> History:
     """Make the targets of these models, and fit the IRT model to them alone.
 
@@ -138,18 +142,20 @@ def make_history(
         responses: of the source models.
         plan: made for these responses.
         progress: called with (done, total, what).
-        ranks: processes that were given the same; they share the fit.
+        processes: that were given the same; they share the fit.
     """
     responses = responses.sorted()
-    fit = fit_model(responses, plan.settings, progress, ranks)
-    return History(responses, plan.targets(responses), fit, plan.settings.interval.groups, ranks)
+    fit = fit_model(responses, plan.settings, progress, processes)
+    return History(
+        responses, plan.targets(responses), fit, plan.settings.interval.groups, processes
+    )
 
 
 def fit_model(
     responses: ResponseMatrix,
     settings: Settings,
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> IRTFit:
     """Fit the IRT model that the settings ask for."""
     irt = settings.irt
@@ -169,6 +175,6 @@ def fit_model(
         responses,
         dimensions=irt.dimensions,
         block_size=irt.block_size,
-        ranks=ranks,
+        processes=processes,
         **options,
     )

@@ -52,7 +52,7 @@ def interval_metrics(truth: NDArray, lower: NDArray, upper: NDArray) -> dict[str
 
 
 def _ranks(values: NDArray) -> NDArray:
-    """Ranks from 0, ties averaged."""
+    """Processes from 0, ties averaged."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts) - 1
     return np.asarray((last - (counts - 1) / 2)[inverse.ravel()])

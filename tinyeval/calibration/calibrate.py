@@ -31,7 +31,7 @@ from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_rat
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs
 from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import Array
@@ -54,7 +54,7 @@ def calibrate(
     progress: Progress | None = None,
     *,
     history_of: HistoryOf = make_history,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> tuple[Calibration, PairCalibration]:
     """Learn again without some source models, predict those, and keep what that tells.
 
@@ -65,7 +65,7 @@ def calibrate(
         progress: called with (done, total, what).
         history_of: makes the history of some models; a caller that calibrates many methods on the
             same models passes one that remembers.
-        ranks: processes that were given the same; they share the folds.
+        processes: that were given the same; they share the folds.
 
     Raises:
         ConfigError: fewer than five models, or none whose target is known.
@@ -86,14 +86,14 @@ def calibrate(
 
     def report(done: int) -> None:
         if progress is not None:
-            known = min(done * ranks.size, len(folds))
+            known = min(done * processes.size, len(folds))
             progress(known, len(folds), "calibrating on held-out models")
 
     report(0)
     # Pyro keeps global state
     cells = np.inf if plan.settings.irt.method == "pyro" else responses.scores.size
     with one_thread(responses.scores.size):
-        cases = _shared(predict, folds, cells, report, ranks)
+        cases = _shared(predict, folds, cells, report, processes)
     inside, beyond = (
         [one for fold, one in zip(folds, cases, strict=True) if fold.beyond == side]
         for side in (False, True)
@@ -143,12 +143,12 @@ def _shared(
     plan: list[Fold],
     cells: float,
     report: Callable[[int], None],
-    ranks: Ranks,
+    processes: Processes,
 ) -> list[T]:
     """Return ``predict`` of every fold, each done by one of the processes."""
-    mine = [k for k in range(len(plan)) if ranks.mine(k)]
+    mine = [k for k in range(len(plan)) if processes.mine(k)]
     own = side_by_side(predict, [plan[k] for k in mine], cells, report)
-    shares = ranks.gather(list(zip(mine, own, strict=True)))
+    shares = processes.gather(list(zip(mine, own, strict=True)))
     return [one for _, one in sorted((pair for part in shares for pair in part), key=itemgetter(0))]
 
 

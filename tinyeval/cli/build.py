@@ -72,7 +72,7 @@ def build_command(
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
-    with launched(settings.device) as ranks, Progress(quiet=not ranks.leads) as progress:
+    with launched(settings.device) as processes, Progress(quiet=not processes.leads) as progress:
         from tinyeval.building import build
 
         bank = build(
@@ -81,9 +81,9 @@ def build_command(
             name=name or out.resolve().name,
             source=source,
             progress=progress,
-            ranks=ranks,
+            processes=processes,
         )
-    if not ranks.leads:
+    if not processes.leads:
         return
     digest = bank.save(out, overwrite=overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import Ranks
-from tinyeval.errors import DataError, RankError
+from tinyeval.compute.processes import Processes
+from tinyeval.errors import DataError
 from tinyeval.responses import ResponseMatrix, Table
 from tinyeval.source_models import SourceModels
 
@@ -33,32 +33,31 @@ class _Note(NamedTuple):
     duplicates: tuple[str, ...]
 
 
-def once_a_machine(read: Callable[[], SourceModels], ranks: Ranks) -> SourceModels:
+def once_a_machine(read: Callable[[], SourceModels], processes: Processes) -> SourceModels:
     """Return what ``read`` returns, called by the first process of every machine alone.
 
     Raises:
         DataError: the scores cannot be written to a temporary file; whatever ``read`` raises.
-        RankError: another process could not read them, or ended.
+        ProcessError: another process could not read them, or ended.
     """
-    if ranks.size == 1:
+    if processes.size == 1:
         return read()
-    note, problem = None, None
+    own: list[_Note] = []
+
+    def note() -> _Note | None:
+        if processes.local:
+            return None
+        own.append(_write(read()))
+        return own[0]
+
     try:
-        if ranks.local == 0:
-            note = _write(read())
-    except Exception as error:  # the others wait to be told
-        problem = error
-    try:
-        told = ranks.gather(note or str(problem))[ranks.rank - ranks.local]
-        if problem is not None:
-            raise problem
-        if isinstance(told, str):
-            raise RankError(f"the process that reads the results failed: {told}")
+        told = processes.gather_or_fail(note)[processes.number - processes.local]
+        assert told is not None
         scores = np.load(told.folder / SCORES, mmap_mode="r")
-        ranks.gather(None)  # all have opened the file: it may lose its name
+        processes.gather(None)  # all have opened the file: it may lose its name
     finally:
-        if note is not None:
-            shutil.rmtree(note.folder, ignore_errors=True)
+        for one in own:
+            shutil.rmtree(one.folder, ignore_errors=True)
     responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items))
     return SourceModels(responses, told.duplicates)
 

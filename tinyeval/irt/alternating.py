@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.errors import FitError
 from tinyeval.irt.packed import Block, Packed
 from tinyeval.irt.start import State, warm_start
@@ -73,7 +73,7 @@ def fit_map(
     dims: int,
     progress: Progress | None = None,
     start: State | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> State:
     """Alternate item and ability steps until the objective stands still.
 
@@ -82,26 +82,26 @@ def fit_map(
         dims: number of dimensions.
         progress: called with (done, total, what).
         start: of this process's items, to go on from; from nothing if None.
-        ranks: processes that hold the other items.
+        processes: that hold the other items.
 
     Raises:
         FitError: numbers that are not finite.
     """
     prior_sweeps = PRIOR_SWEEPS if start is None else WARM_SWEEPS
-    state, scale = start or warm_start(data, dims, ranks), 0.0
+    state, scale = start or warm_start(data, dims, processes), 0.0
     for sweep in range(MAX_SWEEPS):
         if progress is not None:
             progress(sweep, MAX_SWEEPS, f"fitting {dims} dimensions")
         with_priors = sweep < prior_sweeps
         sums = _item_steps(data, state, with_priors)
-        ranks.add_up(sums.gradient, sums.information, sums.spread, sums.gain, sums.items)
+        processes.add_up(sums.gradient, sums.information, sums.spread, sums.gain, sums.items)
         gain, ability_spread = _ability_step(state, sums)
         if not np.isfinite(gain):
             raise FitError("the IRT fit diverged to numbers that are not finite")
         if with_priors:
-            _update_priors(state, sums.spread / sums.items, ability_spread, ranks)
+            _update_priors(state, sums.spread / sums.items, ability_spread, processes)
             continue
-        scale = scale or abs(log_likelihood(data, state, ranks))
+        scale = scale or abs(log_likelihood(data, state, processes))
         if gain < TOLERANCE * scale:
             break
     if progress is not None:
@@ -109,7 +109,7 @@ def fit_map(
     return state
 
 
-def log_likelihood(data: Packed, state: State, ranks: Ranks = ALONE) -> float:
+def log_likelihood(data: Packed, state: State, processes: Processes = ALONE) -> float:
     """Return the sum of y log P + (1 - y) log(1 - P) over the observed cells of all processes."""
     total = torch.zeros((), dtype=torch.float64, device=state.items.device)
     for block in data.blocks():
@@ -123,7 +123,7 @@ def log_likelihood(data: Packed, state: State, ranks: Ranks = ALONE) -> float:
         if block.observed is not None:
             value = value.mul_(block.observed)
         total += value.sum(1).sum(dtype=torch.float64)
-    ranks.add_up(total)
+    processes.add_up(total)
     return float(total)
 
 
@@ -229,7 +229,9 @@ def _inverse(factor: Tensor) -> Tensor:
     return root.mT @ root
 
 
-def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: Ranks) -> None:
+def _update_priors(
+    state: State, spread: Tensor, ability_spread: Tensor, processes: Processes
+) -> None:
     """Empirical Bayes: abilities to zero mean and unit moments, item priors to their moments."""
     centre = state.ability.mean(0)
     state.items[:, -1] += state.items[:, :-1] @ centre
@@ -239,12 +241,12 @@ def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: 
     state.ability = torch.linalg.solve_triangular(factor, state.ability.T, upper=False).T
     slopes = state.items[:, :-1] @ factor
     gram = (slopes.T @ slopes).double()
-    ranks.add_up(gram)
+    processes.add_up(gram)
     _, vectors = torch.linalg.eigh(gram)
     rotation = vectors.flip(1).float()
     state.items[:, :-1] = slopes @ rotation
     state.ability = (state.ability @ rotation).contiguous()
-    mean = ranks.mean(state.items)
+    mean = processes.mean(state.items)
     state.mean[0], state.mean[-1] = mean[0], mean[-1]
-    variance = ranks.mean((state.items - state.mean) ** 2) + spread
+    variance = processes.mean((state.items - state.mean) ** 2) + spread
     state.precision = 1.0 / variance.clamp(1e-4, 25.0)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
@@ -49,7 +49,7 @@ def fit_irt(
     device: str = "cpu",
     block_size: int | None = None,
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> IRTFit:
     """Fit the model; of several numbers of dimensions the best on held-out cells is taken.
 
@@ -66,12 +66,12 @@ def fit_irt(
         block_size: items per block, which bounds the memory beside the responses themselves; by
             default as many as a core's cache, or a GPU's memory, takes.
         progress: called with (done, total, what).
-        ranks: processes that were given the same responses; each fits some of the items.
+        processes: that were given the same responses; each fits some of the items.
 
     Raises:
         FitError: an item or model without answers, or numbers that are not finite.
         ConfigError: dimensions below 1, guessing outside [0, 1), no such device.
-        RankError: another process ended.
+        ProcessError: another process ended.
     """
     candidates = _candidates(dimensions, responses)
     if block_size is not None and block_size < 1:
@@ -83,17 +83,17 @@ def fit_irt(
     held_out = _hold_out(data, candidates, seed, progress) if len(candidates) > 1 else {}
     best = _best(held_out) if held_out else candidates[0]
     state = fit_map(data, best, progress)
-    ranks.copy_first(state.ability, state.items, state.mean, state.precision)
+    processes.copy_first(state.ability, state.items, state.mean, state.precision)
     if len(models) < n_models or len(items) < n_items:
-        everyone, own = np.arange(n_models), ranks.share(n_items)
+        everyone, own = np.arange(n_models), processes.share(n_items)
         ability = _all_abilities(source.pack(everyone, items), state, models)
         data = source.pack(everyone, np.arange(n_items)[own])
-        start = _own_items(data, state, ability, items - own.start, ranks)
-        state = fit_map(data, best, progress, start, ranks)
+        start = _own_items(data, state, ability, items - own.start, processes)
+        state = fit_map(data, best, progress, start, processes)
     else:
-        ranks = ALONE
-    value = held_out[best] if held_out else _mean_log_likelihood(data, state, ranks)
-    state.items = torch.cat(ranks.gather(state.items.cpu()))
+        processes = ALONE
+    value = held_out[best] if held_out else _mean_log_likelihood(data, state, processes)
+    state.items = torch.cat(processes.gather(state.items.cpu()))
     return _result(responses, source, state, value, held_out)
 
 
@@ -112,21 +112,21 @@ def _all_abilities(data: Packed, state: State, models: NDArray[np.intp]) -> torc
 
 
 def _own_items(
-    data: Packed, state: State, ability: torch.Tensor, place: NDArray[np.intp], ranks: Ranks
+    data: Packed, state: State, ability: torch.Tensor, place: NDArray[np.intp], processes: Processes
 ) -> State:
     """Start of this process's items; ``place`` is where the coarse ones lie among them, if so."""
     items = state.mean.repeat(data.n_items, 1)
-    items[:, -1] = torch.logit(item_means(data, ranks).clamp(0.01, 0.99))
+    items[:, -1] = torch.logit(item_means(data, processes).clamp(0.01, 0.99))
     here = torch.from_numpy((place >= 0) & (place < data.n_items)).to(items.device)
     items[torch.from_numpy(place).to(items.device)[here]] = state.items[here]
     return State(ability, items, state.mean, state.precision)
 
 
-def _mean_log_likelihood(data: Packed, state: State, ranks: Ranks) -> float:
+def _mean_log_likelihood(data: Packed, state: State, processes: Processes) -> float:
     """Log-likelihood per answer of all processes."""
     answers = data.counts()[0].sum(dtype=torch.float64)
-    ranks.add_up(answers)
-    return log_likelihood(data, state, ranks) / float(answers)
+    processes.add_up(answers)
+    return log_likelihood(data, state, processes) / float(answers)
 
 
 def _candidates(dimensions: int | Sequence[int], responses: ResponseMatrix) -> list[int]:

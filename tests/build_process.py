@@ -1,4 +1,4 @@
-"""One of several processes that fit or build together: ``rank_process.py TASK OUT``.
+"""One of several processes that fit or build together: ``build_process.py TASK OUT``.
 
 Which one it is, and of how many, it is told as ``torchrun`` tells it.
 """
@@ -15,7 +15,7 @@ from tinyeval.building import build
 from tinyeval.compute.processes import ALONE, launched
 from tinyeval.covariance import components
 from tinyeval.covariance.item_covariance import item_covariance
-from tinyeval.errors import RankError
+from tinyeval.errors import ProcessError
 from tinyeval.history import History
 from tinyeval.irt import fit as fit_module
 from tinyeval.targets import make_targets
@@ -25,10 +25,10 @@ def responses():
     return simulate(90, 140, 2, seed=20, missing=0.1)[0]
 
 
-def fit(ranks):
+def fit(processes):
     """Fit from coarse to fine, each process its items."""
     fit_module.COARSE_MODELS, fit_module.COARSE_ITEMS = 50, 60
-    found = fit_module.fit_irt(responses(), dimensions=(1, 2), ranks=ranks)
+    found = fit_module.fit_irt(responses(), dimensions=(1, 2), processes=processes)
     return {
         "ability": found.ability,
         "discrimination": found.model.discrimination,
@@ -37,24 +37,24 @@ def fit(ranks):
     }
 
 
-def lose(ranks):
+def lose(processes):
     """The last process ends before the others have heard of its items."""
-    if ranks.rank == ranks.size - 1:
+    if processes.number == processes.size - 1:
         os._exit(7)
-    return fit(ranks)
+    return fit(processes)
 
 
-def whole(ranks):
+def whole(processes):
     """Build a bank."""
-    return {"digest": np.array(build(responses(), items=12, name="bank", ranks=ranks).digest)}
+    return {"digest": np.array(build(responses(), items=12, name="bank", processes=processes).digest)}
 
 
-def covary(ranks):
+def covary(processes):
     """Covariance of a history that is large, each process its models."""
     components.EXACT_SIDE, components.MAX_RANK, history_module.KEPT_CELLS = 20, 10, 100
     given, fitted = simulate(90, 140, 2, seed=20, missing=0.1, column=True)
     targets = make_targets(given, "full")
-    found = item_covariance(History(given, targets, fitted, ranks=ranks))
+    found = item_covariance(History(given, targets, fitted, processes=processes))
     names = ("mean", "noise", "drift", "floor", "target_noise")
     shared = found.factors.T @ found.factors, found.with_targets(0.1)
     return {name: getattr(found, name) for name in names} | dict(zip("ab", shared, strict=True))
@@ -68,10 +68,10 @@ def main(task, out):
         if "WORLD_SIZE" not in os.environ:
             found = TASKS[task](ALONE)
         else:
-            with launched("cpu") as ranks:
-                found = TASKS[task](ranks)
-    except RankError as error:
-        print(f"RankError: {error}", file=sys.stderr)
+            with launched("cpu") as processes:
+                found = TASKS[task](processes)
+    except ProcessError as error:
+        print(f"ProcessError: {error}", file=sys.stderr)
         return 1
     np.savez(out, **found)
     return 0
