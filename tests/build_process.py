@@ -46,7 +46,8 @@ def lose(processes):
 
 def whole(processes):
     """Build a bank."""
-    return {"digest": np.array(build(responses(), items=12, name="bank", processes=processes).digest)}
+    bank = build(responses(), items=12, name="bank", processes=processes)
+    return {"digest": np.array(bank.digest)}
 
 
 def covary(processes):
