@@ -62,6 +62,14 @@ def build(
         DataError: fewer than five models, items without answers, a missing target column.
         ConfigError: more anchors than items, unknown methods or options, a budget or quotas that
             cannot be met.
+
+    Example:
+        >>> from tinyeval import build
+        >>> responses.scores.shape  # models, items
+        (40, 30)
+        >>> bank = build(responses, items=5, settings=settings, name="tiny")
+        >>> len(bank.anchors), len(bank.items)
+        (5, 30)
     """
     settings = (settings or Settings()).replace(items=items, budget=budget)
     check_settings(settings)
