@@ -1,17 +1,6 @@
-"""One thread, and a small bank that is built once for every test that only reads it.
+"""Banks that are built once for every test that only reads them."""
 
-Threads are set before numpy and torch load, which read the variable then and never again.  These
-matrices are so small that a second thread costs several times what it saves, and sums that are
-split over threads round differently, so that digests would depend on the machine.
-"""
-
-import os
 from dataclasses import replace
-
-os.environ["OMP_NUM_THREADS"] = "1"
-# no test asks the network; without this, libraries of Hugging Face try for most of a minute
-os.environ["HF_HUB_OFFLINE"] = "1"
-
 from pathlib import Path
 
 import numpy as np

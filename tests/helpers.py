@@ -1,11 +1,28 @@
-"""Simulated benchmarks with known parameters."""
+"""Simulated benchmarks with known parameters, and the place of real results."""
+
+import os
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tinyeval.history import History
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix, Table
 from tinyeval.targets import OVERALL, make_targets
+
+ROOT = Path(__file__).parents[1]
+
+DATA = Path(os.environ.get("TINYEVAL_TEST_DATA") or ROOT.parent / "shared" / "data")
+"""Folder of real result sets, one folder each; samples of other formats lie in ``../formats``."""
+
+
+def real(*parts: str) -> Path:
+    """A file or folder of the real results; the test that asks is skipped where there is none."""
+    path = DATA.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"needs {'/'.join(parts)} in TINYEVAL_TEST_DATA ({DATA})")
+    return path
 
 
 def simulate(

@@ -4,10 +4,10 @@ A baseline that is weaker here than where it was published would flatter everyth
 """
 
 from functools import cache, partial
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import real
 
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.build_plan import BuildPlan
@@ -16,12 +16,6 @@ from tinyeval.estimators import get_estimator
 from tinyeval.importers import read_results
 from tinyeval.learning import make_history
 from tinyeval.selection import get_selector
-
-FILE = Path(__file__).parent / "../../shared/data/arc_challenge_official/responses.parquet"
-
-pytestmark = pytest.mark.skipif(
-    not FILE.is_file(), reason="real results are not beside the repository"
-)
 
 AUTHORS = {
     ("random", "aipw"): (4.4, 2.4),
@@ -40,7 +34,7 @@ AUTHORS = {
 def splits():
     """Histories of three quarters of the models, and the others."""
     settings = Settings().replace(device="cpu", irt={"dimensions": [1]})
-    pairs = make_splits(read_results(FILE), "random", repeats=2)
+    pairs = make_splits(read_results(real("arc_challenge_official")), "random", repeats=2)
     return [(make_history(source, BuildPlan.of(settings, source)), test) for source, test in pairs]
 
 

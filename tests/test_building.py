@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 from tinyeval import building
 from tinyeval.build_plan import BuildPlan
-from tinyeval.building import build, make_predictor
+from tinyeval.building import build
+from tinyeval.calibrated import make_predictor
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
 from tinyeval.learning import learn, make_history

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import real
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
@@ -17,8 +18,6 @@ from tinyeval.importers.choices import Choice
 from tinyeval.importers.lm_eval_files import find_samples
 from tinyeval.responses import ResponseMatrix
 
-SHARED = Path(__file__).parents[1] / ".." / "shared" / "formats"
-OLD, NEW = SHARED / "lm_eval", SHARED / "lm_eval_0.4.13_dummy"
 DATE, LATER = "2026-11-22T06-01-31.192469", "2026-11-22T07-00-00"
 
 
@@ -94,16 +93,12 @@ def test_older_versions_wrote_one_array(tmp_path, indent):
 
 @pytest.fixture
 def real_old():
-    if not OLD.exists():
-        pytest.skip("needs real lm-evaluation-harness samples")
-    return OLD
+    return real("..", "formats", "lm_eval")
 
 
 @pytest.fixture
 def real_new():
-    if not NEW.exists():
-        pytest.skip("needs real lm-evaluation-harness 0.4.13 output")
-    return NEW
+    return real("..", "formats", "lm_eval_0.4.13_dummy")
 
 
 @pytest.mark.parametrize("metric", ["acc", "acc_norm"])

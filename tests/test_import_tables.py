@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers import real
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +17,6 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results, write_results
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.responses import ResponseMatrix
-
-SHARED = Path(__file__).parents[1] / ".." / "shared"
 
 MODELS, ITEMS = ("a", "b"), ("q0", "q1", "q2")
 SCORES = np.array([[1, np.nan, 0.25], [0, 1, np.nan]])
@@ -393,9 +392,7 @@ REAL = ["ollb1_arc", "lcb_exec_testgen_46", "swebench_pro_9", "alpaca_eval2_weig
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_sets(name):
-    folder = SHARED / "data" / name
-    if not folder.exists():
-        pytest.skip(f"needs the real result set {name}")
+    folder = real(name)
     read = read_results(folder)
     raw = pq.ParquetFile(folder / "responses.parquet").read()
     assert read.models.ids == tuple(raw.column("model").to_pylist())
@@ -407,8 +404,6 @@ def test_real_sets(name):
 
 
 def test_real_wide_csv_with_another_corner():
-    folder = SHARED / "formats" / "csv_matrix"
-    if not folder.exists():
-        pytest.skip("needs the real wide CSV files")
+    folder = real("..", "formats", "csv_matrix")
     with pytest.raises(DataError, match="rename the column that holds the models to 'model'"):
         read_results(sorted(folder.glob("*.csv")))

@@ -1,12 +1,10 @@
 """The MAP fit: a scipy oracle for its objective, recovery, invariances, and hostile inputs."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from helpers import simulate
+from helpers import real, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, minimize
@@ -15,8 +13,6 @@ from tinyeval.errors import ConfigError, FitError
 from tinyeval.irt import fit as fit_module
 from tinyeval.irt.fit import fit_irt
 from tinyeval.responses import ResponseMatrix
-
-DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 
 
 def correlation(x, y):
@@ -296,10 +292,7 @@ def test_degenerate_matrices_are_fitted_closely(scores):
 
 @pytest.mark.parametrize("name", ["arc_challenge_official", "lcb_exec_testgen_46"])
 def test_real_models_are_ordered_as_their_scores(name):
-    path = DATA / name / "responses.parquet"
-    if not path.exists():
-        pytest.skip(f"no {path}")
-    table = pq.read_table(path)
+    table = pq.read_table(real(name, "responses.parquet"))
     items = [column for column in table.column_names if column != "model"]
     scores = np.array([table.column(item).to_numpy() for item in items], dtype=float).T
     models = table.column("model").to_pylist()

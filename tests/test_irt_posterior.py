@@ -1,14 +1,13 @@
 """The Pyro posterior: its density, its gauge, recovery, calibration, and what it leaves alone."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pyro
 import pytest
 import torch
-from helpers import simulate
+from helpers import real, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -18,8 +17,6 @@ from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.model import IRTModel, sigmoid
 from tinyeval.irt.posterior import Posterior, _canonical, _model, fit_posterior
 from tinyeval.responses import ResponseMatrix
-
-DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +135,7 @@ def test_agrees_with_the_map_fit_within_its_own_uncertainty(large, small):
 
 @pytest.mark.parametrize("name", ["terminal_bench_9", "lcb_repair_17"])
 def test_agrees_with_the_map_fit_on_real_graded_scores_of_few_models(name):
-    path = DATA / name / "responses.parquet"
-    if not path.exists():
-        pytest.skip(f"no {path}")
-    table = pq.read_table(path)
+    table = pq.read_table(real(name, "responses.parquet"))
     models = table.column("model").to_pylist()
     items = [column for column in table.column_names if column != "model"][:80]
     scores = np.array([table.column(item).to_numpy() for item in items], dtype=float).T

@@ -43,16 +43,29 @@ def test_the_spread_is_that_of_models_the_network_has_not_seen():
     assert spread == pytest.approx(errors[1], rel=0.3)
 
 
-def test_the_gradient_is_that_of_the_prediction():
+def test_unanswered_anchors_widen_the_spread_by_what_they_could_move():
     source, test = split_models(make_history(40, 40, seed=4, benchmarks=2), 30)
     fitted, columns = fitted_on(source, 6)
-    x = test.filled[:, columns].astype(float)
-    step = 1e-4
+    lacking, others = [1, 4], [0, 2, 3, 5]
+    answers = test.filled[:, columns].astype(float)
+    answers[:, lacking] = np.nan
+    found = fitted.predict(answers)
+
+    cov, step = fitted.cov, 1e-4
+    pull = np.linalg.solve(cov[np.ix_(others, others)], cov[np.ix_(others, lacking)])
+    left = cov[np.ix_(lacking, lacking)] - cov[np.ix_(lacking, others)] @ pull
+    x = answers.copy()
+    x[:, lacking] = fitted.mean[lacking] + (answers[:, others] - fitted.mean[others]) @ pull
+    x = x.clip(0, 1)
+    np.testing.assert_allclose(found.mean, fitted.predict(x).mean, atol=1e-6)
     moved = [
         (fitted.predict(x + step * one).mean - fitted.predict(x - step * one).mean) / (2 * step)
-        for one in np.eye(6)
+        for one in np.eye(6)[lacking]
     ]
-    np.testing.assert_allclose(fitted._gradient(x), np.stack(moved, axis=1), atol=1e-5)
+    slope = np.stack(moved, axis=1)  # models, lacking, targets
+    more = np.einsum("mat,ab,mbt->mt", slope, left, slope)
+    np.testing.assert_allclose(found.spread**2, fitted.variance + more, rtol=1e-3)
+    assert (more > 0.01 * fitted.variance).any()
 
 
 def test_training_beats_the_first_draw():

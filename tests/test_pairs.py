@@ -156,8 +156,13 @@ def test_any_pairs_give_finite_numbers(pairs, models):
 
 def calibrated(responses, folds=3):
     responses = responses.sorted()
-    plan = BuildPlan.of(FAST.replace(interval={"folds": folds}), responses)
-    return calibrate(learn(responses, plan), plan)
+    plan = BuildPlan.of(FAST, responses)
+    learned = learn(responses, plan)
+
+    def again(part):
+        return learn(part, plan.within(part, learned.irt.dimensions))
+
+    return calibrate(learned, again, folds=folds, seed=0)
 
 
 def test_a_build_calibrates_pairs_at_the_same_numbers_of_answers():

@@ -1,9 +1,8 @@
 """Real results: better than random items, intervals that hold, and a word for awkward sets."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from helpers import real
 
 from tinyeval.backtesting.backtest import backtest
 from tinyeval.backtesting.splits import make_splits
@@ -13,19 +12,12 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix
 
-DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 QUICK = Settings().replace(device="cpu", irt={"dimensions": [2]}, interval={"folds": 2})
-
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="real results are not beside the repository"
-)
 
 
 def read(name: str, every: int = 1) -> ResponseMatrix:
     """A result set, on every ``every``-th item."""
-    folder = DATA / name
-    if not folder.is_dir():
-        pytest.skip(f"there is no result set {name}")
+    folder = real(name)
     notes = folder / "items.csv"
     found = read_results(
         folder / "responses.parquet", items_table=notes if notes.exists() else None

@@ -92,15 +92,16 @@ def test_groups_stay_together_where_the_share_is_chosen(monkeypatch):
     history = replace(history, responses=replace(history.responses, models=models), groups="run")
     anchors, parts = some(history, 10), []
 
-    def krige(part):
+    def watched(part, *args, **options):
         parts.append(set(part.responses.models.columns["run"]))
-        return fit_kriging(part, anchors, rng=rng(), drift=[0.0])
+        return fit_kriging(part, *args, **options)
 
-    module._kernel_share(history, anchors, krige, rng())
-    assert sorted(11 - len(part) for part in parts) == [2, 2, 2, 2, 3]
+    monkeypatch.setattr(module, "fit_kriging", watched)
+    fit_stack(history, anchors, rng=rng())
+    assert sorted(11 - len(part) for part in parts) == [0, 2, 2, 2, 2, 3]
     few = history.take(np.isin(names, ["run 0", "run 1", "run 2", "run 3"]))
     monkeypatch.setattr(module, "LONG_HISTORY", 10)
-    assert (module._kernel_share(few, anchors, krige, rng()) == 0).all()
+    assert (fit_stack(few, anchors, rng=rng()).share == 0).all()
 
 
 def test_many_models_need_one_fold(monkeypatch):
@@ -124,13 +125,15 @@ def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
             estimate = fit_kriging(source, anchors, rng=rng(), drift=[0.0]).predict(answers)
             return type(estimate)(estimate.mean + 0.3, estimate.spread, estimate.novelty)
 
-    share = module._kernel_share(source, anchors, lambda part: Wrong(), rng())
-    assert (share > 0.6).all()
+    def wrong_inside(*args, drift, **options):
+        trusting = max(drift) == 0
+        return Wrong() if trusting else fit_kriging(*args, drift=drift, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "fit_kriging", wrong_inside)
+        assert (fit_stack(source, anchors, rng=rng()).share > 0.6).all()
     monkeypatch.setattr(module, "fit_kernel_ridge", lambda *_, **__: Wrong())
-    honest = module._kernel_share(
-        source, anchors, lambda part: fit_kriging(part, anchors, rng=rng(), drift=[0.0]), rng()
-    )
-    assert (honest < 0.05).all()
+    assert (fit_stack(source, anchors, rng=rng()).share < 0.05).all()
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ from collections.abc import Callable
 
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
-from tinyeval.calibration.calibrate import calibrate
+from tinyeval.calibrated import make_predictor
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.config import Settings
 from tinyeval.importers.shared import once_a_machine
-from tinyeval.learning import HistoryOf, Learned, learn, make_history
-from tinyeval.prediction import Predictor
+from tinyeval.learning import learn
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import facts, usable
@@ -50,6 +49,14 @@ def build(
         DataError: fewer than five models, items without answers, a missing target column.
         ConfigError: more anchors than items, unknown methods or options, a budget or quotas that
             cannot be met.
+
+    Example:
+        >>> from tinyeval import build
+        >>> responses.scores.shape  # models, items
+        (40, 30)
+        >>> bank = build(responses, items=5, settings=settings, name="tiny")
+        >>> len(bank.anchors), len(bank.items)
+        (5, 30)
     """
     settings = (settings or Settings()).replace(items=items, budget=budget)
     check_methods(settings)  # before anything is read
@@ -66,34 +73,4 @@ def build(
         predictor=predictor,
         settings=settings.model_dump(),
         source=facts(models, source),
-    )
-
-
-def make_predictor(
-    learned: Learned,
-    plan: BuildPlan,
-    progress: Progress | None = None,
-    *,
-    history_of: HistoryOf = make_history,
-    processes: Processes = ALONE,
-) -> Predictor:
-    """Calibrate what was learned, and put together what predicts.
-
-    Args:
-        learned: under the plan.
-        plan: of the build.
-        progress: called with (done, total, what).
-        history_of: makes the history of some models; a caller that calibrates many methods on the
-            same models passes one that remembers.
-        processes: that share the folds.
-    """
-    single, pairs = calibrate(learned, plan, progress, history_of=history_of, processes=processes)
-    return Predictor(
-        anchors=learned.anchors,
-        targets=learned.history.targets.names,
-        irt=learned.anchor_model(),
-        method=plan.settings.estimator.method,
-        estimator=learned.estimator,
-        calibration=single,
-        pairs=pairs,
     )

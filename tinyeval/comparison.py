@@ -54,6 +54,14 @@ class Comparison:
         n_shared: anchors that both answered; the comparison rests on these alone.
         n_different: those of them on which the two answers differ.
         warnings: what to know before using the numbers, and what to do about it.
+
+    Example:
+        >>> one = bank.compare(responses, ["model-30", "model-10"])[0]
+        >>> one.lower <= one.difference <= one.upper
+        True
+        >>> other = bank.compare(responses, ["model-10", "model-30"])[0]
+        >>> round(one.probability + other.probability, 9)
+        1.0
     """
 
     a: str
@@ -69,7 +77,13 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers, strings and lists, as ``--json`` prints them."""
+        """Return plain numbers, strings and lists, as ``--json`` prints them.
+
+        Example:
+            >>> one = bank.compare(responses, ["model-30", "model-10"])[0]
+            >>> sorted(one.to_dict())[:4]
+            ['a', 'b', 'benchmarks', 'difference']
+        """
         values = asdict(self)
         values["benchmarks"] = {name: one._asdict() for name, one in self.benchmarks.items()}
         values["warnings"] = list(self.warnings)

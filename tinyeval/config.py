@@ -115,7 +115,14 @@ class RunSettings(_Section):
 
 
 class Settings(_Section):
-    """Everything a build depends on besides the responses."""
+    """Everything a build depends on besides the responses.
+
+    Example:
+        >>> from tinyeval import Settings
+        >>> settings = Settings(items=50, interval={"level": 0.8})
+        >>> settings.items, settings.interval.level, settings.interval.folds
+        (50, 0.8, 5)
+    """
 
     items: int | None = Field(default=DEFAULT_ITEMS, ge=1)
     budget: FiniteFloat | None = Field(default=None, gt=0)
@@ -140,7 +147,12 @@ class Settings(_Section):
         return {"items": None, **values} if limited else values
 
     def replace(self, **changes: Any) -> Settings:
-        """Return these settings with changes; ``section={"key": value}`` changes one key."""
+        """Return these settings with changes; ``section={"key": value}`` changes one key.
+
+        Example:
+            >>> Settings(interval={"level": 0.8}).replace(interval={"folds": 3}).interval.level
+            0.8
+        """
         merged = self.model_dump(exclude_unset=True)
         for key, value in changes.items():
             if value is None:
@@ -166,7 +178,15 @@ def parse_settings(values: object, where: str) -> Settings:
 
 
 def load_settings(path: str | Path) -> Settings:
-    """Read a recipe; raises :class:`ConfigError` naming file, key and remedy."""
+    """Read a recipe; raises :class:`ConfigError` naming file, key and remedy.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tinyeval import load_settings
+        >>> _ = Path("recipe.yaml").write_text("items: 50\\nirt: {dimensions: [1, 2]}")
+        >>> load_settings("recipe.yaml").irt.dimensions
+        [1, 2]
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

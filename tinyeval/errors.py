@@ -10,7 +10,16 @@ from collections.abc import Iterable
 
 
 class TinyEvalError(Exception):
-    """Base class of every error that tinyeval raises on purpose."""
+    """Base class of every error that tinyeval raises on purpose.
+
+    Example:
+        >>> from tinyeval import TinyEvalError, read_results
+        >>> try:
+        ...     read_results("nowhere.csv")
+        ... except TinyEvalError as error:
+        ...     print(error)
+        nowhere.csv: there is no such file or folder
+    """
 
 
 class DataError(TinyEvalError):

@@ -45,6 +45,14 @@ class Prediction:
         misfit: True where the answers do not fit the item-response model (a broken prompt
             format, a contaminated item set, mixed-up items ...); the interval is then wider too.
         warnings: what to know before using the number, and what to do about it.
+
+    Example:
+        >>> answers = {item: k % 2 for k, item in enumerate(bank.anchors.items)}
+        >>> one = bank.predict({"my-model": answers})[0]
+        >>> one.model, one.level, one.n_answered
+        ('my-model', 0.9, 8)
+        >>> one.lower < one.score < one.upper
+        True
     """
 
     model: str
@@ -60,7 +68,12 @@ class Prediction:
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers, strings and lists, as ``--json`` prints them."""
+        """Return plain numbers, strings and lists, as ``--json`` prints them.
+
+        Example:
+            >>> sorted(bank.predict(responses)[0].to_dict())[:4]
+            ['ability', 'benchmarks', 'in_range', 'level']
+        """
         values = asdict(self)
         values["benchmarks"] = {name: one._asdict() for name, one in self.benchmarks.items()}
         values["ability"] = list(self.ability)

@@ -116,6 +116,15 @@ class ResponseMatrix:
 
     Raises:
         DataError: a shape that does not match, a score outside [0, 1], an infinite score.
+
+    Example:
+        >>> from tinyeval import ResponseMatrix
+        >>> scores = [[1, 0, 1], [0, float("nan"), 1], [1, 0, 1]]
+        >>> matrix = ResponseMatrix.from_arrays(scores, ["a", "b", "c"], ["q1", "q2", "q3"])
+        >>> matrix.n_models, matrix.n_items
+        (3, 3)
+        >>> int(matrix.observed.sum())
+        8
     """
 
     scores: Scores
@@ -141,7 +150,12 @@ class ResponseMatrix:
     def from_arrays(
         cls, scores: NDArray, models: Iterable[object], items: Iterable[object]
     ) -> ResponseMatrix:
-        """Build a matrix from an array and the ids of its rows and columns."""
+        """Build a matrix from an array and the ids of its rows and columns.
+
+        Example:
+            >>> ResponseMatrix.from_arrays([[1, 0.5]], ["a"], ["q1", "q2"]).scores.tolist()
+            [[1.0, 0.5]]
+        """
         return cls(
             np.array(scores, dtype=np.float32),
             Table(as_ids(models, "model")),
@@ -164,7 +178,14 @@ class ResponseMatrix:
         return ~np.isnan(self.scores)
 
     def answered(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which models, and which items, have an answer, (models,) and (items,)."""
+        """Return which models, and which items, have an answer, (models,) and (items,).
+
+        Example:
+            >>> nan = float("nan")
+            >>> one = ResponseMatrix.from_arrays([[1, nan], [nan, nan]], ["a", "b"], ["q1", "q2"])
+            >>> [mask.tolist() for mask in one.answered()]
+            [[True, False], [True, False]]
+        """
         models, items = np.zeros(self.n_models, dtype=bool), np.zeros(self.n_items, dtype=bool)
         for cut in slabs(self.scores.shape):  # a mask of every cell may be too much
             observed = ~np.isnan(self.scores[cut])
@@ -174,11 +195,21 @@ class ResponseMatrix:
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
-        """Names of the benchmarks, sorted; ``("benchmark",)`` where the items name none."""
+        """Names of the benchmarks, sorted; ``("benchmark",)`` where the items name none.
+
+        Example:
+            >>> responses.benchmarks
+            ('benchmark',)
+        """
         return tuple(sorted(set(self.items.column("benchmark", "benchmark"))))
 
     def take(self, models: Index | None = None, items: Index | None = None) -> ResponseMatrix:
-        """Return the rows and columns at these positions (integers or masks)."""
+        """Return the rows and columns at these positions (integers or masks).
+
+        Example:
+            >>> responses.take(models=[2, 0]).models.ids
+            ('model-2', 'model-0')
+        """
         rows = _positions(models, self.n_models)
         columns = _positions(items, self.n_items)
         scores = self.scores
@@ -201,7 +232,12 @@ class ResponseMatrix:
     def select(
         self, models: Sequence[str] | None = None, items: Sequence[str] | None = None
     ) -> ResponseMatrix:
-        """Return the named models and items, in the given order; unknown names raise."""
+        """Return the named models and items, in the given order; unknown names raise.
+
+        Example:
+            >>> responses.select(["model-7"], ["item-3", "item-1"]).items.ids
+            ('item-3', 'item-1')
+        """
         rows = None if models is None else self.models.index(models, "model")
         columns = None if items is None else self.items.index(items, "item")
         return self.take(rows, columns)
@@ -211,6 +247,11 @@ class ResponseMatrix:
 
         Returns:
             float32 array, shape (models, len(items)).
+
+        Example:
+            >>> one = ResponseMatrix.from_arrays([[1, 0]], ["a"], ["q1", "q2"])
+            >>> one.align(["q2", "q9", "q1"]).tolist()
+            [[0.0, nan, 1.0]]
         """
         position = {one: k for k, one in enumerate(self.items.ids)}
         index = np.array([position.get(one, -1) for one in items], dtype=np.intp)
@@ -226,6 +267,12 @@ class ResponseMatrix:
 
         Returns:
             The matrix without them, and the ids dropped.
+
+        Example:
+            >>> three = ResponseMatrix.from_arrays([[1], [0], [1]], ["b", "c", "a"], ["q1"])
+            >>> kept, dropped = three.drop_duplicates()
+            >>> kept.models.ids, dropped
+            (('c', 'a'), ('b',))
         """
         keeper: dict[bytes, str] = {}
         for k in by_id(self.models.ids):

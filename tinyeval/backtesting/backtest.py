@@ -124,6 +124,15 @@ def backtest(
     Raises:
         ConfigError: an unknown method or split, or more items than the benchmark has.
         DataError: too few models for the split.
+
+    Example:
+        >>> from tinyeval import backtest
+        >>> methods = ["random+mean", "random+ridge"]
+        >>> found = backtest(responses, items=[5], methods=methods, repeats=2, settings=settings)
+        >>> [(row["method"], row["items"], row["repeats"]) for row in found.summary()]
+        [('random+mean', 5, 2), ('random+ridge', 5, 2)]
+        >>> all(0 <= row["mae"] <= 1 for row in found.rows)
+        True
     """
     responses, _ = usable(responses)
     base = (settings or Settings()).replace(seed=seed)

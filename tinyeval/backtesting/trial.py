@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
-from tinyeval.building import make_predictor
+from tinyeval.calibrated import make_predictor
 from tinyeval.config import Settings
 from tinyeval.history import History
 from tinyeval.irt.model import Array

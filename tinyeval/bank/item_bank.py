@@ -45,6 +45,12 @@ class ItemBank:
         source: where it comes from: models, duplicates dropped, origin.
         created: UTC time of building, ``YYYY-MM-DDThh:mm:ssZ``.
         content: item -> prompt, choices, gold answer ..., where it may be shipped.
+
+    Example:
+        >>> bank.name, len(bank.anchors), len(bank.items), bank.level
+        ('example', 8, 30, 0.9)
+        >>> sorted(bank.expected_error)  # known for so many answers
+        [5, 8]
     """
 
     name: str
@@ -137,6 +143,16 @@ class ItemBank:
 
         Raises:
             DataError: scores outside [0, 1], or a model that answered none of the anchors.
+
+        Example:
+            >>> answers = dict.fromkeys(bank.anchors.items[:6], 1) | {bank.anchors.items[6]: 0}
+            >>> one = bank.predict(answers)
+            >>> one.n_answered
+            7
+            >>> 0 <= one.lower <= one.score <= one.upper <= 1
+            True
+            >>> [one.model for one in bank.predict({"a": answers, "b": answers})]
+            ['a', 'b']
         """
         level = self.level if level is None else level
         matrix, single = read_answers(answers)
@@ -164,6 +180,13 @@ class ItemBank:
             DataError: fewer than two models, an unknown one or one given twice, or two that share
                 no answered anchor.
             BankError: a bank that was built before differences were calibrated.
+
+        Example:
+            >>> (one,) = bank.compare(responses, ["model-39", "model-0"])
+            >>> one.a, one.b, one.n_shared
+            ('model-39', 'model-0', 8)
+            >>> one.difference > 0 and one.probability > 0.9
+            True
         """
         matrix, _ = read_answers(answers)
         if models is not None:
@@ -186,7 +209,13 @@ class ItemBank:
         return unanswered(answers, self.anchors.items)
 
     def head(self, n: int) -> ItemBank:
-        """Return the bank of the first ``n`` anchors; its intervals are calibrated for them."""
+        """Return the bank of the first ``n`` anchors; its intervals are calibrated for them.
+
+        Example:
+            >>> few = bank.head(5)
+            >>> few.anchors.items == bank.anchors.items[:5]
+            True
+        """
         return replace(self, predictor=replace(self.predictor, anchors=self.anchors.head(n)))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> str:
@@ -194,6 +223,10 @@ class ItemBank:
 
         Raises:
             BankError: the folder exists and ``overwrite`` is False, or is no bank.
+
+        Example:
+            >>> bank.save("my_bank") == bank.digest
+            True
         """
         return write_bank(Path(path), self._files(), overwrite=overwrite)
 
@@ -203,6 +236,12 @@ class ItemBank:
 
         Raises:
             BankError: not a bank, damaged, or of another format version.
+
+        Example:
+            >>> from tinyeval import ItemBank
+            >>> digest = bank.save("my_bank")
+            >>> ItemBank.load("my_bank").digest == digest
+            True
         """
         files = read_bank(Path(path))
         try:

@@ -25,7 +25,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.build_plan import BuildPlan
 from tinyeval.calibration.folds import Fold, draw_folds, some_models
 from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
@@ -35,8 +34,9 @@ from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import Array
-from tinyeval.learning import HistoryOf, Learned, learn, make_history
+from tinyeval.learning import Learned
 from tinyeval.progress import Progress
+from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import MIN_MODELS
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
@@ -46,77 +46,65 @@ FALSE_ALARM = 0.05
 """Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
 
 T = TypeVar("T")
+Again = Callable[[ResponseMatrix], Learned]
 
 
 def calibrate(
     learned: Learned,
-    plan: BuildPlan,
-    progress: Progress | None = None,
+    again: Again,
     *,
-    history_of: HistoryOf = make_history,
+    folds: int,
+    seed: int,
+    groups: str | None = None,
+    parallel: bool = True,
+    progress: Progress | None = None,
     processes: Processes = ALONE,
 ) -> tuple[Calibration, PairCalibration]:
     """Learn again without some source models, predict those, and keep what that tells.
 
     Args:
         learned: the method learned on all source models.
-        plan: under which; every fold learns under its own part of it, with the same number of
-            dimensions.
+        again: learns the method on some of them.
+        folds: number of random folds.
+        seed: of the folds.
+        groups: column of the models table; no fold learns from a group that it predicts.
+        parallel: learn on several folds at once; ``again`` must then be safe in threads.
         progress: called with (done, total, what).
-        history_of: makes the history of some models; a caller that calibrates many methods on the
-            same models passes one that remembers.
         processes: that were given the same; they share the folds.
 
     Raises:
         ConfigError: fewer than five models, or none whose target is known.
     """
-    responses, interval = learned.history.responses, plan.settings.interval
+    responses, values = learned.history.responses, learned.history.target_values
     if responses.n_models < MIN_MODELS:
         raise ConfigError(
             f"calibration needs at least {MIN_MODELS} models, found {responses.n_models}"
         )
     sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
-    values = learned.history.target_values
-    n_folds = min(interval.folds, responses.n_models)
-    drawn = draw_folds(responses.models, values[:, 0], n_folds, plan.settings.seed, interval.groups)
-    folds = list(drawn)
+    n_folds = min(folds, responses.n_models)
+    plan = list(draw_folds(responses.models, values[:, 0], n_folds, seed, groups))
 
     def predict(fold: Fold) -> tuple[Cases, PairCases]:
-        return _predict(fold, learned, plan, sizes, history_of)
+        source = responses.take(some_models(fold.source, seed))
+        asked = source.answered()[1]
+        part = again(source.take(None, asked))
+        held_out = responses.take(fold.held_out, asked)
+        return held_out_cases(part, held_out, sizes, learned.history.targets.names, seed)
 
     def report(done: int) -> None:
         if progress is not None:
-            known = min(done * processes.size, len(folds))
-            progress(known, len(folds), "calibrating on held-out models")
+            known = min(done * processes.size, len(plan))
+            progress(known, len(plan), "calibrating on held-out models")
 
     report(0)
-    # Pyro keeps global state
-    cells = np.inf if plan.settings.irt.method == "pyro" else responses.scores.size
+    cells = responses.scores.size if parallel else np.inf
     with one_thread(responses.scores.size):
-        cases = _shared(predict, folds, cells, report, processes)
+        cases = _shared(predict, plan, cells, report, processes)
     inside, beyond = (
-        [one for fold, one in zip(folds, cases, strict=True) if fold.beyond == side]
+        [one for fold, one in zip(plan, cases, strict=True) if fold.beyond == side]
         for side in (False, True)
     )
     return _summary(sizes, inside, beyond, values, learned.noise())
-
-
-def _predict(
-    fold: Fold,
-    learned: Learned,
-    plan: BuildPlan,
-    sizes: NDArray[np.int64],
-    history_of: HistoryOf,
-) -> tuple[Cases, PairCases]:
-    """Learn from the fold's source models alone, and predict those that it holds out."""
-    responses, seed = learned.history.responses, plan.settings.seed
-    source = responses.take(some_models(fold.source, seed))
-    asked = source.answered()[1]
-    source = source.take(None, asked)
-    own = plan.within(source, learned.irt.dimensions)
-    part = learn(source, own, history_of=history_of)
-    held_out = responses.take(fold.held_out, asked)
-    return held_out_cases(part, held_out, sizes, learned.history.targets.names, seed)
 
 
 def _summary(

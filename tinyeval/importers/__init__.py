@@ -72,6 +72,16 @@ def read_results(
     Raises:
         DataError: files that are missing, damaged, contradictory or not results.
         ConfigError: an unknown format, a metric or filter that the format has not, or no jobs.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tinyeval import read_results
+        >>> _ = Path("results.csv").write_text("model,item,score\\na,q1,1\\na,q2,0\\nb,q1,0.5\\n")
+        >>> results = read_results("results.csv")
+        >>> results.models.ids, results.items.ids
+        (('a', 'b'), ('q1', 'q2'))
+        >>> results.scores.tolist()
+        [[1.0, 0.0], [0.5, nan]]
     """
     listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)
     importer = get_importer(format or _sniff(listed))

@@ -31,6 +31,12 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
     Raises:
         DataError: another suffix, an item id that a wide table cannot hold, or a folder that
             cannot be written.
+
+    Example:
+        >>> from tinyeval import read_results, write_results
+        >>> write_results(responses, "results.parquet")
+        >>> bool((read_results("results.parquet").scores == responses.scores).all())
+        True
     """
     path = Path(path)
     write = WRITERS.get(path.suffix.lower())

@@ -33,6 +33,12 @@ class Item:
         id: of the item.
         content: its fields, where the bank has them.
         benchmark: that it belongs to.
+
+    Example:
+        >>> from tinyeval.training import Item
+        >>> item = Item("q1", {"prompt": "1 + 1 =", "choices": ["1", "2"], "gold": "2"})
+        >>> item.choices[item.gold]
+        '2'
     """
 
     id: str
@@ -101,7 +107,13 @@ class Item:
 
 
 def bank_items(bank: ItemBank, *, anchors_only: bool = True) -> tuple[Item, ...]:
-    """Return the bank's anchors, best first, or all of its items, as a runner takes them."""
+    """Return the bank's anchors, best first, or all of its items, as a runner takes them.
+
+    Example:
+        >>> from tinyeval.training import bank_items
+        >>> len(bank_items(bank)), len(bank_items(bank, anchors_only=False))
+        (8, 30)
+    """
     ids = bank.anchors.items if anchors_only else bank.items.ids
     content = bank.content or {}
     benchmark = dict(zip(bank.items.ids, bank.items.column("benchmark", ""), strict=True))

@@ -33,6 +33,14 @@ class QuickEval:
         bank: the item bank.
         answer: called with the items, and the model if there is one.
         level: of the intervals; the bank's own if None.
+
+    Example:
+        >>> from tinyeval.training import QuickEval
+        >>> def answer(items, model):  # here a model is how many of the items it solves
+        ...     return [k < model for k, _ in enumerate(items)]
+        >>> quick = QuickEval(bank, answer)
+        >>> quick.run(8).score > quick.run(2).score
+        True
     """
 
     bank: ItemBank

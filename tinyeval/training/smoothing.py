@@ -42,6 +42,17 @@ def smooth(trajectory: Trajectory) -> Trajectory:
     """Return a trajectory whose scores are smoothed over steps; fewer than five stay as they are.
 
     The intervals have the widths of the given ones, cut at 0 and 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from tinyeval.training import Trajectory, smooth
+        >>> steps, score = np.arange(20), np.linspace(0.3, 0.6, 20)
+        >>> jitter = 0.02 * (-1.0) ** steps
+        >>> ability, flagged = np.zeros((20, 1)), np.zeros(20, dtype=bool)
+        >>> bounds = score + jitter - 0.1, score + jitter + 0.1
+        >>> run = Trajectory("bank", 0.9, steps, score + jitter, *bounds, ability, flagged)
+        >>> bool(np.abs(smooth(run).score - score).max() < 0.01)
+        True
     """
     if len(trajectory) < FEWEST:
         return trajectory

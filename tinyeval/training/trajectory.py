@@ -58,6 +58,17 @@ def read_trajectory(path: str | Path, bank: str | None = None) -> Trajectory:
 
     Raises:
         DataError: no predictions, several banks, or intervals of different levels.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tinyeval.training import QuickEval, Watcher, read_trajectory
+        >>> for step in (100, 200):
+        ...     Path(f"run/checkpoint-{step}").mkdir(parents=True)
+        ...     _ = Path(f"run/checkpoint-{step}/weights").write_text("...")
+        >>> quick = QuickEval(bank, lambda items, checkpoint: [1] * len(items))
+        >>> Watcher("run", quick, quiet=0).once()
+        >>> read_trajectory("run").steps.tolist()
+        [100, 200]
     """
     path = Path(path)
     file = path / FILE if path.is_dir() else path

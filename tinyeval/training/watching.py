@@ -48,6 +48,16 @@ class Watcher:
         done: called with each new entry.
         report: called with each line about what went wrong.
         clock, sleep: of time in seconds.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tinyeval.training import QuickEval, Watcher
+        >>> Path("run/checkpoint-100").mkdir(parents=True)
+        >>> _ = Path("run/checkpoint-100/weights").write_text("...")
+        >>> quick = QuickEval(bank, lambda items, checkpoint: [1] * len(items))
+        >>> watcher = Watcher("run", quick, quiet=0, done=lambda entry: print(entry.step))
+        >>> watcher.once()
+        100
     """
 
     run_dir: Path
