@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinyeval.errors import ConfigError
-from tinyeval.exporters.tasks import TaskName
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.exporters.tasks import TaskName
 
 
 @dataclass(frozen=True)
