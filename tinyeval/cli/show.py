@@ -134,7 +134,7 @@ def _errors(bank: ItemBank) -> str:
 
 
 def _by_benchmark(bank: ItemBank) -> str:
-    """Anchors and error of every benchmark; nothing where there is only one."""
+    """Return a table of anchors and error by benchmark; empty if there is only one benchmark."""
     found = _benchmarks(bank)
     if len(found) == 1:
         return ""
