@@ -410,7 +410,7 @@ def test_hostile_answers(case, work, bank, tmp_path):
         (["export", "BANK", "--to", "csv", "--out", "R"], 1, "exists already"),
         (["export", "BANK", "--to", "csv", "--out", "BANK"], 1, "is a folder"),
         (["export", "BANK", "--to", "csv", "--items", "13"], 1, "between 1 and 12 anchors"),
-        (["export", "BANK", "--to", "csv", "--dataset", "R"], 2, "for --to lm-eval only"),
+        (["export", "BANK", "--to", "csv", "--dataset", "R"], 2, "needs no data set"),
         (["export", "BANK", "--to", "lm-eval", "--key", "k"], 1, "needs the data set"),
         (["export", "BANK", "--to", "lm-eval", "--task", "=x"], 2, "BENCHMARK=NAME"),
         (["backtest", "R", "--items", "5,x"], 2, "not a list of numbers"),

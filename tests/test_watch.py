@@ -344,10 +344,10 @@ def test_names_of_checkpoints(tmp_path, name, step):
 def test_patterns_that_say_no_step_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="where the step is"):
         compile_patterns(r"checkpoint-\d+")
-    with pytest.raises(ConfigError, match="no regular expression"):
+    with pytest.raises(ConfigError, match="is not a regular expression"):
         compile_patterns("(")
     (tmp_path / "checkpoint-x").mkdir()
-    with pytest.raises(DataError, match="no number"):
+    with pytest.raises(DataError, match="is not a number"):
         find_checkpoints(tmp_path, compile_patterns("checkpoint-(?P<step>.+)"))
 
 

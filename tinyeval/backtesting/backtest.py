@@ -1,7 +1,7 @@
-"""Backtest: build on some models, predict the others, and say how wrong that was.
+"""Backtest: build from source models, predict test models, and measure the errors.
 
-The protocol is the one behind every figure we publish: exact duplicates dropped, everything chosen
-on source models only, metrics on test models only, random items as a baseline beside.
+The protocol is that of every published figure: exact duplicates are dropped, everything is learned
+from source models only, metrics are of test models only, and random items are the baseline.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Row = dict[str, float | int | str]
 
 @dataclass(frozen=True)
 class Backtest:
-    """Results of a backtest: one row per method, number of items and split repeat."""
+    """Results of a backtest: one row per method, number of items and repeat of the split."""
 
     rows: tuple[Mapping[str, float | int | str], ...]
 
@@ -115,9 +115,9 @@ def backtest(
         split: see :func:`tinyeval.backtesting.splits.make_splits`.
         methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or the path of a
             recipe.
-        repeats: of random splits.
-        seed: of splits and of random selections.
-        settings: of every method but for what its name says.
+        repeats: number of random splits.
+        seed: seed of the splits and of random selections.
+        settings: settings of every method, except those that its name changes.
         intervals: calibrate ``default`` and recipes, for coverage and width.
         progress: called with (done, total, what).
 
@@ -184,9 +184,9 @@ def method_settings(name: str, base: Settings) -> Settings:
 
 
 def figures(trial: Trial) -> Row:
-    """Return the figures of merit of a trial, on the models whose true scores are known.
+    """Return the metrics of a trial, over the models whose true scores are known.
 
-    Those of several draws are averaged.
+    Metrics of several draws are averaged.
 
     Raises:
         DataError: no true score is known.

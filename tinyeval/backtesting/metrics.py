@@ -1,4 +1,4 @@
-"""Figures of merit of predicted scores, on test models only."""
+"""Metrics of predicted scores, over test models only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def error_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
 
     Returns:
         Errors in score units; rank correlations (Kendall's tau-b, Spearman's rho) and the share
-        of pairs with different true scores that are ordered rightly, NaN below two models.
+        of pairs with different true scores that are ordered correctly, NaN below two models.
     """
     error = predicted - truth
     return {
@@ -28,7 +28,7 @@ def error_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
 
 
 def rank_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
-    """Return Kendall's tau-b, Spearman's rho and the share of pairs ordered rightly."""
+    """Return Kendall's tau-b, Spearman's rho and the share of pairs ordered correctly."""
     one, two = np.triu_indices(len(truth), 1)
     gap, guess = np.sign(truth[one] - truth[two]), np.sign(predicted[one] - predicted[two])
     untied = np.sqrt(float((gap != 0).sum()) * float((guess != 0).sum()))
@@ -41,7 +41,7 @@ def rank_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
 
 
 def interval_metrics(truth: NDArray, lower: NDArray, upper: NDArray) -> dict[str, float]:
-    """Return the share of intervals that hold the truth, and their mean width.
+    """Return the share of intervals that contain the truth, and their mean width.
 
     Args:
         truth: shape (models,).

@@ -28,10 +28,10 @@ def make_splits(
         responses: the whole history; exact duplicates are dropped.
         kind: ``random`` (75 / 25), ``top`` (source = weakest 60 %, test = strongest 15 %),
             ``bottom`` (its mirror), ``few:N`` (N random source models), ``spread:N`` (N
-            source models, as many from each tenth of the range of scores), ``group:COLUMN`` (whole
-            groups on one side, about 75 / 25), ``date:COLUMN`` (oldest 75 % / newest 25 %).
-        repeats: of the random kinds; the others have one split.
-        seed: of the first repeat.
+            source models, equally many from each tenth of the range of scores), ``group:COLUMN``
+            (whole groups on one side, about 75 / 25), ``date:COLUMN`` (oldest 75 % / newest 25 %).
+        repeats: number of splits of the random kinds; the others have one split.
+        seed: seed of the random kinds.
 
     Raises:
         ConfigError: an unknown kind.
@@ -79,7 +79,7 @@ def _split(
 
 
 def _spread(score: NDArray, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Places of models in a random order that takes from ten equal bins of ``score`` in turn."""
+    """Places of models in a random order that draws from ten equal bins of ``score`` in turn."""
     width = max(float(np.ptp(score)), 1e-12) / 10
     bins = np.minimum((score - score.min()) / width, 9).astype(np.intp)
     shuffled = rng.permutation(len(score))
@@ -95,7 +95,7 @@ def _spread(score: NDArray, rng: np.random.Generator) -> NDArray[np.intp]:
 def _by_group(
     responses: ResponseMatrix, column: str, rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Put whole groups, in random order, on the test side as long as it holds a quarter at most."""
+    """Put whole groups, in random order, on the test side while it holds at most a quarter."""
     values = responses.models.column(column).astype(str)
     groups = np.unique(values)
     if len(groups) < 2:
@@ -112,7 +112,7 @@ def _by_group(
 
 
 def _by_date(responses: ResponseMatrix, column: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Oldest three quarters against the rest; equal dates stay on one side."""
+    """Split into the oldest three quarters and the rest; equal dates stay on one side."""
     values = responses.models.column(column)
     known = np.isfinite(values) if values.dtype.kind == "f" else values.astype(bool)
     if known.sum() < 8:

@@ -1,8 +1,8 @@
 """One trial: learn a method from source models, predict test models.
 
-Selections that are random are drawn several times, so that no method looks good or bad by the luck
-of one draw.  A memory shared by trials on the same source models saves doing the same fit and the
-same selection again.
+Random selections are drawn several times, so that one draw does not decide how a method looks.  A
+memory, shared by trials on the same source models, avoids repeating the same fit and the same
+selection.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tinyeval.selection import Anchors
 T = TypeVar("T")
 
 DRAWS = 10
-"""Draws of anchors averaged for selections that are random."""
+"""Number of draws of anchors that are averaged for a random selection."""
 
 DRAWN = ("random", "stratified")
 
@@ -46,13 +46,13 @@ class Trial:
     """Predicted and true scores of test models.
 
     Attributes:
-        truth: full-benchmark scores, shape (models,); NaN for a model that answered too little for
-            its own to be known.
+        truth: full-benchmark scores, shape (models,); NaN for a model whose score is not known,
+            because it answered too few items.
         scores: predicted, shape (draws, models); one draw unless the selection is random.
         bounds: lower and upper ends of the intervals, shape (2, draws, models), of the first draw
             or of all; None if the method was not calibrated.
-        seconds: of one draw; a fit or selection that the memory provided counts with the time that
-            it took when it was done.
+        seconds: time of one draw; a fit or selection from the memory counts with the time that it
+            took originally.
     """
 
     truth: Array
@@ -154,7 +154,7 @@ def _scores(learned: Learned, test: ResponseMatrix) -> Array:
 
 
 def _bounds(predictor: Predictor, test: ResponseMatrix, level: float) -> Array:
-    """Ends of the intervals, shape (2, 1, models); a model without answers may be anywhere."""
+    """Ends of the intervals, shape (2, 1, models); from 0 to 1 for a model without answers."""
     answers: NDArray = test.align(predictor.anchors.items).astype(np.float64)
     able = np.flatnonzero(~np.isnan(answers).all(axis=1))
     bounds = np.tile([[[0.0]], [[1.0]]], len(answers))

@@ -1,8 +1,8 @@
 """The command line: one file per command, all of it a thin layer over the library.
 
-Results go to stdout, progress and warnings to stderr.  Exit code 0: done; 1: an error in the data
-or while running, told in one line; 2: wrong usage; 130: interrupted.  Command modules import the
-library inside their functions, so that ``--help`` and ``predict`` load no more than they need.
+Results go to stdout, progress and warnings to stderr.  Exit codes: 0, done; 1, an error in the data
+or at run time, reported in one line; 2, wrong usage; 130, interrupted.  Command modules import the
+library inside their functions, so that ``--help`` and ``predict`` load only what they need.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ COMMANDS: tuple[click.Command, ...] = (
 def main() -> None:
     """Score language models on a whole benchmark from their answers on a few items.
 
-    From historical results (many models, all items) `build` learns which few items tell most, and
-    `predict` reconstructs a new model's full score from its answers on those, with an interval.
+    `build` learns from historical results (many models, all items) which few items to run.
+    `predict` reconstructs the full score of a new model, with an interval, from its answers to
+    those items.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""``tinyeval build``: historical results -> a bank."""
+"""``tinyeval build``: historical results -> bank."""
 
 from __future__ import annotations
 
@@ -28,19 +28,23 @@ if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
 
 
-@click.command("build", short_help="Make a bank from historical results.")
+@click.command("build", short_help="Build a bank from historical results.")
 @results_argument
 @click.option(
     "--items",
     type=POSITIVE,
     metavar="N",
-    help="Number of anchors. [default: 100, or what --budget or --quotas say]",
+    help="Number of anchors. [default: 100, or as set by --budget or --quotas]",
 )
-@click.option("--out", type=PATH, metavar="BANK", required=True, help="Folder for the bank.")
+@click.option(
+    "--out", type=PATH, metavar="BANK", required=True, help="Folder to write the bank to."
+)
 @settings_options()
 @reading_options()
-@click.option("--name", metavar="NAME", help="Name of the bank. [default: its folder's]")
-@click.option("--source", metavar="TEXT", default="", help="Where the results come from.")
+@click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
+@click.option(
+    "--source", metavar="TEXT", default="", help="Origin of the results, recorded in the bank."
+)
 @overwrite_option
 @json_option
 def build_command(
@@ -54,12 +58,12 @@ def build_command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Learn from RESULTS which items to ask, and save that as a bank.
+    """Choose the anchors of a benchmark from RESULTS, and save them as a bank.
 
     RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
     json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
-    or folders that a harness wrote. Several files are joined by the ids of models and items.
-    Processes that torchrun launches as `-m tinyeval.cli build ...` share the work.
+    or the output folder of an evaluation harness. Several files are joined by model and item ids.
+    To share the work among processes, run `torchrun ... -m tinyeval.cli build ...`.
 
     \b
     Example:

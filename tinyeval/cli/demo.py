@@ -1,4 +1,4 @@
-"""``tinyeval demo``: the whole way, from results to predictions, on a history that ships."""
+"""``tinyeval demo``: from results to predictions, on results that ship with tinyeval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tinyeval.responses import ResponseMatrix
 
 ORIGIN = "tinyeval demo: answers of classifiers to images of digits"
-"""By which a later demo knows a bank that it may replace."""
+"""Marks a bank that a later demo may replace."""
 
 SHOWN = 12
 DRAWS = 20
@@ -30,21 +30,21 @@ SEED = 0
 
 
 class Comparison(NamedTuple):
-    """Test models: predicted, true, and the error of random items instead."""
+    """Predicted and true scores of the test models, and the error of random items."""
 
     predictions: list[Prediction]
     truth: NDArray[np.float64]
     random_error: float
 
 
-@click.command("demo", short_help="Try it all on results that ship.")
+@click.command("demo", short_help="Try tinyeval on results that ship with it.")
 @click.option(
     "--out",
     type=PATH,
     metavar="BANK",
     default="tinyeval-demo-bank",
     show_default=True,
-    help="Folder for the bank.",
+    help="Folder to write the bank to.",
 )
 @click.option(
     "--items",
@@ -57,8 +57,9 @@ class Comparison(NamedTuple):
 def demo_command(out: Path, items: int) -> None:
     """Build a bank from results that ship with tinyeval, and test it, in about a minute.
 
-    The results are those of 331 small classifiers on 900 images. Three quarters of the models build
-    the bank, the others are predicted from a few answers each and compared with their true scores.
+    The results are the answers of 331 small classifiers to 900 images. The bank is built from three
+    quarters of the models. The others are predicted from a few answers each, and compared with
+    their true scores.
 
     \b
     Example:
@@ -95,31 +96,31 @@ def demo_command(out: Path, items: int) -> None:
 
 
 def _settings() -> Settings:
-    """Return the defaults but for the search over dimensions, which takes most of the time."""
+    """Return the defaults with four IRT dimensions: the search over dimensions takes longest."""
     from tinyeval.config import Settings
 
     return Settings(seed=SEED).replace(irt={"dimensions": [4]})
 
 
 def _check_out(out: Path) -> None:
-    """Raise unless ``out`` is free, or holds the bank of an earlier demo."""
+    """Raise unless ``out`` does not exist, or holds the bank of an earlier demo."""
     check_new_bank(out, overwrite=True)
     if not out.exists():
         return
     from tinyeval.bank.folder import read_bank
 
-    # The files alone: an older tinyeval may have made a bank that this one cannot use.
+    # Reads the files only: this version may be unable to use a bank of an older one.
     if read_bank(out).manifest.get("source", {}).get("origin") != ORIGIN:
         raise BankError(f"{out}: is a bank, but not one that demo made; choose another --out")
 
 
 def _true_scores(test: ResponseMatrix) -> NDArray[np.float64]:
-    """Mean over all items: this benchmark has no weights and no gaps."""
+    """Mean over all items: this benchmark has no weights and no missing answers."""
     return test.scores.mean(axis=1, dtype=float)
 
 
 def _random_error(test: ResponseMatrix, items: int) -> float:
-    """Mean absolute error of the mean of as many random items."""
+    """Mean absolute error of the mean over the same number of random items."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)
@@ -130,7 +131,7 @@ def _random_error(test: ResponseMatrix, items: int) -> float:
 
 
 def _table(found: Comparison) -> str:
-    """Compare a dozen models, spread evenly over the range of true scores."""
+    """Return a table of a dozen models, evenly spaced by true score."""
     import numpy as np
 
     order = np.argsort(found.truth, kind="stable")

@@ -23,7 +23,7 @@ class Group(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; what is no error of the program itself becomes a message."""
+        """Run a command; expected errors become a one-line message."""
         try:
             with one_line_warnings():
                 return super().invoke(ctx)

@@ -1,4 +1,4 @@
-"""``tinyeval import``: results in anybody's format -> one table."""
+"""``tinyeval import``: results in any known format -> one table."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tinyeval.cli.options import (
 from tinyeval.cli.output import Progress, check_new_file, print_json, printable
 
 
-@click.command("import", short_help="Turn results into one table.")
+@click.command("import", short_help="Convert results to one table.")
 @results_argument
 @click.option(
-    "--out", type=PATH, metavar="FILE", required=True, help="A .parquet, .csv or .npz file."
+    "--out", type=PATH, metavar="FILE", required=True, help="File to write: .parquet, .csv or .npz."
 )
 @reading_options()
 @click.option(
-    "--jobs", type=POSITIVE, default=1, metavar="N", help="Processes that read files. [default: 1]"
+    "--jobs", type=POSITIVE, default=1, metavar="N", help="Number of processes. [default: 1]"
 )
 @click.option(
-    "--parts", type=PATH, metavar="DIR", help="Keep what was read of each file, to go on from it."
+    "--parts", type=PATH, metavar="DIR", help="Folder that keeps what was read, to resume from."
 )
 @overwrite_option
 @json_option
@@ -44,12 +44,12 @@ def import_command(
 ) -> None:
     """Read RESULTS in any known format and write them as one wide table.
 
-    What is known of items and models goes beside it, into OUT's name with .items.csv and
-    .models.csv at the end, where `build` finds it again.
+    Columns that describe items and models are written beside OUT, to files with the endings
+    .items.csv and .models.csv, where `build` finds them.
 
-    Large dumps of many files are read by --jobs processes. With --parts, what was read of each
-    file stays in DIR: an import that was interrupted, or that is repeated when files were added,
-    reads only what is new or has changed. The table is the same either way.
+    --jobs reads a large dump in several processes. --parts keeps the contents of each file in DIR,
+    so that an interrupted or repeated import reads only new and changed files. Neither option
+    changes the table.
 
     \b
     Example:

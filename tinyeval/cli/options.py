@@ -1,4 +1,4 @@
-"""Options that several commands share, each group handed over as one value."""
+"""Options that several commands share; each group is passed to the command as one value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ R = TypeVar("R")
 PATH = click.Path(path_type=Path)
 POSITIVE = click.IntRange(min=1)
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 results_argument = click.argument("results", nargs=-1, required=True, type=PATH)
 
@@ -42,7 +44,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.prefix and self.key is None:
-            raise click.UsageError("--prefix says what comes before a key: give --key as well.")
+            raise click.UsageError("--prefix is the text before a key: give --key as well.")
 
     def read(
         self,
@@ -53,12 +55,12 @@ class Reading:
         jobs: int = 1,
         parts: Path | None = None,
     ) -> ResponseMatrix:
-        """Read files; on a terminal each is named while it is read.
+        """Read files, and show each on the terminal while it is read.
 
         Args:
             paths: files or folders.
             progress: shows them.
-            item_key: how a recipe or bank identifies items; the options come first.
+            item_key: how a recipe or bank identifies items; the options override it.
             jobs, parts: of :func:`tinyeval.importers.read_results`.
         """
         from tinyeval.importers import ItemKey, read_results
@@ -81,7 +83,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe and what the command line changes of it."""
+    """A recipe and the options that override it."""
 
     config: Path | None
     budget: float | None
@@ -95,7 +97,7 @@ class Recipe:
     groups: str | None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
-        """Return the settings in force; how items are identified is one of them."""
+        """Return the settings in force, including how items are identified."""
         from tinyeval.config import Settings, load_settings
 
         recipe = Settings() if self.config is None else load_settings(self.config)
@@ -144,7 +146,7 @@ def level_option(default: str) -> Callable[[Callable[..., R]], Callable[..., R]]
         "--level",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="P",
-        help=f"Probability that an interval holds the true score. [default: {default}]",
+        help=f"Probability that an interval contains the true score. [default: {default}]",
     )
 
 
@@ -157,53 +159,75 @@ def item_key(settings: Settings) -> ItemKey | None:
 
 
 FORMAT_OPTIONS = (
-    click.option("--format", metavar="NAME", help="table, lm_eval ... [default: recognised]"),
-    click.option("--metric", metavar="NAME", help="Score to read: NAME, or TASK=NAME,..."),
-    click.option("--filter", metavar="NAME", help="lm-eval's answer filter to read, likewise."),
-    click.option("--key", metavar="COLUMN", help="What identifies an item in lm-eval's documents."),
-    click.option("--prefix", metavar="TEXT", help="What item ids have before the key."),
+    click.option(
+        "--format", metavar="NAME", help="Input format: table, lm_eval ... [default: detected]"
+    ),
+    click.option(
+        "--metric", metavar="NAME", help="Metric to read as the score: NAME, or TASK=NAME,..."
+    ),
+    click.option(
+        "--filter", metavar="NAME", help="Answer filter of lm-eval to read: NAME, or TASK=NAME,..."
+    ),
+    click.option(
+        "--key", metavar="COLUMN", help="Field of lm-eval's documents that identifies items."
+    ),
+    click.option("--prefix", metavar="TEXT", help="Text before the key in item ids."),
 )
 TABLE_OPTIONS = (
     click.option(
-        "--items-table", type=PATH, metavar="FILE", help="Notes on items: item, benchmark ..."
+        "--items-table",
+        type=PATH,
+        metavar="FILE",
+        help="Table about the items: columns item, benchmark ...",
     ),
     click.option(
-        "--models-table", type=PATH, metavar="FILE", help="Notes on models: model, org, date ..."
+        "--models-table",
+        type=PATH,
+        metavar="FILE",
+        help="Table about the models: columns model, org, date ...",
     ),
 )
 SETTINGS_OPTIONS = (
-    click.option("--config", type=PATH, metavar="FILE", help="Recipe; options override it."),
+    click.option("--config", type=PATH, metavar="FILE", help="Recipe; other options override it."),
     click.option(
         "--budget",
         type=click.FloatRange(min=0, min_open=True),
         metavar="COST",
-        help="Most that the anchors may cost together.",
+        help="Upper limit on the total cost of the anchors.",
     ),
-    click.option("--cost", metavar="COLUMN", help="Items' column of costs. [default: cost]"),
+    click.option(
+        "--cost", metavar="COLUMN", help="Column of the items table with costs. [default: cost]"
+    ),
     click.option(
         "--quotas",
         metavar="N|NAME=N,...",
-        help="Anchors of each benchmark; 20+ is 20 at least.",
+        help="Number of anchors per benchmark; 20+ means at least 20.",
     ),
     click.option(
-        "--quotas-by", metavar="COLUMN", help="Items' column with quotas. [default: benchmark]"
+        "--quotas-by",
+        metavar="COLUMN",
+        help="Column of the items table with the groups of --quotas. [default: benchmark]",
     ),
     click.option(
         "--target",
         metavar="COLUMN|NAME=COLUMN,...",
-        help="Models' column to predict, not a mean; or one for each of some benchmarks.",
+        help="Column of known full scores to predict instead of the item mean; NAME=COLUMN sets it "
+        "per benchmark.",
     ),
     click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to fit. [default: auto]"
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        help="Device of the IRT fit. [default: auto]",
     ),
     click.option(
-        "--seed", type=click.IntRange(min=0), metavar="N", help="Of random draws. [default: 0]"
+        "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of random draws. [default: 0]"
     ),
     level_option("0.9"),
     click.option(
         "--groups",
         metavar="COLUMN",
-        help="Models' column of families or runs; intervals are then for models of new ones.",
+        help="Column of the models table with families or runs; intervals are then calibrated for "
+        "new ones.",
     ),
 )
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
 
 SILENCE = 30.0
-"""Seconds after which reading files says how far it is where there is no terminal."""
+"""Seconds between progress lines while files are read and there is no terminal."""
 
 
 class Progress:
     """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage.
 
     Args:
-        quiet: shows nothing: of several processes one is enough.
+        quiet: show nothing, as all but one of several processes should.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -41,7 +41,7 @@ class Progress:
         self.stage = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         if self.quiet:
             return
         if self.on_terminal:
@@ -51,7 +51,7 @@ class Progress:
         self.stage = what
 
     def files(self, done: int, total: int, what: str) -> None:
-        """Show how many files are read: where there is no terminal, a line every half minute."""
+        """Show how many files were read; without a terminal, in one line every half minute."""
         if self.on_terminal or self.quiet:
             self(done, total, what)
         elif time.monotonic() - self.told > SILENCE:
@@ -103,7 +103,7 @@ def _finite(value: object) -> object:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned columns, numbers to the right."""
+    """Return a table with aligned columns, numbers to the right."""
     columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in zip(*map(_aligned, columns), strict=True))
 
@@ -123,14 +123,14 @@ def _is_number(cell: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Escape what could move the cursor or change colours: names come from strangers' files."""
+    """Escape characters that move the cursor or change colours: names come from untrusted files."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def check_new_bank(path: Path, overwrite: bool) -> None:
-    """Raise before the long work if a bank could not be saved at ``path`` after it."""
+    """Raise before the long work if a bank cannot be saved at ``path``."""
     if os.path.lexists(path):
         if not overwrite:
             raise BankError(f"{path}: exists already; choose another folder, or pass --overwrite")
@@ -140,7 +140,7 @@ def check_new_bank(path: Path, overwrite: bool) -> None:
 
 
 def check_new_file(path: Path, overwrite: bool) -> None:
-    """Raise before the long work if a file could not be written to ``path`` after it."""
+    """Raise before the long work if a file cannot be written to ``path``."""
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:

@@ -1,4 +1,4 @@
-"""Which task of a harness asks an item: what the exporters have in common."""
+"""The harness's task of each item; shared by the exporters."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def known_anchors(items: Table, anchors: Sequence[str]) -> tuple[str, ...]:
     ids = as_ids(anchors, "anchor")
     items.index(ids, "anchor")
     if not ids:
-        raise DataError("there are no anchors to export, and a harness told nothing runs it all")
+        raise DataError("there are no anchors to export; a harness would then run the whole task")
     return ids
 
 
 def by_item(items: Table, column: str) -> dict[str, str]:
-    """Return item -> its text in a column, "" where there is none."""
+    """Return item -> its text in a column, "" if it has none."""
     return dict(zip(items.ids, items.column(column, ""), strict=True))
 
 

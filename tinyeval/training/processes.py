@@ -1,9 +1,9 @@
-"""Answering in several processes at once.
+"""Answering items in several processes.
 
-Where every process holds the whole model (one device, data parallel), each answers a share of the
-items.  Where a model is spread over them (FSDP, ZeRO-3), a forward pass needs all, so that all
-answer the same items in step, and the first one's answers count.  Either way every process ends
-with the same scores, and none waits for one that has failed.
+If every process holds the whole model (data parallel), each answers a share of the items.  If the
+model is sharded (FSDP, ZeRO-3), a forward pass needs all processes: they answer the same items in
+step, and the answers of the first one count.  In both cases every process ends with the same
+scores, and none waits for a process that has failed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from tinyeval.training.quick_eval import QuickEval
 def ask_together(quick: QuickEval, model: Any = None) -> dict[str, float]:
     """Return item -> score of the anchors, the same in every process.
 
-    Called in all processes at the same time.
+    All processes must call it at the same time.
 
     Raises:
-        ProcessError: the answering function failed in another process; its own error in its own.
+        ProcessError: the answering function failed in another process.  In the process where it
+            failed, its own error is raised.
     """
     processes = current()
     if processes.size == 1:
@@ -33,7 +34,7 @@ def ask_together(quick: QuickEval, model: Any = None) -> dict[str, float]:
 
 
 def is_spread(model: Any) -> bool:
-    """Say whether a process holds but a part of the model: FSDP, FSDP2, ZeRO-3, tensor parallel."""
+    """Return whether a process holds only a shard of the model: FSDP, ZeRO-3, tensor parallel."""
     if not hasattr(model, "modules"):
         return False
     classes = {base.__name__ for one in model.modules() for base in type(one).__mro__}

@@ -1,4 +1,4 @@
-"""Predictions over the steps of a run, read back from ``predictions.jsonl``."""
+"""The predictions of a run by step, read from ``predictions.jsonl``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ class Trajectory:
 
     Attributes:
         bank: name of the bank.
-        level: of the intervals.
+        level: level of the intervals.
         steps: shape (checkpoints,), increasing.
         score, lower, upper: the same shape, in [0, 1].
         ability: shape (checkpoints, dimensions).
-        flagged: the same shape as ``steps``; True where a prediction is beyond the range of the
-            bank's models or does not fit.
+        flagged: the same shape as ``steps``; True where a prediction is out of range or a misfit.
     """
 
     bank: str
@@ -50,8 +49,8 @@ def read_trajectory(path: str | Path, bank: str | None = None) -> Trajectory:
     """Read the predictions of a run.
 
     Args:
-        path: ``predictions.jsonl``, or the folder of the run it lies in.
-        bank: name or digest of the bank, needed where several have written.
+        path: ``predictions.jsonl``, or the folder of the run that holds it.
+        bank: name or digest of the bank, needed if the file holds predictions of several banks.
 
     Returns:
         The last prediction of each step.

@@ -1,8 +1,8 @@
 """Watches the folder of a run and predicts the score of every checkpoint in it.
 
-It runs beside the trainer, whichever that is, and needs nothing from it but its folder.  It looks
-again and again (notices of the file system do not reach network drives), never predicts a
-checkpoint twice, and takes a checkpoint that is removed while it is read for what it is.
+The watcher runs beside any trainer and needs only its folder.  It polls, because file-system events
+do not reach network drives.  It never predicts a checkpoint twice, and a checkpoint that is removed
+while it is read is not an error.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from tinyeval.training.quick_eval import Answer, QuickEval
 from tinyeval.training.recording import record
 
 ATTEMPTS = 3
-"""Times that a checkpoint is tried while watching; a full disk or a busy GPU may pass."""
+"""Attempts per checkpoint while watching; a full disk or a busy GPU may be temporary."""
 
 Report = Callable[[str], None]
-"""Called with a line about what happened."""
+"""Called with a one-line message."""
 
 
 @dataclass
 class Watcher:
-    """Predicts new checkpoints; :meth:`poll` is one look, :meth:`watch` many.
+    """Predicts new checkpoints: :meth:`poll` scans the folder once, :meth:`watch` repeatedly.
 
     Attributes:
         run_dir: the folder in which the trainer saves checkpoints.
-        quick: bank and answering function, which gets the items and the checkpoint's path.
+        quick: bank and answering function, which takes the items and the checkpoint's path.
         journal: file to append predictions to; ``predictions.jsonl`` in the folder if None.
-        pattern: regular expression of checkpoints' names, with the group ``step``.
+        pattern: regular expression of checkpoint names, with the group ``step``.
         quiet: seconds without change after which a checkpoint counts as complete.
-        loggers: that show the predictions.
+        loggers: loggers that get the predictions.
         done: called with each new entry.
-        report: called with each line about what went wrong.
-        clock, sleep: of time in seconds.
+        report: called with a message about each problem.
+        clock, sleep: current time and pause, in seconds.
 
     Example:
         >>> from pathlib import Path
@@ -88,7 +88,7 @@ class Watcher:
         """Predict every complete checkpoint that is new, in the order of steps.
 
         Args:
-            attempts: failures after which a checkpoint is left alone.
+            attempts: number of failures after which a checkpoint is skipped.
 
         Returns:
             The new checkpoints that are not complete yet.
@@ -104,7 +104,7 @@ class Watcher:
         return waiting
 
     def once(self) -> None:
-        """Predict what is there now; what is still being written is left for another time.
+        """Predict the checkpoints that exist now; those still being written are left for later.
 
         Raises:
             DataError: no such folder, or checkpoints that could not be predicted; all others are.
@@ -124,7 +124,7 @@ class Watcher:
             )
 
     def watch(self, interval: float = 30.0) -> None:
-        """Look every ``interval`` seconds until interrupted; the folder may come later."""
+        """Scan every ``interval`` seconds until interrupted; the folder may appear later."""
         if not self.run_dir.is_dir():
             self.report(f"{self.run_dir}: there is no such folder yet; waiting for it")
         while True:
@@ -132,7 +132,7 @@ class Watcher:
             self.sleep(interval)
 
     def _predict(self, checkpoint: Checkpoint) -> Entry | None:
-        """Return the prediction, or None where there is none, having said why."""
+        """Return the prediction, or None after reporting why there is none."""
         name, before = checkpoint.name, checkpoint.signature()
         prediction, failure = None, None
         try:
@@ -161,12 +161,12 @@ class Watcher:
 
 
 def _intact(checkpoint: Checkpoint, before: Signature) -> bool:
-    """Say whether every file is as it was; an answering function may have put others there."""
+    """Return whether every file is unchanged; the answering function may have added others."""
     return set(before) <= set(checkpoint.signature())
 
 
 def one_line(error: BaseException) -> str:
-    """Return what an error says; errors that are not ours with their kind."""
+    """Return the message of an error; its type too, unless it is a :class:`TinyEvalError`."""
     text = " ".join(str(error).split())
     return text if isinstance(error, TinyEvalError) else f"{type(error).__name__}: {text}"
 
@@ -176,10 +176,10 @@ def find_answer(name: str, folder: Path | None = None) -> Answer:
 
     Args:
         name: module and function, such as ``tinyeval.training:causal_lm``.
-        folder: where modules are looked for as well.
+        folder: another folder to import modules from.
 
     Raises:
-        ConfigError: another form, no such module or function, or something else.
+        ConfigError: a malformed name, no such module or function, or something not callable.
     """
     module, _, function = name.partition(":")
     if not module or not function:
