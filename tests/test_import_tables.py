@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers import read_results, write_results
+from tinyeval.importers import import_results, read_results, write_results
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.responses import ResponseMatrix
 
@@ -396,7 +396,7 @@ def test_real_sets(name):
     folder = SHARED / "data" / name
     if not folder.exists():
         pytest.skip(f"needs the real result set {name}")
-    read = read_results(folder)
+    read = import_results(folder).responses
     raw = pq.ParquetFile(folder / "responses.parquet").read()
     assert read.models.ids == tuple(raw.column("model").to_pylist())
     assert read.items.ids == tuple(raw.column_names[1:])

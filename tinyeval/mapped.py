@@ -19,8 +19,8 @@ from tinyeval.errors import DataError, RankError
 from tinyeval.ranks import Ranks
 from tinyeval.responses import ResponseMatrix, Table
 
-SCORES = "scores.npy"
-"""Name of the file."""
+SCORES, TRIALS = "scores.npy", "trials.npy"
+"""Names of the files; trials are there where a score is the mean of several."""
 
 
 class Usable(NamedTuple):
@@ -42,6 +42,7 @@ class _Note(NamedTuple):
     models: tuple[tuple[str, ...], dict[str, NDArray]]
     items: tuple[tuple[str, ...], dict[str, NDArray]]
     duplicates: tuple[str, ...]
+    trials: bool
 
 
 def once_a_machine(read: Callable[[], Usable], ranks: Ranks) -> Usable:
@@ -66,19 +67,22 @@ def once_a_machine(read: Callable[[], Usable], ranks: Ranks) -> Usable:
         if isinstance(told, str):
             raise RankError(f"the process that reads the results failed: {told}")
         scores = np.load(told.folder / SCORES, mmap_mode="r")
-        ranks.gather(None)  # all have opened the file: it may lose its name
+        trials = np.load(told.folder / TRIALS, mmap_mode="r") if told.trials else None
+        ranks.gather(None)  # all have opened the files: they may lose their names
     finally:
         if note is not None:
             shutil.rmtree(note.folder, ignore_errors=True)
-    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items))
+    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items), trials)
     return Usable(responses, told.duplicates)
 
 
 def _write(found: Usable) -> _Note:
-    """Write the scores to a file in a new folder."""
+    """Write scores and trials to files in a new folder."""
     responses, folder = found.responses, Path(tempfile.mkdtemp(prefix="tinyeval-"))
     try:
         np.save(folder / SCORES, responses.scores)
+        if responses.trials is not None:
+            np.save(folder / TRIALS, responses.trials)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
@@ -86,4 +90,4 @@ def _write(found: Usable) -> _Note:
             f"a temporary file ({error.strerror}); set TMPDIR to a folder with room for them"
         ) from error
     models, items = ((one.ids, dict(one.columns)) for one in (responses.models, responses.items))
-    return _Note(folder, models, items, found.duplicates)
+    return _Note(folder, models, items, found.duplicates, responses.trials is not None)

@@ -9,24 +9,21 @@ an :class:`~tinyeval.importers.base.ItemKey` the document itself names the item.
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import ItemKey, Options
-from tinyeval.importers.choices import Choice
+from tinyeval.importers.base import ItemKey, Options, Rules
+from tinyeval.importers.block import Block, Merged, Run
+from tinyeval.importers.harness import read_jobs
 from tinyeval.importers.lm_eval_files import RESULTS, SamplesFile, find_samples
-from tinyeval.importers.merge import Block, merge
-from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
-from tinyeval.responses import ResponseMatrix
+from tinyeval.importers.walk import files_below
 
 NO_METRICS = frozenset(
     {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
@@ -47,26 +44,19 @@ class Row(NamedTuple):
 class LmEvalImporter:
     """Reads samples files, folders of one model, and folders of such folders."""
 
-    def sniff(self, path: Path) -> bool:
+    def sniff(self, path: Path) -> str:
         """Accept a folder with samples or results files, or one such file."""
         if path.is_dir():
-            names = (one.name for one in path.rglob("*_*.json*"))
-            return any(_is_samples(name) or _is_results(name) for name in names)
+            names = (one.name for one in files_below(path, r".*_.*\.json.*"))
+            return next((n for n in names if _is_samples(n) or _is_results(n)), "")
         if _is_samples(path.name) or _is_results(path.name):
-            return True
-        return path.suffix == ".jsonl" and _has_samples(path)
+            return path.name
+        return "doc_id and resps" if path.suffix == ".jsonl" and _has_samples(path) else ""
 
-    def read(self, paths: Sequence[Path], options: Options) -> ResponseMatrix:
+    def read(self, paths: Sequence[Path], options: Options) -> Merged:
         """Read one metric and filter per task; the models' column ``partial`` names cut tasks."""
         files = [file for path in paths for file in find_samples(path)]
-        _warn_of_differences(files)
-        partial: dict[str, list[str]] = {}
-        with closing(_blocks(files, options, partial)) as blocks:
-            responses = merge(blocks)
-        if not partial:
-            return responses
-        noted = np.array(["; ".join(partial.get(one, [])) for one in responses.models.ids], object)
-        return replace(responses, models=responses.models.with_columns(partial=noted))
+        return read_jobs([SamplesJob.of(file, options) for file in files], options)
 
 
 def _is_samples(name: str) -> bool:
@@ -91,46 +81,23 @@ class SamplesJob:
 
     path: Path
     task: str
-    model: str
-    key: ItemKey | None
-    metrics: Choice
-    filters: Choice
+    run: Run
+    size: int
+    rules: Rules
+
+    @classmethod
+    def of(cls, file: SamplesFile, options: Options) -> SamplesJob:
+        """Return how a samples file is read."""
+        settings = {k: v for (task, k), v in file.run.settings.items() if task == file.task}
+        run = Run(file.model, {}, settings, file.date)
+        return cls(file.path, file.task, run, file.run.sizes.get(file.task, 0), options.rules)
 
     def read(self) -> Block:
         """Read one metric of one filter."""
         rows = _read_rows(self)
-        filter_ = self.filters.pick(self.task, list(rows), str(self.path))
+        filter_ = self.rules.filter.pick(self.task, list(rows), str(self.path))
         metric = _pick_metric(self, rows[filter_])
         return _block(self, rows[filter_], {"metric": metric, "filter": filter_})
-
-
-def _blocks(
-    files: Sequence[SamplesFile], options: Options, partial: dict[str, list[str]]
-) -> Generator[Block]:
-    """Yield one block per file, with one metric and filter per task for all models."""
-    metrics = Choice.parse("metric", options.metric)
-    filters = Choice.parse("filter", options.filter)
-    settled: dict[str, tuple[Mapping[str, str], Path]] = {}
-    jobs = [
-        SamplesJob(file.path, file.task, file.model, options.item_key, metrics, filters)
-        for file in files
-    ]
-    for file, block in zip(files, read_blocks(jobs, options), strict=True):
-        now = block.chosen
-        before, earlier = settled.setdefault(file.task, (now, file.path))
-        if before != now:
-            raise DataError(
-                f"{file.path}: task {file.task!r} has metric {now['metric']!r} and filter "
-                f"{now['filter']!r} here, but {before['metric']!r} and {before['filter']!r} in "
-                f"{earlier}; choose a metric and a filter that all models have"
-            )
-        size = file.run.sizes.get(file.task, 0)
-        if len(block.items) < size:
-            cut = f"{file.task} ({len(block.items)} of {size})"
-            partial.setdefault(file.model, []).append(cut)
-        yield block
-    metrics.check_used({chosen["metric"] for chosen, _ in settled.values()})
-    filters.check_used({chosen["filter"] for chosen, _ in settled.values()})
 
 
 def _read_rows(file: SamplesJob) -> dict[str, list[Row]]:
@@ -140,10 +107,10 @@ def _read_rows(file: SamplesJob) -> dict[str, list[Row]]:
         doc_id = row.get("doc_id")
         if isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
             raise DataError(f"{file.path}:{line}: expected an integer doc_id, found {doc_id!r}")
-        if file.key is None:
+        if file.rules.item_key is None:
             item = f"{file.task}/{doc_id}"
         else:
-            item = _keyed(row, file.key, f"{file.path}:{line}")
+            item = _keyed(row, file.rules.item_key, f"{file.path}:{line}")
         kept = Row(line, str(doc_id), item, str(row.get("doc_hash") or ""), _metrics_of(row))
         rows.setdefault(str(row.get("filter") or "none"), []).append(kept)
     if not rows:
@@ -174,7 +141,7 @@ def _pick_metric(file: SamplesJob, rows: Sequence[Row]) -> str:
     note = ""
     if several:
         note = f" (not to be read, as they hold several numbers per item: {examples(several, 20)})"
-    return file.metrics.pick(file.task, single, str(file.path), note)
+    return file.rules.metric.pick(file.task, single, str(file.path), note)
 
 
 def _block(file: SamplesJob, rows: Sequence[Row], chosen: Mapping[str, str]) -> Block:
@@ -195,7 +162,16 @@ def _block(file: SamplesJob, rows: Sequence[Row], chosen: Mapping[str, str]) -> 
         "subject": dict.fromkeys(items, file.task),
         "hash": {one: row.doc_hash for one, row in zip(items, rows, strict=True)},
     }
-    return Block(file.path, [file.model], items, scores, notes, chosen=chosen)
+    return Block(
+        file.path,
+        [file.run.model],
+        items,
+        scores,
+        notes,
+        chosen=chosen,
+        run=file.run,
+        sizes={file.task: file.size} if file.size else {},
+    )
 
 
 def _score(row: Row, metric: str, where: str) -> float:
@@ -211,23 +187,3 @@ def _score(row: Row, metric: str, where: str) -> float:
         f"{where}: metric {metric!r} is {score}, outside [0, 1]; choose a metric that marks "
         "answers between 0 and 1"
     )
-
-
-def _warn_of_differences(files: Sequence[SamplesFile]) -> None:
-    """Warn where models were not run in the same way."""
-    seen: dict[tuple[str, str], dict[str, str]] = {}
-    for file in files:
-        for (task, setting), value in file.run.settings.items():
-            if task == file.task:
-                seen.setdefault((task, setting), {}).setdefault(value, file.model)
-    differing = [
-        f"{setting} of {task}: " + ", ".join(f"{value} ({model})" for value, model in found.items())
-        for (task, setting), found in seen.items()
-        if len(found) > 1
-    ]
-    if differing:
-        warnings.warn(
-            f"models were not run in the same way: {examples(differing)}; their scores may not be "
-            "comparable",
-            stacklevel=2,
-        )
