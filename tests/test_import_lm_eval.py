@@ -22,8 +22,13 @@ OLD, NEW = SHARED / "lm_eval", SHARED / "lm_eval_0.4.13_dummy"
 DATE, LATER = "2026-11-22T06-01-31.192469", "2026-11-22T07-00-00"
 
 
+def doc(task: str, doc_id: int) -> dict[str, object]:
+    return {"question": f"{task} {doc_id}", "acc": "not a metric"}
+
+
 def doc_hash(task: str, doc_id: int) -> str:
-    return hashlib.sha256(f"{task} {doc_id}".encode()).hexdigest()
+    """The harness's own."""
+    return hashlib.sha256(json.dumps(doc(task, doc_id), indent=2).encode()).hexdigest()
 
 
 Line = dict[str, object]
@@ -33,7 +38,7 @@ def row(task: str, doc_id: int, filter: str | None = "none", **metrics: object) 
     """A line as version 0.4.13 writes it; ``filter=None``: as older versions did."""
     shown = {
         "doc_id": doc_id,
-        "doc": {"question": f"{task} {doc_id}", "acc": "not a metric"},
+        "doc": doc(task, doc_id),
         "target": "1",
         "arguments": {"gen_args_0": {"arg_0": "Q", "arg_1": "A"}},
         "resps": [[["-0.50", "False"]]],
@@ -163,15 +168,17 @@ def test_a_folder_of_models_takes_names_from_the_results(tmp_path):
     assert scores(same, "org/a:1", "gsm8k") == [1, 0, 1]
 
 
-def test_the_newest_run_of_each_task_counts(tmp_path):
+def test_runs_that_differ_in_their_date_alone_are_repeats(tmp_path):
     samples(tmp_path, "arc", rows("arc", [0, 0]), DATE)
     samples(tmp_path, "gsm", rows("gsm", [0, 1]), DATE)
     samples(tmp_path, "arc", rows("arc", [1, 1]), LATER)
     results(tmp_path, "org/m", {"arc": 2, "gsm": 2}, DATE)
     results(tmp_path, "org/m", {"arc": 2}, LATER)
-    read = read_results(tmp_path)
-    assert scores(read, "org/m", "arc") == [1, 1]
+    with pytest.warns(UserWarning, match="2 runs were averaged with others of the same model"):
+        read = read_results(tmp_path)
+    assert scores(read, "org/m", "arc") == [0.5, 0.5]
     assert scores(read, "org/m", "gsm") == [0, 1]
+    assert read.select(items=["arc/0", "arc/1", "gsm/0"]).trials.tolist() == [[2, 2, 1]]
 
 
 def test_two_models_in_one_folder_are_told_apart_by_date(tmp_path):
@@ -211,8 +218,8 @@ def test_file_names(tmp_path):
     ):
         path = tmp_path / name
         path.write_text(json.dumps(row(task, 0, acc=1)) + "\n")
-        (found,) = find_samples(path)
-        assert (found.task, found.date, found.model) == (task, date, tmp_path.name)
+        ((found,), _) = find_samples([path])
+        assert (found.task, found.run.date, found.run.model) == (task, date, tmp_path.name)
         assert read_results(path).items.ids == (f"{task}/0",)
 
 
@@ -394,7 +401,8 @@ def test_models_run_in_different_ways(tmp_path):
         ('{"acc": 1}\n', ":1: expected an integer doc_id, found None"),
         ('{"doc_id": true, "acc": 1}\n', ":1: expected an integer doc_id, found True"),
         ('{"doc_id": 0, "acc": 1}\n{"doc_id": 1}\n', ":2: expected a metric 'acc'"),
-        ('{"doc_id": 0, "ppl": 12.5}\n', ":1: metric 'ppl' is 12.5, outside"),
+        ('{"doc_id": 0, "bleu": 12.5}\n', ":1: metric 'bleu' is 12.5, outside"),
+        ('{"doc_id": 0, "ppl": 12.5}\n', "'ppl' is better where it is lower and has no worst"),
         ('{"doc_id": 0, "acc": -Infinity}\n', ":1: metric 'acc' is -inf, outside"),
         ('{"doc_id": 0, "acc": 1' + "0" * 400 + "}\n", ":1: metric 'acc' is not a number"),
         ('{"doc_id": 0, "acc": "1"}\n', "has 0 metrics"),

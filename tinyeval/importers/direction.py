@@ -7,6 +7,7 @@ that is better where it is lower is turned (1 - score) where it lies between 0 a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,12 @@ def is_lower_better(metric: str) -> bool:
 
 
 def orient(
-    marks: NDArray[np.float64], metric: str, where: str, rules: Rules, higher: bool | None = None
+    marks: NDArray[np.float64],
+    metric: str,
+    where: str,
+    rules: Rules,
+    higher: bool | None = None,
+    lines: Sequence[int] = (),
 ) -> tuple[NDArray[np.float64], tuple[Finding, ...]]:
     """Return marks as scores between 0 and 1, better where they are higher.
 
@@ -50,6 +56,7 @@ def orient(
         where: the file, for messages.
         rules: whose ``scale`` and ``direction`` are followed.
         higher: whether the file says that higher is better; None: it does not say.
+        lines: of the file, of each mark, for messages.
 
     Returns:
         The scores, and a finding where they were turned.
@@ -69,7 +76,9 @@ def orient(
         )
     bad = ~((marks >= 0) & (marks <= 1) | np.isnan(marks))
     if bad.any():
-        raise DataError(f"{where}: {_outside(float(marks[bad][0]), metric, rules, lower)}")
+        first = int(np.argmax(bad))
+        place = f"{where}:{lines[first]}" if len(lines) else where
+        raise DataError(f"{place}: {_outside(float(marks[first]), metric, rules, lower)}")
     if not lower:
         return marks, ()
     what = f"scores of {metric!r}, better where lower, were turned into 1 - score"

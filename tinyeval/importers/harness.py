@@ -22,6 +22,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.assemble import MOST_TRIALS
@@ -88,7 +89,8 @@ def run_block(
     chosen: Mapping[str, str] | None = None,
     higher: bool | None = None,
     notes: Notes | None = None,
-    size: int = 0,
+    sizes: Mapping[str, int] | None = None,
+    lines: Sequence[int] = (),
     findings: Sequence[Finding] = (),
 ) -> Block:
     """Return the block of one run from the marks of its items.
@@ -104,7 +106,8 @@ def run_block(
             there was one only.
         higher: whether the file says that higher marks are better; None: it does not say.
         notes: more of items: ``{"subject": {item: ...}, "hash": {item: ...}}``.
-        size: number of items of the whole benchmark, where one is read and its size known.
+        sizes: {benchmark, or task that the block is all of: number of items of the whole}.
+        lines: of the file, of every mark in order, for messages.
         findings: what else was found.
 
     Raises:
@@ -113,17 +116,11 @@ def run_block(
     if not marks:
         raise DataError(f"{path}: holds no marks of single items")
     items = list(marks)
-    counts = np.array([len(one) for one in marks.values()])
     flat = np.fromiter((one for trials in marks.values() for one in trials), np.float64)
     metric = (chosen or {}).get("metric", "score")
-    flat, turned = orient(flat, metric, str(path), rules, higher)
-    item_of, known = np.repeat(np.arange(len(items)), counts), ~np.isnan(flat)
-    trials = np.bincount(item_of[known], minlength=len(items))
-    if trials.max() > MOST_TRIALS:
-        raise DataError(f"{path}: has more than {MOST_TRIALS:,} trials of one item")
-    total = np.bincount(item_of[known], weights=flat[known], minlength=len(items))
-    scores = np.full(len(items), np.nan, dtype=np.float32)
-    np.divide(total, trials, out=scores, where=trials > 0, casting="same_kind")
+    flat, turned = orient(flat, metric, str(path), rules, higher, lines)
+    item_of = np.repeat(np.arange(len(items)), [len(trials) for trials in marks.values()])
+    scores, trials = cell_means(item_of, flat, len(items), path)
     of = dict.fromkeys(items, benchmark) if isinstance(benchmark, str) else benchmark
     return Block(
         path,
@@ -132,8 +129,38 @@ def run_block(
         scores[None],
         {"benchmark": of, **(notes or {})},
         chosen=chosen or {},
-        trials=None if (trials <= 1).all() else trials.astype(np.uint16)[None],
+        trials=None if (trials <= 1).all() else trials[None],
         run=run,
-        sizes={benchmark: size} if isinstance(benchmark, str) and size else {},
+        sizes=sizes or {},
         findings=(*findings, *turned),
     )
+
+
+def cell_means(
+    cell: NDArray[np.intp], marks: NDArray[np.floating], n_cells: int, path: Path
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Return the mean mark of each cell, and how many it is of.
+
+    Args:
+        cell: of each mark.
+        marks: as many; NaN does not count.
+        n_cells: number of cells.
+        path: the file, for messages.
+
+    Returns:
+        Means, NaN where there is no mark, and their numbers of marks, shapes (n_cells,).
+
+    Raises:
+        DataError: more marks of a cell than can be counted.
+    """
+    known = ~np.isnan(marks)
+    trials = np.bincount(cell[known], minlength=n_cells)
+    if trials.max(initial=0) > MOST_TRIALS:
+        raise DataError(
+            f"{path}: has {trials.max():,} trials of one item by one model; at most "
+            f"{MOST_TRIALS:,} can be counted"
+        )
+    total = np.bincount(cell[known], weights=marks[known], minlength=n_cells)
+    means = np.full(n_cells, np.nan, dtype=np.float32)
+    np.divide(total, trials, out=means, where=trials > 0, casting="same_kind")
+    return means, trials.astype(np.uint16)

@@ -19,7 +19,7 @@ def files_below(path: Path, pattern: str | re.Pattern[str] = "") -> Iterator[Pat
         path: a file or a folder.
         pattern: a regular expression that the whole name matches; empty: any name.
     """
-    wanted = re.compile(pattern or r".*", re.DOTALL)
+    wanted = re.compile(pattern or r"(?s:.*)")
     if not path.is_dir():
         if path.is_file() and wanted.fullmatch(path.name):
             yield path
