@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers import read_results, write_results
+from tinyeval.importers import import_results, read_results, write_results
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.responses import ResponseMatrix
 
@@ -393,7 +393,7 @@ REAL = ["ollb1_arc", "lcb_exec_testgen_46", "swebench_pro_9", "alpaca_eval2_weig
 @pytest.mark.parametrize("name", REAL)
 def test_real_sets(name):
     folder = real(name)
-    read = read_results(folder)
+    read = import_results(folder).responses
     raw = pq.ParquetFile(folder / "responses.parquet").read()
     assert read.models.ids == tuple(raw.column("model").to_pylist())
     assert read.items.ids == tuple(raw.column_names[1:])

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import (
-    IMPORTERS,
+    FORMATS,
+    Format,
     check_hashes,
     get_importer,
+    import_results,
     read_results,
     write_results,
 )
+from tinyeval.importers.block import Merged
 from tinyeval.responses import ResponseMatrix, Table
 
 SUFFIXES = (".csv", ".parquet", ".npz")
@@ -52,11 +55,11 @@ def write(path: Path, text: str) -> Path:
 # --- the registry -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_importer_has_the_protocol(name, tmp_path):
     importer = get_importer(name)
-    assert importer.sniff(write(tmp_path / "notes.txt", "hello")) is False
-    assert importer.sniff(tmp_path) is False
+    assert importer.sniff(write(tmp_path / "notes.txt", "hello")) == ""
+    assert importer.sniff(tmp_path) == ""
 
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
@@ -67,16 +70,19 @@ def test_unknown_format_lists_the_known_ones(tmp_path):
 
 def test_a_new_importer_is_one_line(tmp_path, monkeypatch):
     path = write(tmp_path / "results.weird", "anything")
-    monkeypatch.setitem(IMPORTERS, "weird", f"{__name__}:WeirdImporter")
+    monkeypatch.setitem(FORMATS, "weird", Format(f"{__name__}:WeirdImporter", "Weird", "", ""))
     assert read_results(path, metric="m").items.ids == ("from weird", "m")
+    found = import_results(path, metric="m")
+    assert (found.format, found.why, found.files) == ("weird", "a weird suffix", 1)
 
 
 class WeirdImporter:
     def sniff(self, path):
-        return path.suffix == ".weird"
+        return "a weird suffix" if path.suffix == ".weird" else ""
 
     def read(self, paths, options):
-        return ResponseMatrix.from_arrays(np.zeros((1, 2)), ["a"], ["from weird", options.metric])
+        items = ["from weird", options.metric]
+        return Merged(ResponseMatrix.from_arrays(np.zeros((1, 2)), ["a"], items), files=1)
 
 
 # --- paths ------------------------------------------------------------------------------------
@@ -104,7 +110,7 @@ def test_formats_are_not_mixed(tmp_path):
     table = write(tmp_path / "a.csv", "model,q0\na,1\n")
     harness = tmp_path / "samples_t_2026-01-01T00-00-00.jsonl"
     write(harness, '{"doc_id": 0, "acc": 1}\n')
-    with pytest.raises(DataError, match=r"looks like lm_eval, but .*a\.csv does not"):
+    with pytest.raises(DataError, match=r"looks like lm_eval .*, but .*a\.csv does not"):
         read_results([table, harness])
 
 

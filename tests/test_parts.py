@@ -20,7 +20,7 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import parts as module
 from tinyeval.importers import read_results, write_results
 from tinyeval.importers.base import Options
-from tinyeval.importers.merge import Block
+from tinyeval.importers.block import Block
 from tinyeval.importers.parts import read_blocks
 from tinyeval.responses import ResponseMatrix
 
@@ -60,19 +60,19 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_the_matrix_is_the_same_with_parts_and_without(dump, tmp_path, jobs):
-    plain = read_results(dump)
+    plain = read_results(dump, partial=True)
     assert "partial" in plain.models.columns
-    same(read_results(dump, jobs=jobs, parts=tmp_path / "parts"), plain)
+    same(read_results(dump, partial=True, jobs=jobs, parts=tmp_path / "parts"), plain)
     before = files(tmp_path / "parts")
     assert len(before) >= 2 * N_MODELS
-    same(read_results(dump, jobs=jobs, parts=tmp_path / "parts"), plain)
+    same(read_results(dump, partial=True, jobs=jobs, parts=tmp_path / "parts"), plain)
     assert files(tmp_path / "parts") == before
 
 
 def test_processes_alone_leave_nothing_behind(dump, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    same(read_results(dump, jobs=2), read_results(dump))
+    same(read_results(dump, partial=True, jobs=2), read_results(dump, partial=True))
     assert not list((tmp_path / "temporary").iterdir())
 
 
@@ -99,9 +99,22 @@ def test_a_long_table_keeps_its_notes(tmp_path):
 
 
 def test_items_are_kept_once_for_all_models(dump, tmp_path):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     layouts = [one for one in (tmp_path / "parts").iterdir() if one.suffix == ".layout"]
     assert len(layouts) == 3  # of each task, and of the one that was cut short
+
+
+def test_repeats_are_the_same_with_parts(dump, tmp_path):
+    samples(dump / "again", "arc", rows("arc", [0.5] * 7))
+    results(dump / "again", "org/m0", {"arc": 7})
+    with pytest.warns(UserWarning, match="2 runs were averaged"):
+        plain = read_results(dump, partial=True)
+    assert plain.trials is not None
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="2 runs were averaged"):
+            again = read_results(dump, partial=True, parts=tmp_path / "parts")
+        same(again, plain)
+        np.testing.assert_array_equal(again.trials, plain.trials)
 
 
 # --- going on, and reading again ----------------------------------------------------------------
@@ -115,7 +128,7 @@ def read_files(monkeypatch) -> list[str]:
 
     def make(job, folder):
         def told():
-            found.append(f"{job.model}/{job.task}")
+            found.append(f"{job.run.model}/{job.task}")
             return type(job).read(job)
 
         watched = Watched(job.path, told, repr(job))
@@ -138,11 +151,11 @@ class Watched:
 
 
 def test_what_was_read_is_not_read_again(dump, tmp_path, read_files):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     assert len(read_files) == 2 * N_MODELS
     read_files.clear()
     samples(dump / "m9", "arc", rows("arc", [1.0] * 7))
-    assert "m9" in read_results(dump, parts=tmp_path / "parts").models.ids
+    assert "m9" in read_results(dump, partial=True, parts=tmp_path / "parts").models.ids
     assert read_files == ["m9/arc"]
 
 
@@ -151,28 +164,32 @@ def test_an_error_half_way_keeps_what_was_read_before(dump, tmp_path, read_files
     good = broken.read_text()
     broken.write_text(good[:-30])
     with pytest.raises(DataError, match="cut off"):
-        read_results(dump, parts=tmp_path / "parts")
+        read_results(dump, partial=True, parts=tmp_path / "parts")
     broken.write_text(good)
     read_files.clear()
-    same(read_results(dump, parts=tmp_path / "parts"), read_results(dump))
+    same(
+        read_results(dump, partial=True, parts=tmp_path / "parts"), read_results(dump, partial=True)
+    )
     assert read_files[0] == "org/m2/arc"
     assert len(read_files) == 6
 
 
 def test_a_changed_file_is_read_again(dump, tmp_path, read_files):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     read_files.clear()
     changed = samples(dump / "m1", "arc", rows("arc", [1.0] * 7))
     os.utime(changed, ns=(1, 1))
-    same(read_results(dump, parts=tmp_path / "parts"), read_results(dump))
+    same(
+        read_results(dump, partial=True, parts=tmp_path / "parts"), read_results(dump, partial=True)
+    )
     assert read_files == ["org/m1/arc"]
 
 
 def test_the_working_directory_does_not_matter(dump, tmp_path, monkeypatch):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     before = files(tmp_path / "parts")
     monkeypatch.chdir(dump.parent)
-    same(read_results("dump", parts="parts"), read_results(dump))
+    same(read_results("dump", partial=True, parts="parts"), read_results(dump, partial=True))
     assert files(tmp_path / "parts") == before
 
 
@@ -186,8 +203,8 @@ def test_another_choice_reads_everything_again(tmp_path):
 
 
 def test_damaged_parts_are_made_again(dump, tmp_path):
-    folder, plain = tmp_path / "parts", read_results(dump)
-    read_results(dump, parts=folder)
+    folder, plain = tmp_path / "parts", read_results(dump, partial=True)
+    read_results(dump, partial=True, parts=folder)
     whole = {name: data for name, (data, _) in files(folder).items()}
     rng = np.random.default_rng(0)
     for round_ in range(4):
@@ -198,10 +215,10 @@ def test_damaged_parts_are_made_again(dump, tmp_path):
             spoilt = [b"", data[:cut], bytes(flipped), b"PAR1" + data[::-1]][round_]
             (folder / name).write_bytes(spoilt)
         module._layout.cache_clear()
-        same(read_results(dump, parts=folder), plain)
+        same(read_results(dump, partial=True, parts=folder), plain)
     shutil.rmtree(folder)
     module._layout.cache_clear()
-    same(read_results(dump, parts=folder), plain)
+    same(read_results(dump, partial=True, parts=folder), plain)
 
 
 def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
@@ -225,11 +242,11 @@ def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
 
 def test_a_part_without_its_layout_is_made_again(dump, tmp_path):
     folder = tmp_path / "parts"
-    read_results(dump, parts=folder)
+    read_results(dump, partial=True, parts=folder)
     for one in folder.glob("*.layout"):
         one.unlink()
     module._layout.cache_clear()
-    same(read_results(dump, parts=folder), read_results(dump))
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
 
 
 # --- the same errors ----------------------------------------------------------------------------
@@ -239,11 +256,6 @@ def spoil_hash(dump: Path) -> None:
     lines = rows("arc", [1.0] * 7)
     lines[2]["doc_hash"] = "another"
     samples(dump / "m4", "arc", lines)
-
-
-def two_scores(dump: Path) -> None:
-    samples(dump / "again", "arc", rows("arc", [0.5] * 7))
-    results(dump / "again", "org/m0", {"arc": 7})
 
 
 def cut_off(dump: Path) -> None:
@@ -263,26 +275,26 @@ def percent(dump: Path) -> None:
     samples(dump / "m4", "arc", rows("arc", [85.0] * 7))
 
 
-@pytest.mark.parametrize("spoil", [spoil_hash, two_scores, cut_off, two_metrics, empty, percent])
+@pytest.mark.parametrize("spoil", [spoil_hash, cut_off, two_metrics, empty, percent])
 def test_errors_are_the_same(dump, tmp_path, spoil):
     spoil(dump)
     with pytest.raises(DataError) as plain:
-        read_results(dump)
+        read_results(dump, partial=True)
     for jobs in (2, 1):
         with pytest.raises(DataError) as caught:
-            read_results(dump, jobs=jobs, parts=tmp_path / "parts")
+            read_results(dump, partial=True, jobs=jobs, parts=tmp_path / "parts")
         assert str(caught.value) == str(plain.value)
 
 
 def test_no_jobs_are_refused(dump):
     with pytest.raises(ConfigError, match="expected one or more jobs, found 0"):
-        read_results(dump, jobs=0)
+        read_results(dump, partial=True, jobs=0)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(dump, tmp_path):
     (tmp_path / "parts").write_text("a file")
     with pytest.raises(DataError, match="parts cannot be written"):
-        read_results(dump, parts=tmp_path / "parts")
+        read_results(dump, partial=True, parts=tmp_path / "parts")
 
 
 def test_a_file_that_goes_away_is_one_line(dump, tmp_path, monkeypatch):
@@ -342,7 +354,7 @@ def test_an_import_that_was_ended_goes_on(tmp_path, ending):
     wait_for_the_end_of(running.pid)
     before = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert 5 <= len(before) < 400
-    same(read_results(dump, parts=folder), read_results(dump))
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
     after = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert len(after) == 400
     assert {name: after[name] for name in before} == before

@@ -19,6 +19,7 @@ from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import DataError, examples
 
 Scores = NDArray[np.float32]
+Trials = NDArray[np.uint16]
 Index = Any
 """Positions or a mask; numpy's stubs type a comparison's result too loosely to say so."""
 
@@ -113,9 +114,12 @@ class ResponseMatrix:
             or a full-benchmark score known from elsewhere.
         items: one row per item; columns ``benchmark``, ``subject``, ``weight``, ``cost``,
             ``hash`` where known.
+        trials: uint16, shape (models, items): number of trials that a score is the mean of, 0
+            where it is missing; None: one each.
 
     Raises:
-        DataError: a shape that does not match, a score outside [0, 1], an infinite score.
+        DataError: a shape that does not match, a score outside [0, 1], an infinite score, a
+            score without trials or trials without a score.
 
     Example:
         >>> from tinyeval import ResponseMatrix
@@ -130,6 +134,7 @@ class ResponseMatrix:
     scores: Scores
     models: Table
     items: Table
+    trials: Trials | None = None
 
     def __post_init__(self) -> None:
         scores = np.ascontiguousarray(self.scores, dtype=np.float32)
@@ -145,6 +150,7 @@ class ResponseMatrix:
             scores = scores.view()
         scores.setflags(write=False)
         object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "trials", _checked_trials(self.trials, scores))
 
     @classmethod
     def from_arrays(
@@ -212,12 +218,12 @@ class ResponseMatrix:
         """
         rows = _positions(models, self.n_models)
         columns = _positions(items, self.n_items)
-        scores = self.scores
+        scores, trials = self.scores, self.trials
         if not _are_all(rows, self.n_models):  # else they are the same numbers, not a copy
-            scores = scores[rows]
+            scores, trials = scores[rows], None if trials is None else trials[rows]
         if not _are_all(columns, self.n_items):
-            scores = scores[:, columns]
-        return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns))
+            scores, trials = scores[:, columns], None if trials is None else trials[:, columns]
+        return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns), trials)
 
     def sorted(self) -> ResponseMatrix:
         """Return the matrix with models and items in the order of their ids.
@@ -253,12 +259,24 @@ class ResponseMatrix:
             >>> one.align(["q2", "q9", "q1"]).tolist()
             [[0.0, nan, 1.0]]
         """
+        aligned = np.full((self.n_models, len(items)), np.nan, dtype=np.float32)
+        known, index = self._columns(items)
+        aligned[:, known] = self.scores[:, index]
+        return aligned
+
+    def trials_on(self, items: Sequence[str]) -> Trials:
+        """Return numbers of trials, uint16, as :meth:`align` returns scores; 0 is no score."""
+        aligned = np.zeros((self.n_models, len(items)), dtype=np.uint16)
+        known, index = self._columns(items)
+        found = ~np.isnan(self.scores[:, index]) if self.trials is None else self.trials[:, index]
+        aligned[:, known] = found
+        return aligned
+
+    def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        """Return which of ``items`` there are, and the positions of those."""
         position = {one: k for k, one in enumerate(self.items.ids)}
         index = np.array([position.get(one, -1) for one in items], dtype=np.intp)
-        aligned = np.full((self.n_models, len(items)), np.nan, dtype=np.float32)
-        known = index >= 0
-        aligned[:, known] = self.scores[:, index[known]]
-        return aligned
+        return index >= 0, index[index >= 0]
 
     def drop_duplicates(self) -> tuple[ResponseMatrix, tuple[str, ...]]:
         """Drop models whose answers equal another model's in every cell, missing ones included.
@@ -301,6 +319,28 @@ def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]
             f"model {models[first[0]]!r} on item {items[first[1]]!r}; divide percentages by 100 "
             "before importing"
         )
+
+
+def _checked_trials(trials: NDArray | None, scores: Scores) -> Trials | None:
+    """Return trials that fit the scores, None if there is one of each, or raise."""
+    if trials is None:
+        return None
+    given, most = np.asarray(trials), np.iinfo(np.uint16).max
+    if given.shape != scores.shape or given.dtype.kind not in "iu":
+        raise DataError(
+            f"expected whole numbers of trials, {scores.shape}, found {given.dtype} {given.shape}"
+        )
+    for cut in slabs(scores.shape):
+        some = given[cut]
+        bad = (some < 0) | (some > most) | ((some > 0) == np.isnan(scores[cut]))
+        if bad.any():
+            n = int(bad.sum())
+            raise DataError(f"{n} cells lack 1 to {most:,} trials of a score, or 0 of no score")
+    if given.max() <= 1:
+        return None
+    counted = given.astype(np.uint16, copy=False).view()
+    counted.flags.writeable = False
+    return counted
 
 
 def _are_all(index: NDArray[np.intp], n: int) -> bool:

@@ -74,7 +74,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     help="Number of random splits.",
 )
 @settings_options()
-@reading_options()
+@reading_options(repeats="--repeated")
 @click.option(
     "--out", type=PATH, metavar="FILE", help="Also write the results to a .md, .csv or .json file."
 )

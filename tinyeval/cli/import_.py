@@ -45,7 +45,8 @@ def import_command(
     """Read RESULTS in any known format and write them as one wide table.
 
     Columns that describe items and models are written beside OUT, to files with the endings
-    .items.csv and .models.csv, where `build` finds them.
+    .items.csv and .models.csv, and numbers of trials to .trials.parquet, where `build` finds them.
+    What was dropped, joined, guessed or turned round is printed to standard error.
 
     --jobs reads a large dump in several processes. --parts keeps the contents of each file in DIR,
     so that an interrupted or repeated import reads only new and changed files. Neither option
@@ -63,7 +64,8 @@ def import_command(
     if out.suffix.lower() not in WRITERS:
         expected = ", ".join(WRITERS)
         raise click.BadParameter(f"{out} must end in one of {expected}", param_hint="--out")
-    for name in (out.name, f"{out.stem}.items.csv", f"{out.stem}.models.csv"):
+    sides = (".items.csv", ".models.csv", ".trials.parquet")
+    for name in (out.name, *(out.stem + side for side in sides)):
         check_new_file(out.with_name(name), overwrite)
     with Progress() as progress:
         responses = reading.read(results, progress, jobs=jobs, parts=parts)

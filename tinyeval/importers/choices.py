@@ -45,7 +45,9 @@ class Choice:
                 bare.append(name)
         return cls(what, bare, by_task)
 
-    def pick(self, task: str, available: Sequence[str], where: str, note: str = "") -> str:
+    def pick(
+        self, task: str, available: Sequence[str], where: str, note: str = "", group: str = ""
+    ) -> str:
         """Return the one name that holds for ``task``.
 
         Args:
@@ -53,12 +55,14 @@ class Choice:
             available: the names it has.
             where: the file, for messages.
             note: more about the available names, for messages.
+            group: another name of the task, which counts after its own.
 
         Raises:
             DataError: the name asked for is not available, or several are and none was asked for.
         """
-        if task in self.by_task:
-            wanted = [self.by_task[task]]
+        named = next((one for one in (task, group) if one in self.by_task), None)
+        if named is not None:
+            wanted = [self.by_task[named]]
         else:
             wanted = [name for name in self.bare if name in available]
         wanted = wanted or list(available)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.importers.merge import Block
-from tinyeval.importers.notes import Notes, is_unknown
+from tinyeval.importers.block import Block, Notes
+from tinyeval.importers.harness import cell_means
+from tinyeval.importers.notes import is_unknown
 from tinyeval.importers.rawtable import RawTable
 
 ITEM_NOTES = ("benchmark", "subject", "weight", "cost", "hash")
@@ -75,9 +76,12 @@ def _long(table: RawTable, score: str) -> Block:
     item_of, items = _encode(table.ids("item"))
     cell = model_of * len(items) + item_of
     _refuse_repeats(table, cell, models, items)
-    scores = _cell_means(cell, table.scores(score), len(models) * len(items))
-    scores = scores.reshape(len(models), len(items))
-    return Block(table.path, models, items, scores, _item_notes(table, item_of, items))
+    scores, trials = cell_means(cell, table.scores(score), len(models) * len(items), table.path)
+    shape = len(models), len(items)
+    notes = _item_notes(table, item_of, items)
+    return Block(
+        table.path, models, items, scores.reshape(shape), notes, trials=trials.reshape(shape)
+    )
 
 
 def _encode(values: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
@@ -106,18 +110,6 @@ def _refuse_repeats(
             f"already, at {table.where(first)}; remove one, or tell repeats apart by a column "
             "'repeat', 'epoch' or 'trial' (they are then averaged)"
         )
-
-
-def _cell_means(
-    cell: NDArray[np.intp], scores: NDArray[np.float32], n_cells: int
-) -> NDArray[np.float32]:
-    """Return the mean known score of each cell, NaN where there is none; shape (n_cells,)."""
-    seen = ~np.isnan(scores)
-    total = np.bincount(cell[seen], weights=scores[seen], minlength=n_cells)
-    count = np.bincount(cell[seen], minlength=n_cells)
-    means = np.full(n_cells, np.nan, dtype=np.float32)
-    np.divide(total, count, out=means, where=count > 0, casting="same_kind")
-    return means
 
 
 def _item_notes(table: RawTable, item_of: NDArray[np.intp], items: Sequence[str]) -> Notes:

@@ -20,8 +20,8 @@ from tinyeval.errors import DataError
 from tinyeval.responses import ResponseMatrix, Table
 from tinyeval.source_models import SourceModels
 
-SCORES = "scores.npy"
-"""Name of the file."""
+SCORES, TRIALS = "scores.npy", "trials.npy"
+"""Names of the files; trials are there where a score is the mean of several."""
 
 
 class _Note(NamedTuple):
@@ -31,6 +31,7 @@ class _Note(NamedTuple):
     models: tuple[tuple[str, ...], dict[str, NDArray]]
     items: tuple[tuple[str, ...], dict[str, NDArray]]
     duplicates: tuple[str, ...]
+    trials: bool
 
 
 def once_a_machine(read: Callable[[], SourceModels], processes: Processes) -> SourceModels:
@@ -54,19 +55,22 @@ def once_a_machine(read: Callable[[], SourceModels], processes: Processes) -> So
         told = processes.gather_or_fail(note)[processes.number - processes.local]
         assert told is not None
         scores = np.load(told.folder / SCORES, mmap_mode="r")
-        processes.gather(None)  # all have opened the file: it may lose its name
+        trials = np.load(told.folder / TRIALS, mmap_mode="r") if told.trials else None
+        processes.gather(None)  # all have opened the files: they may lose their names
     finally:
         for one in own:
             shutil.rmtree(one.folder, ignore_errors=True)
-    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items))
+    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items), trials)
     return SourceModels(responses, told.duplicates)
 
 
 def _write(found: SourceModels) -> _Note:
-    """Write the scores to a file in a new folder."""
+    """Write scores and trials to files in a new folder."""
     responses, folder = found.responses, Path(tempfile.mkdtemp(prefix="tinyeval-"))
     try:
         np.save(folder / SCORES, responses.scores)
+        if responses.trials is not None:
+            np.save(folder / TRIALS, responses.trials)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
@@ -74,4 +78,4 @@ def _write(found: SourceModels) -> _Note:
             f"a temporary file ({error.strerror}); set TMPDIR to a folder with room for them"
         ) from error
     models, items = ((one.ids, dict(one.columns)) for one in (responses.models, responses.items))
-    return _Note(folder, models, items, found.duplicates)
+    return _Note(folder, models, items, found.duplicates, responses.trials is not None)

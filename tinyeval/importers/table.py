@@ -1,12 +1,8 @@
-"""Plain tables in csv, jsonl, json, parquet or npz, wide or long.
-
-Beside a table, ``<stem>.items.csv`` and ``<stem>.models.csv`` (or, beside ``responses.*``,
-``items.csv`` and ``models.csv``; or parquet) tell more about items and models.
-"""
+"""Plain tables in csv, jsonl, json, parquet or npz, wide or long, and what lies beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +13,13 @@ from numpy.typing import NDArray
 from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.importers.base import Options
+from tinyeval.importers.beside import notes_beside, with_trials
+from tinyeval.importers.block import Block, Merged
 from tinyeval.importers.layouts import to_block
-from tinyeval.importers.merge import Block, merge
-from tinyeval.importers.notes import read_notes
+from tinyeval.importers.merge import merge
 from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.readers import READERS, read_raw
-from tinyeval.responses import ResponseMatrix
 
 SUFFIXES = (*READERS, ".npz")
 
@@ -31,16 +27,18 @@ SUFFIXES = (*READERS, ".npz")
 class TableImporter:
     """Reads csv, jsonl, json, parquet and npz tables."""
 
-    def sniff(self, path: Path) -> bool:
+    def sniff(self, path: Path) -> str:
         """Accept a file with a table's suffix, or a folder with one file ``responses.*``."""
-        return bool(_tables_in(path)) if path.is_dir() else path.suffix.lower() in SUFFIXES
+        if path.is_dir():
+            return next((f"a folder with {one.name}" for one in _tables_in(path)), "")
+        return f"a {path.suffix.lower()} file" if path.suffix.lower() in SUFFIXES else ""
 
-    def read(self, paths: Sequence[Path], options: Options) -> ResponseMatrix:
+    def read(self, paths: Sequence[Path], options: Options) -> Merged:
         """Read tables and join them; ``options.metric`` names the score column of long tables."""
         if options.filter is not None:
             raise ConfigError(f"tables have no filters, but filter={options.filter!r} was given")
         with closing(_blocks([_table_at(path) for path in paths], options)) as blocks:
-            return merge(blocks)
+            return merge(blocks, options)
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,8 @@ class TableJob:
 
 def _blocks(files: Sequence[Path], options: Options) -> Generator[Block]:
     for block in read_blocks([TableJob(file, options.metric) for file in files], options):
-        yield block
-        yield from _notes_beside(block)
+        yield with_trials(block)
+        yield from notes_beside(block)
 
 
 def _tables_in(folder: Path) -> list[Path]:
@@ -78,24 +76,6 @@ def _table_at(path: Path) -> Path:
             "name the file itself"
         )
     return found[0]
-
-
-def _notes_beside(block: Block) -> Iterator[Block]:
-    """Yield the items' and models' table beside a file as blocks without scores of their own."""
-    for key, ids in (("item", block.items), ("model", block.models)):
-        path = side_table(block.source, f"{key}s")
-        if path is not None:
-            notes = read_notes(path, key, set(ids))
-            both = (notes, {}) if key == "item" else ({}, notes)
-            yield Block(path, [], [], np.empty((0, 0), np.float32), *both)
-
-
-def side_table(table: Path, which: str) -> Path | None:
-    """Return the ``items`` or ``models`` table that lies beside a table of responses, if any."""
-    stems = [f"{table.stem}.{which}"] + ([which] if table.stem == "responses" else [])
-    names = [stem + suffix for stem in stems for suffix in (".csv", ".parquet")]
-    candidates = (table.with_name(name) for name in names)
-    return next((one for one in candidates if one.is_file()), None)
 
 
 def read_npz(path: Path) -> Block:

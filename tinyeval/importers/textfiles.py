@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +15,27 @@ from tinyeval.importers.jsonarray import CHUNK, array_objects, parse_json
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """Open UTF-8 text, with or without byte order mark, or raise :class:`DataError`."""
+    """Open UTF-8 text, with or without byte order mark, or raise :class:`DataError`.
+
+    What ends in ``.gz`` is unpacked as it is read.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _opened(path) as file:
             yield file
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.start + 1].hex()
         raise DataError(
             f"{path}: expected UTF-8 text, found the byte 0x{found}; save the file as UTF-8"
         ) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read: {reason}") from error
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def json_records(

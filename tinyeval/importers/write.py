@@ -12,8 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
+from tinyeval.importers.beside import TRIALS
 from tinyeval.importers.notes import is_unknown
 from tinyeval.responses import ResponseMatrix, Table
 
@@ -22,7 +24,8 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
     """Write scores as a wide table; the suffix of ``path`` chooses csv, parquet or npz.
 
     What is known of items and models goes into ``<stem>.items.csv`` and ``<stem>.models.csv``
-    beside it; older files of these names that no longer apply are removed.
+    beside it, numbers of trials into ``<stem>.trials.parquet``; older files of these names that no
+    longer apply are removed.
 
     Args:
         responses: what to write.
@@ -64,15 +67,20 @@ def _write_all(
     """Write the table and what belongs beside it; nothing changes unless all could be written."""
     sides = {"item": responses.items, "model": responses.models}
     side_paths = {key: path.with_name(f"{path.stem}.{key}s.csv") for key in sides}
+    trials = path.with_name(path.stem + TRIALS)
     with ExitStack() as files:
         write(responses, files.enter_context(replacing(path)))
         for key, table in sides.items():
             if table.columns:
                 side = files.enter_context(replacing(side_paths[key]))
                 _write_side_table(side, key, table)
+        if responses.trials is not None:
+            _write_columns(responses, responses.trials, files.enter_context(replacing(trials)))
     for key, table in sides.items():
         if not table.columns:
             side_paths[key].unlink(missing_ok=True)
+    if responses.trials is None:
+        trials.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -95,11 +103,15 @@ def _write_csv(responses: ResponseMatrix, path: Path) -> None:
 
 
 def _write_parquet(responses: ResponseMatrix, path: Path) -> None:
+    _write_columns(responses, responses.scores, path)
+
+
+def _write_columns(responses: ResponseMatrix, cells: NDArray, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = [pa.array(responses.models.ids, pa.string())]
-    columns += [pa.array(column, from_pandas=True) for column in responses.scores.T]
+    columns += [pa.array(column, from_pandas=True) for column in cells.T]
     table = pa.table(columns, names=["model", *responses.items.ids])
     pq.write_table(table, path, write_statistics=False)  # they would take longer than the scores
 
