@@ -19,6 +19,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ROOMS = {
     "errors": (),
+    "registry": ("errors",),
     "progress": (),
     "atomic": (),
     "network": (),
@@ -27,12 +28,13 @@ ROOMS = {
     "responses": ("errors", "compute"),
     "groups": ("errors", "responses"),
     "targets": ("errors", "compute", "responses"),
-    "importers": ("errors", "progress", "atomic", "compute", "responses"),
+    "importers": ("errors", "registry", "progress", "atomic", "compute", "responses"),
     "irt": ("errors", "progress", "compute", "responses"),
     "history": ("compute", "responses", "targets", "irt"),
     "covariance": ("errors", "compute", "history"),
     "selection": (
         "errors",
+        "registry",
         "network",
         "config",
         "compute",
@@ -44,6 +46,7 @@ ROOMS = {
     ),
     "estimators": (
         "errors",
+        "registry",
         "network",
         "compute",
         "responses",
@@ -97,6 +100,7 @@ ROOMS = {
     ),
     "backtesting": (
         "errors",
+        "registry",
         "progress",
         "config",
         "responses",
@@ -109,7 +113,7 @@ ROOMS = {
         "building",
     ),
     "exporters": ("errors", "responses", "bank"),
-    "training": ("errors", "prediction", "bank"),
+    "training": ("errors", "registry", "prediction", "bank"),
     "cli": None,
 }
 """Every module and folder at the top of the package -> those that it may import; None: any."""

@@ -31,15 +31,13 @@ from tinyeval.learning import (
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
-from tinyeval.selection import Anchors
+from tinyeval.selection import Anchors, draws_at_random
 from tinyeval.selection.budget import Budget
 
 T = TypeVar("T")
 
 DRAWS = 10
 """Draws of anchors averaged for selections that are random."""
-
-DRAWN = ("random", "stratified")
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def run_trial(
     memory = memory or Memory()
     start, saved = time.perf_counter(), memory.saved
     source = source.take(None, source.answered()[1])
-    draws = DRAWS if settings.selection.method in DRAWN else 1
+    draws = DRAWS if draws_at_random(settings.selection.method) else 1
     plans = [settings.replace(seed=settings.seed + k) for k in range(draws)]
     learned = [learn(source, one, None, memory.history, memory.anchors) for one in plans]
     scores = np.array([_scores(one, test) for one in learned])

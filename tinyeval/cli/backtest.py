@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinyeval.cli.group import look_here
 from tinyeval.cli.options import (
     PATH,
     POSITIVE,
@@ -63,7 +64,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     default="default,random+mean,random+ridge",
     show_default=True,
     callback=_names,
-    help="Each is default, SELECTOR+ESTIMATOR, or the path of a recipe.",
+    help="Each is default, SELECTOR+ESTIMATOR (see `tinyeval methods`), or the path of a recipe.",
 )
 @click.option(
     "--repeats",
@@ -103,6 +104,7 @@ def backtest_command(
       tinyeval backtest results.csv --models-table models.csv --split group:org --out table.md
     """
     _check_out(out, overwrite)
+    look_here(*methods)
     settings = recipe.settings(reading)
     with Progress() as progress:
         responses = reading.read(results, progress, item_key(settings))

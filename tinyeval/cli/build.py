@@ -59,7 +59,7 @@ def build_command(
     RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
     json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
     or folders that a harness wrote. Several files are joined by the ids of models and items.
-    Processes that torchrun launches as `-m tinyeval.cli build ...` share the work.
+    Processes that torchrun launches as `-m tinyeval build ...` share the work.
 
     \b
     Example:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
+from tinyeval.cli.group import look_here
 from tinyeval.cli.output import Progress
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Reading:
     def __post_init__(self) -> None:
         if self.prefix and self.key is None:
             raise click.UsageError("--prefix says what comes before a key: give --key as well.")
+        look_here(self.format)
 
     def read(
         self,
@@ -99,6 +101,7 @@ class Recipe:
         from tinyeval.config import Settings, load_settings
 
         recipe = Settings() if self.config is None else load_settings(self.config)
+        look_here(recipe.selection.method, recipe.estimator.method)
         return recipe.replace(
             items=items,
             budget=self.budget,

@@ -15,8 +15,10 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.base import Importer, ItemKey, Options, silent
 from tinyeval.importers.merge import check_hashes
 from tinyeval.importers.notes import annotate
+from tinyeval.importers.outside import outside_importer
 from tinyeval.importers.write import write_results
 from tinyeval.progress import Progress
+from tinyeval.registry import is_outside
 from tinyeval.responses import ResponseMatrix
 
 IMPORTERS: dict[str, str] = {
@@ -26,7 +28,13 @@ IMPORTERS: dict[str, str] = {
 
 
 def get_importer(name: str) -> Importer:
-    """Return the importer of that name, or raise :class:`ConfigError` with the known names."""
+    """Return the importer of that name, or the one that ``MODULE:CLASS`` names.
+
+    Raises:
+        ConfigError: a name that is not known, or a class that cannot be imported or used.
+    """
+    if is_outside(name):
+        return outside_importer(name)
     if name not in IMPORTERS:
         raise ConfigError(f"unknown results format {name!r}; known are: {', '.join(IMPORTERS)}")
     module, importer = IMPORTERS[name].split(":")
@@ -51,7 +59,8 @@ def read_results(
     Args:
         paths: one or several files or folders, all of one format; models and items are joined
             by id.
-        format: a key of ``IMPORTERS``; recognised from the files if None.
+        format: a key of ``IMPORTERS``, or ``MODULE:CLASS`` of your own; recognised from the files
+            if None.
         metric: which score to read where there are several.  For lm-evaluation-harness a name,
             ``task=name``, or several of these separated by commas; for a long table, the name
             of its score column.

@@ -33,6 +33,10 @@ VERSION = 1
 """Raised when parts change, or what is read out of a file; older ones are then made again."""
 
 
+DAMAGED = (OSError, LookupError, TypeError, ValueError, NotImplementedError, zlib.error)
+"""What reading a part raises if there is none or it is damaged; pyarrow's errors are of these."""
+
+
 class Job(Protocol):
     """How one file is read: a dataclass whose ``repr`` holds all that decides it."""
 
@@ -136,7 +140,7 @@ def _make(job: Job, folder: Path) -> Path:
 def _is_sound(part: Path) -> bool:
     try:
         _load(part, part)
-    except Exception:  # there is none, or it is damaged in one of many ways
+    except DAMAGED:
         return False
     return True
 
@@ -159,7 +163,7 @@ def _save(path: Path, block: Block) -> None:
     digest = sha256(layout).hexdigest()
     try:
         _layout(path.parent, digest)
-    except Exception:  # there is none yet, or it is damaged
+    except DAMAGED:
         write_file(_layout_path(path.parent, digest), zlib.compress(layout))
     about = {
         "layout": digest,
