@@ -332,6 +332,24 @@ def test_no_error_is_swallowed_unnamed():
                 assert node.type is not None, (path, node.lineno)
 
 
+def test_no_error_is_cut_off_from_its_cause():
+    """``--debug`` then shows what was behind a line, a user's own exception above all."""
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Raise) and node.cause is not None:
+                assert ast.unparse(node.cause) != "None", (path, node.lineno)
+
+
+def test_an_error_of_any_kind_is_kept_or_raised_again():
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ExceptHandler) and "Exception" in ast.unparse(node.type):
+                inside = [one for statement in node.body for one in ast.walk(statement)]
+                kept = {one.id for one in inside if isinstance(one, ast.Name)}
+                again = any(isinstance(one, ast.Raise) and one.exc is None for one in inside)
+                assert node.name in kept or again, (path, node.lineno)
+
+
 def test_nothing_is_unpickled_and_nothing_draws_from_global_randomness():
     for path in MODULES:
         assert not {"pickle", "joblib", "dill", "shelve"} & imports(path), path
