@@ -23,6 +23,7 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ROOMS = {
     "errors": (),
+    "registry": ("errors",),
     "progress": (),
     "atomic": (),
     "network": (),
@@ -32,12 +33,21 @@ ROOMS = {
     "source_models": ("errors", "responses"),
     "groups": ("errors", "responses"),
     "targets": ("errors", "compute", "responses"),
-    "importers": ("errors", "progress", "atomic", "compute", "responses", "source_models"),
+    "importers": (
+        "errors",
+        "registry",
+        "progress",
+        "atomic",
+        "compute",
+        "responses",
+        "source_models",
+    ),
     "irt": ("errors", "progress", "compute", "responses"),
     "history": ("compute", "responses", "targets", "irt"),
     "covariance": ("errors", "compute", "history"),
     "selection": (
         "errors",
+        "registry",
         "network",
         "config",
         "compute",
@@ -49,6 +59,7 @@ ROOMS = {
     ),
     "estimators": (
         "errors",
+        "registry",
         "network",
         "compute",
         "groups",
@@ -116,6 +127,7 @@ ROOMS = {
     ),
     "backtesting": (
         "errors",
+        "registry",
         "progress",
         "config",
         "responses",
@@ -130,7 +142,7 @@ ROOMS = {
         "calibrated",
     ),
     "exporters": ("errors", "responses", "bank"),
-    "training": ("errors", "compute", "prediction", "bank"),
+    "training": ("errors", "registry", "compute", "prediction", "bank"),
     "cli": None,
 }
 """Every module and folder at the top of the package -> those that it may import; None: any."""
@@ -356,6 +368,24 @@ def test_no_error_is_swallowed_unnamed():
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, (path, node.lineno)
+
+
+def test_no_error_is_cut_off_from_its_cause():
+    """``--debug`` then shows what was behind a line, a user's own exception above all."""
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Raise) and node.cause is not None:
+                assert ast.unparse(node.cause) != "None", (path, node.lineno)
+
+
+def test_an_error_of_any_kind_is_kept_or_raised_again():
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ExceptHandler) and "Exception" in ast.unparse(node.type):
+                inside = [one for statement in node.body for one in ast.walk(statement)]
+                kept = {one.id for one in inside if isinstance(one, ast.Name)}
+                again = any(isinstance(one, ast.Raise) and one.exc is None for one in inside)
+                assert node.name in kept or again, (path, node.lineno)
 
 
 def test_nothing_is_unpickled_and_nothing_draws_from_global_randomness():

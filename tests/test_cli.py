@@ -16,10 +16,11 @@ from helpers import simulate
 from tinyeval import __version__
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
-from tinyeval.cli.citations import ESTIMATOR, INTERVALS, SELECTION, citations
+from tinyeval.cli.citations import INTERVALS, WORKS, citations
 from tinyeval.cli.output import Progress, printable, table
 from tinyeval.cli.predict import prediction_table
 from tinyeval.cli.shipped import dump_path
+from tinyeval.errors import DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
@@ -27,7 +28,8 @@ from tinyeval.selection import SELECTORS
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
-    *("build", "predict", "compare", "show", "import", "export", "backtest", "watch", "demo")
+    *("build", "predict", "compare", "show", "import", "export", "backtest", "methods", "watch"),
+    "demo",
 ]
 HEAVY = {"torch", "pyro", "sklearn", "scipy", "pandas", "datasets", "pydantic", "yaml"}
 
@@ -149,7 +151,7 @@ def test_predict_imports_nothing_heavy(suffix, work, bank, results, tmp_path):
 
 
 def test_python_m_runs_the_program_and_errors_go_to_stderr(tmp_path):
-    result = in_process("-m", "tinyeval.cli", "show", tmp_path / "nothing")
+    result = in_process("-m", "tinyeval", "show", tmp_path / "nothing")
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.startswith("Error: ")
@@ -177,6 +179,48 @@ def test_what_goes_wrong_outside_ends_in_one_line(error, code, line, bank, monke
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("place", ["group", "command", "environment"])
+def test_debug_shows_the_traceback_and_the_line(place, bank, monkeypatch):
+    def fail(path):
+        try:
+            raise ZeroDivisionError("behind \x1b[2J")
+        except ZeroDivisionError as error:
+            raise DataError("before") from error
+
+    monkeypatch.setattr(ItemBank, "load", fail)
+    arguments = {
+        "group": ["--debug", "show", bank],
+        "command": ["show", bank, "--debug"],
+        "environment": ["show", bank],
+    }
+    env = {"TINYEVAL_DEBUG": "1"} if place == "environment" else None
+    result = run(*arguments[place], env=env)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "ZeroDivisionError: behind \\x1b[2J" in lines
+    assert "tinyeval.errors.DataError: before" in lines
+    assert lines[-1] == "Error: before"
+    assert run("show", bank).stderr == "Error: before\n"
+
+
+def test_debug_says_where_a_command_was_interrupted(bank, monkeypatch):
+    def fail(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ItemBank, "load", fail)
+    result = run("show", bank, "--debug")
+    assert result.exit_code == 130
+    assert "in fail" in result.stderr
+    assert result.stderr.endswith("Interrupted.\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_debug(name):
+    assert "--debug" in succeed(name, "-h").output
+
+
 def test_an_error_of_the_program_itself_is_not_hidden(bank, monkeypatch):
     def fail(path):
         raise ZeroDivisionError
@@ -187,7 +231,7 @@ def test_an_error_of_the_program_itself_is_not_hidden(bank, monkeypatch):
 
 
 def test_a_reader_that_stops_early_ends_the_program_quietly(bank):
-    code = f"{sys.executable} -m tinyeval.cli show {bank} --all | head -1"
+    code = f"{sys.executable} -m tinyeval show {bank} --all | head -1"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(code, shell=True, capture_output=True, text=True, env=env, check=True)
     assert (result.stdout, result.stderr) == ("bank\n", "")
@@ -729,21 +773,56 @@ def test_show_json_carries_the_anchors_in_order(bank):
 
 @pytest.mark.parametrize("selection", SELECTORS)
 def test_every_selection_can_be_cited(selection):
-    assert SELECTION[selection]
-    assert all(f"{{{key}" in citations(selection, "mean") for key in SELECTION[selection])
+    cites = SELECTORS[selection].cites
+    assert cites
+    assert all(f"{{{key}" in citations(selection, "mean") for key in cites)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_every_estimator_can_be_cited(estimator):
     text = citations("random", estimator)
-    assert all(f"{{{key}" in text for key in (*ESTIMATOR[estimator], "tinyeval", *INTERVALS))
+    cites = ESTIMATORS[estimator].cites
+    assert cites
+    assert all(f"{{{key}" in text for key in (*cites, "tinyeval", *INTERVALS))
     entries = re.findall(r"^@\w+\{(\w+),", text, re.M)
     assert len(set(entries)) == len(entries)
     assert text.count("{") == text.count("}")
 
 
-def test_a_method_of_a_later_version_is_no_error():
-    assert citations("telepathy", "guess").startswith("@software{tinyeval")
+def test_every_work_is_cited():
+    cited = {key for one in (*SELECTORS.values(), *ESTIMATORS.values()) for key in one.cites}
+    assert {*cited, *INTERVALS} == set(WORKS)
+
+
+def test_a_method_that_is_not_known_is_named_instead():
+    text = citations("telepathy", "my_module:guess")
+    assert text.startswith("@software{tinyeval")
+    assert "% telepathy is not tinyeval's own: cite it as its authors ask" in text
+    assert "% my_module:guess is not tinyeval's own" in text
+
+
+# methods
+
+
+def test_methods_lists_every_method_with_its_options():
+    text = succeed("methods").stdout
+    shown = json.loads(succeed("methods", "--json").stdout)
+    for section, registry in (("selection", SELECTORS), ("estimator", ESTIMATORS)):
+        assert list(shown[section]) == list(registry)
+        for name, one in registry.items():
+            assert re.search(rf"^  {name} +{re.escape(one.summary)}$", text, re.M)
+            assert shown[section][name]["cites"] == list(one.cites)
+    assert shown["selection"]["mrmr"]["options"] == {"scheme": "quotient"}
+    assert shown["estimator"]["kriging"]["options"]["undrifted"] is None
+    assert '  scheme: "quotient"\n' in text
+    assert [n for n, one in shown["selection"].items() if one["draws"]] == ["random", "stratified"]
+
+
+def test_methods_needs_no_torch():
+    code = "import sys; from tinyeval.cli import main; main(['methods'], standalone_mode=False)"
+    heavy = {"torch", "pyro", "sklearn", "scipy"}
+    result = in_process("-c", f"{code}; print(sorted({heavy} & set(sys.modules)))")
+    assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
 
 
 # import
@@ -976,7 +1055,7 @@ def test_backtest_json_with_intervals_of_the_default(work, quick):
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "bank"
-    return out, in_process("-m", "tinyeval.cli", "demo", "--out", out)
+    return out, in_process("-m", "tinyeval", "demo", "--out", out)
 
 
 def test_demo_beats_random_items_and_its_intervals_hold(demo):

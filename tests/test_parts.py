@@ -336,7 +336,7 @@ def test_an_import_that_was_ended_goes_on(tmp_path, ending):
     lines = rows("arc", np.random.default_rng(0).integers(0, 2, 400).astype(float).tolist())
     for k in range(400):
         samples(dump / f"m{k}", "arc", lines)
-    command = [sys.executable, "-m", "tinyeval.cli", "import", dump, "--out", tmp_path / "r.csv"]
+    command = [sys.executable, "-m", "tinyeval", "import", dump, "--out", tmp_path / "r.csv"]
     command += ["--jobs", "2", "--parts", folder]
     running = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c

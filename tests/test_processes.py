@@ -142,7 +142,7 @@ def test_torchrun_builds_the_bank_once(tmp_path):
     rows = [",".join(["model", *(f"q{k}" for k in range(20))])]
     rows += [f"m{k}," + ",".join(str(int(one)) for one in row) for k, row in enumerate(solved)]
     table.write_text("\n".join(rows))
-    command = ["tinyeval.cli", "build", str(table), "--items", "5", "--out"]
+    command = ["tinyeval", "build", str(table), "--items", "5", "--out"]
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -169,7 +169,7 @@ def test_results_that_cannot_be_read_end_every_process_in_one_line(tmp_path):
     table = tmp_path / "scores.csv"
     table.write_text("model,q1,q2\nm1,1,7\nm2,0,1\n")
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    command = ["tinyeval.cli", "build", str(table), "--out", str(tmp_path / "bank")]
+    command = ["tinyeval", "build", str(table), "--out", str(tmp_path / "bank")]
     done = subprocess.run(
         [sys.executable, "-m", *launcher, *command],
         capture_output=True,

@@ -23,7 +23,7 @@ HISTORIES = {
 
 @pytest.fixture(params=SELECTORS)
 def select(request):
-    module = SELECTORS[request.param].split(":")[0]
+    module = SELECTORS[request.param].function.partition(":")[0]
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not written yet")
     return get_selector(request.param)

@@ -1,5 +1,6 @@
 """Watching the folder of a run: checkpoints that come, grow, break and vanish."""
 
+import gc
 import json
 import os
 import shutil
@@ -7,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+import weakref
 from pathlib import Path
 
 import pytest
@@ -265,6 +268,35 @@ def test_while_watching_a_failure_is_tried_again_and_then_left(watcher, tmp_path
     assert made.clock.now == 180
 
 
+def test_what_was_raised_is_kept_with_its_traceback_and_nothing_else(watcher, tmp_path):
+    class Weights:
+        """Stands for a model in the memory of a GPU."""
+
+    alive, seen = weakref.WeakSet(), []
+
+    def failing(items, checkpoint):
+        weights = Weights()
+        alive.add(weights)
+        raise RuntimeError(f"CUDA out of memory in {checkpoint.name}")
+
+    for step in (1, 2):
+        save(tmp_path / "run", step)
+    made = watcher(failing, failed=seen.append)
+    with pytest.raises(DataError, match="2 checkpoints could not be predicted") as told:
+        made.once()
+    assert list(told.value.__cause__.exceptions) == seen == list(made.errors.values())
+    text = "".join(traceback.format_exception(told.value))
+    for step in (1, 2):
+        assert f"RuntimeError: CUDA out of memory in checkpoint-{step}" in text
+    assert text.count("in failing") == 2
+    gc.collect()
+    assert not alive
+    made.quick = QuickEval(made.quick.bank, answer)
+    made.failures.clear()
+    made.once()
+    assert made.errors == {}
+
+
 def test_answers_that_do_not_fit_are_reported(watcher, tmp_path):
     save(tmp_path / "run", 1)
     made = watcher(lambda items, checkpoint: [2.0] * len(items))
@@ -423,9 +455,19 @@ def test_the_command_ends_in_one_line_where_it_fails(place, bank_folder):
         assert message in found.stderr.splitlines()[-1]
 
 
+def test_debug_shows_what_the_function_raised(place, bank_folder):
+    (place / "run" / "checkpoint-100" / "model.json").write_text("?")
+    arguments = ["run", "--bank", bank_folder, "--answer", "evals_of_mine:answer", "--once"]
+    plain, full = invoke(*arguments), invoke(*arguments, "--debug")
+    assert "Traceback" not in plain.stderr
+    assert "evals_of_mine.py" in full.stderr
+    assert "json.decoder.JSONDecodeError: Expecting value" in full.stderr
+    assert full.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+
+
 def test_the_command_follows_a_run_until_it_is_interrupted(place, bank_folder):
     """A real process, a checkpoint that appears while it watches, and Ctrl-C."""
-    command = [sys.executable, "-m", "tinyeval.cli", "watch", "run", "--bank", str(bank_folder)]
+    command = [sys.executable, "-m", "tinyeval", "watch", "run", "--bank", str(bank_folder)]
     command += ["--answer", "evals_of_mine:answer", "--interval", "0.05", "--quiet", "0"]
     path = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(

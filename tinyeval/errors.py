@@ -34,6 +34,10 @@ class BankError(TinyEvalError):
     """An item bank on disk that is missing, damaged, or of another format version."""
 
 
+class UnregisteredError(BankError):
+    """A bank whose estimator is somebody's own and was not registered in this process."""
+
+
 class FitError(TinyEvalError):
     """A fit that cannot be done on these responses, or did not converge to finite numbers."""
 

@@ -22,7 +22,7 @@ def main() -> None:
     watch.start()
     sys.argv = ["tinyeval", *sys.argv[2:]]
     try:
-        runpy.run_module("tinyeval.cli", run_name="__main__", alter_sys=True)
+        runpy.run_module("tinyeval", run_name="__main__", alter_sys=True)
     finally:
         path.write_text(json.dumps(spent() | {"own": watch.own}))
 

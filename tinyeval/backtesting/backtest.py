@@ -22,6 +22,7 @@ from tinyeval.config import Settings, load_settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.progress import Progress
+from tinyeval.registry import Method, is_outside
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
 from tinyeval.source_models import usable
@@ -114,7 +115,7 @@ def backtest(
         items: numbers of anchors.
         split: see :func:`tinyeval.backtesting.splits.make_splits`.
         methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or the path of a
-            recipe.
+            recipe.  A selector or estimator of your own is ``MODULE:FUNCTION``.
         repeats: number of random splits.
         seed: seed of the splits and of random selections.
         settings: settings of every method, except those that its name changes.
@@ -122,7 +123,7 @@ def backtest(
         progress: called with (done, total, what).
 
     Raises:
-        ConfigError: an unknown method or split, or more items than the benchmark has.
+        ConfigError: an unknown method, option or split, or more items than the benchmark has.
         DataError: too few models for the split.
 
     Example:
@@ -138,7 +139,7 @@ def backtest(
     base = (settings or Settings()).replace(seed=seed)
     plans = {name: method_settings(name, base) for name in methods}
     for one in plans.values():
-        check_methods(one)
+        check_methods(one)  # before any work is done
     if not items or min(items) < 1 or max(items) > responses.n_items:
         raise ConfigError(f"items must lie between 1 and {responses.n_items}, found {list(items)}")
     rows: list[Row] = []
@@ -167,10 +168,11 @@ def method_settings(name: str, base: Settings) -> Settings:
         return base
     if "+" in name:
         selector, _, estimator = name.partition("+")
-        if selector not in SELECTORS or estimator not in ESTIMATORS:
+        if not (_is_known(selector, SELECTORS) and _is_known(estimator, ESTIMATORS)):
             raise ConfigError(
                 f"unknown method {name!r}; expected SELECTOR+ESTIMATOR with a selector of "
-                f"{', '.join(SELECTORS)} and an estimator of {', '.join(ESTIMATORS)}"
+                f"{', '.join(SELECTORS)} and an estimator of {', '.join(ESTIMATORS)}; "
+                "one of your own is MODULE:FUNCTION"
             )
         return base.replace(
             selection={"method": selector, "options": {}},
@@ -181,6 +183,10 @@ def method_settings(name: str, base: Settings) -> Settings:
     raise ConfigError(
         f"unknown method {name!r}; expected default, SELECTOR+ESTIMATOR or the path of a recipe"
     )
+
+
+def _is_known(name: str, registry: Mapping[str, Method]) -> bool:
+    return name in registry or is_outside(name)
 
 
 def figures(trial: Trial) -> Row:

@@ -31,14 +31,12 @@ from tinyeval.learning import (
 from tinyeval.prediction import Predictor
 from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
-from tinyeval.selection import Anchors
+from tinyeval.selection import Anchors, draws_at_random
 
 T = TypeVar("T")
 
 DRAWS = 10
 """Number of draws of anchors that are averaged for a random selection."""
-
-DRAWN = ("random", "stratified")
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def run_trial(
     memory = memory or Memory()
     start, saved = time.perf_counter(), memory.saved
     source = source.take(None, source.answered()[1])
-    draws = DRAWS if settings.selection.method in DRAWN else 1
+    draws = DRAWS if draws_at_random(settings.selection.method) else 1
     plans = [BuildPlan.of(settings.replace(seed=settings.seed + k), source) for k in range(draws)]
     learned = [
         learn(source, plan, history_of=memory.history, anchors_of=memory.anchors) for plan in plans

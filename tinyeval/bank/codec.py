@@ -66,7 +66,7 @@ def decode_items(data: bytes) -> Table:
     try:
         return Table(tuple(ids), arrays)
     except DataError as error:
-        raise BankError(f"{ITEMS}: {one_line(error)}") from None
+        raise BankError(f"{ITEMS}: {one_line(error)}") from error
 
 
 def encode_arrays(arrays: Arrays) -> bytes:
@@ -130,7 +130,7 @@ def encode_text(text: str, file: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from None
+        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from error
 
 
 def decode_text(data: bytes, file: str) -> str:
@@ -147,7 +147,7 @@ def dump_json(value: object, what: str, indent: int | None = None) -> str:
         raise BankError(
             f"{what} cannot be stored as JSON ({one_line(error)}); use text, finite numbers, "
             "lists and dictionaries with text keys"
-        ) from None
+        ) from error
 
 
 def parse_json(text: str) -> Any:

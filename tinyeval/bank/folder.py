@@ -90,7 +90,7 @@ def read_bank(path: Path) -> BankFiles:
             codec.decode_text(data[README], README),
         )
     except BankError as error:
-        raise BankError(f"{folder}: {error}; {_AGAIN}") from None
+        raise BankError(f"{folder}: {error}; {_AGAIN}") from error
     if files.sizes != manifest["sizes"]:
         raise BankError(
             f"{folder / MANIFEST}: says sizes {_shown(manifest['sizes'])}, but the files hold "
@@ -176,7 +176,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = codec.parse_json(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise BankError(f"{file}: is not JSON ({one_line(error)}); {_AGAIN}") from None
+        raise BankError(f"{file}: is not JSON ({one_line(error)}); {_AGAIN}") from error
     if not isinstance(manifest, dict):
         raise BankError(f"{file}: expected a JSON object; {_AGAIN}")
     _check_version(file, manifest.get("format_version"))
@@ -272,10 +272,10 @@ def _read_file(folder: Path, name: str, limit: int) -> bytes:
         if info.st_size > limit:
             raise BankError(f"{file}: has {info.st_size} bytes, at most {limit} are read; {_AGAIN}")
         return file.read_bytes()
-    except FileNotFoundError:
-        raise BankError(f"{file}: is missing; {_AGAIN}") from None
+    except FileNotFoundError as error:
+        raise BankError(f"{file}: is missing; {_AGAIN}") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        raise BankError(f"{file}: cannot be read ({one_line(error)}); {_AGAIN}") from None
+        raise BankError(f"{file}: cannot be read ({one_line(error)}); {_AGAIN}") from error
 
 
 def _shown(value: object) -> str:

@@ -20,7 +20,7 @@ from tinyeval.bank.contents import BankFiles
 from tinyeval.bank.folder import bank_digest, read_bank, write_bank
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.comparison import Comparison, compare
-from tinyeval.errors import BankError, TinyEvalError
+from tinyeval.errors import BankError, TinyEvalError, UnregisteredError
 from tinyeval.estimators import load_estimator
 from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
@@ -236,6 +236,8 @@ class ItemBank:
 
         Raises:
             BankError: not a bank, damaged, or of another format version.
+            UnregisteredError: its estimator is from outside tinyeval, and was not registered
+                (:func:`tinyeval.register_estimator`).
 
         Example:
             >>> from tinyeval import ItemBank
@@ -246,9 +248,11 @@ class ItemBank:
         files = read_bank(Path(path))
         try:
             bank = _from_files(files)
+        except UnregisteredError as error:
+            raise UnregisteredError(f"{path}: {error}") from error
         except (LookupError, TypeError, ValueError, TinyEvalError) as error:
             reason = str(error) if isinstance(error, TinyEvalError) else f"unusable {error}"
-            raise BankError(f"{path}: {reason}; download or build the bank again") from None
+            raise BankError(f"{path}: {reason}; download or build the bank again") from error
         if bank.predictor.pairs is None:
             warnings.warn(
                 f"{path}: an earlier tinyeval built this bank; it compares no models and flags no "

@@ -51,7 +51,7 @@ def reading(file: str) -> Iterator[None]:
     except BankError:
         raise
     except Exception as error:  # parsers fail in many ways; each means that the file is damaged
-        raise BankError(f"{file}: cannot be read ({one_line(error)})") from None
+        raise BankError(f"{file}: cannot be read ({one_line(error)})") from error
 
 
 def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
@@ -76,7 +76,7 @@ def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
             store_schema=False,
         )
     except UnicodeEncodeError as error:
-        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from None
+        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from error
     data = bytes(sink.getvalue())
     if table.num_rows * len(columns) > MAX_CELLS or len(data) > MAX_TEXT:
         raise BankError(

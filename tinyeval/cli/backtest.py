@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinyeval.cli.group import look_here
 from tinyeval.cli.options import (
     PATH,
     POSITIVE,
@@ -63,7 +64,8 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     default="default,random+mean,random+ridge",
     show_default=True,
     callback=_names,
-    help="Methods to test: default, SELECTOR+ESTIMATOR, or the path of a recipe.",
+    help="Methods to test: default, SELECTOR+ESTIMATOR (see `tinyeval methods`), or the path of a "
+    "recipe.",
 )
 @click.option(
     "--repeats",
@@ -106,6 +108,7 @@ def backtest_command(
       tinyeval backtest results.csv --models-table models.csv --split group:org --out table.md
     """
     _check_out(out, overwrite)
+    look_here(*methods)
     settings = recipe.settings(reading)
     with Progress() as progress:
         responses = reading.read(results, progress, item_key(settings))

@@ -63,7 +63,7 @@ def build_command(
     RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
     json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
     or the output folder of an evaluation harness. Several files are joined by model and item ids.
-    To share the work among processes, run `torchrun ... -m tinyeval.cli build ...`.
+    To share the work among processes, run `torchrun ... -m tinyeval build ...`.
 
     \b
     Example:

@@ -22,6 +22,10 @@ lie between 0 and 1. The table of `backtest` alone is in percentage points.
 | 2 | wrong usage: an unknown option, a value out of its range |
 | 130 | interrupted (Ctrl-C) |
 
+`--debug`, or `TINYEVAL_DEBUG=1`, shows the traceback behind that one line. `tinyeval --plugin
+MODULE COMMAND ...` imports a module of yours first, as a bank with an estimator of your own needs
+([extending.md](extending.md)).
+
 Existing files and folders are replaced only with `--overwrite`. A bank or file is written whole or
 not at all. Every option can be set in the environment: `--seed` of `build` is
 `TINYEVAL_BUILD_SEED`. In bash, `eval "$(_TINYEVAL_COMPLETE=bash_source tinyeval)"` turns on

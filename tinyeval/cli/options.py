@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tinyeval.cli.group import look_here
 from tinyeval.cli.packing import PATH as PATH
 from tinyeval.cli.packing import POSITIVE as POSITIVE
 from tinyeval.cli.packing import packed
@@ -48,6 +49,7 @@ class Recipe:
         from tinyeval.config import Settings, load_settings
 
         recipe = Settings() if self.config is None else load_settings(self.config)
+        look_here(recipe.selection.method, recipe.estimator.method)
         return recipe.replace(
             items=items,
             budget=self.budget,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tinyeval.cli.group import look_here
 from tinyeval.cli.output import Progress, printable
 from tinyeval.cli.packing import PATH, packed
 
@@ -52,7 +53,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.prefix and self.key is None:
-            raise click.UsageError("--prefix says what comes before a key: give --key as well.")
+            raise click.UsageError("--prefix is the text before a key: give --key as well.")
+        look_here(self.format)
 
     def read(
         self,

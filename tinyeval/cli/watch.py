@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinyeval.cli.group import is_debugging, show_traceback
 from tinyeval.cli.options import PATH, POSITIVE
 from tinyeval.cli.output import printable
 from tinyeval.cli.predict import flags, interval
@@ -104,6 +105,7 @@ def watch_command(
         loggers=[make_logger(one, run_dir) for one in loggers],
         done=lambda entry: click.echo(_line(entry)),
         report=lambda line: click.echo(printable(line), err=True),
+        failed=show_traceback if is_debugging() else lambda error: None,
     )
     if once:
         watcher.once()

@@ -163,8 +163,8 @@ class Rows:
 def _load(source: DataSource) -> Any:
     try:
         from datasets import load_dataset
-    except ImportError:
-        raise DependencyError("looking items up needs `datasets`: pip install datasets") from None
+    except ImportError as error:
+        raise DependencyError("looking items up needs `datasets`: pip install datasets") from error
     path = Path(source.dataset)
     try:
         if not path.exists() and path.suffix in _FILE_TYPES:
@@ -181,4 +181,4 @@ def _load(source: DataSource) -> Any:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{source} cannot be loaded ({reason}); check its name, split and config"
-        ) from None
+        ) from error

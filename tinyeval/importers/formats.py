@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.base import Importer
+from tinyeval.importers.outside import outside_importer
+from tinyeval.registry import is_outside
 
 
 class Format(NamedTuple):
@@ -52,7 +54,13 @@ FORMATS: dict[str, Format] = {
 
 
 def get_importer(name: str) -> Importer:
-    """Return the importer of that name, or raise :class:`ConfigError` with the known names."""
+    """Return the importer of that name, or the one that ``MODULE:CLASS`` names.
+
+    Raises:
+        ConfigError: a name that is not known, or a class that cannot be imported or used.
+    """
+    if is_outside(name):
+        return outside_importer(name)
     if name not in FORMATS:
         raise ConfigError(f"unknown results format {name!r}; known are: {', '.join(FORMATS)}")
     module, importer = FORMATS[name].importer.split(":")

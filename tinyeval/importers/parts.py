@@ -39,6 +39,10 @@ ENDS = 2**16
 """Bytes at a file's beginning and end by which it is told from another of its size and time."""
 
 
+DAMAGED = (OSError, LookupError, TypeError, ValueError, NotImplementedError, zlib.error)
+"""What reading a part raises if there is none or it is damaged; pyarrow's errors are of these."""
+
+
 class Job(Protocol):
     """How one file is read: a dataclass whose ``repr`` holds all that decides it.
 
@@ -145,7 +149,7 @@ def _make(job: Job, folder: Path) -> Path:
 def _is_sound(part: Path) -> bool:
     try:
         _load(part, part)
-    except Exception:  # there is none, or it is damaged in one of many ways
+    except DAMAGED:
         return False
     return True
 
@@ -178,7 +182,7 @@ def _save(path: Path, block: Block) -> None:
     digest = sha256(layout).hexdigest()
     try:
         _layout(path.parent, digest)
-    except Exception:  # there is none yet, or it is damaged
+    except DAMAGED:
         write_file(_layout_path(path.parent, digest), zlib.compress(layout))
     run = block.run
     about = {

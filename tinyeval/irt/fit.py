@@ -151,8 +151,8 @@ def _device(name: str) -> torch.device:
         raise ConfigError("device 'cuda' was asked for, but torch finds no GPU; use --device cpu")
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"unknown device {name!r}; expected auto, cpu or cuda") from None
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {name!r}; expected auto, cpu or cuda") from error
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"unknown device {name!r}; expected auto, cpu or cuda")
     return device

@@ -63,7 +63,7 @@ def compile_patterns(pattern: str | None) -> tuple[re.Pattern[str], ...]:
     try:
         compiled = tuple(re.compile(one) for one in texts)
     except re.error as error:
-        raise ConfigError(f"{pattern!r} is not a regular expression: {error}") from None
+        raise ConfigError(f"{pattern!r} is not a regular expression: {error}") from error
     if not all("step" in one.groupindex for one in compiled):
         raise ConfigError(
             rf"the pattern {pattern!r} must say where the step is: 'checkpoint-(?P<step>\d+)'"
@@ -90,10 +90,10 @@ def find_checkpoints(run_dir: Path, patterns: Sequence[re.Pattern[str]]) -> list
 def _step(match: re.Match[str]) -> int:
     try:
         return int(match["step"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
         raise DataError(
             f"the pattern takes {match['step']!r} in {match[0]!r} as the step; it is not a number"
-        ) from None
+        ) from error
 
 
 class Settled:

@@ -105,13 +105,13 @@ def _parse(line: bytes, where: str) -> Entry:
         bank, digest, time = str(values["bank"]), str(values["digest"]), values.get("time", "")
         return Entry(values["step"], bank, digest, prediction, str(time))
     except KeyError as error:
-        raise DataError(f"{where}: expected a prediction with {error}, found none") from None
+        raise DataError(f"{where}: expected a prediction with {error}, found none") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{where}: expected a prediction as one JSON object, found {line[:60]!r} ({error})"
-        ) from None
+        ) from error
     except DataError as error:
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{where}: {error}") from error
 
 
 def _prediction(values: Mapping[str, Any]) -> Prediction:

@@ -24,4 +24,4 @@ def load(module: str, extra: str) -> Any:
         raise DependencyError(
             f"this needs {module.partition('.')[0]}, which cannot be imported ({error}): "
             f"pip install 'tinyeval[{extra}]'"
-        ) from None
+        ) from error

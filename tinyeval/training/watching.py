@@ -7,14 +7,14 @@ while it is read is not an error.
 
 from __future__ import annotations
 
-import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 
 from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples
+from tinyeval.registry import load_outside
 from tinyeval.training.checkpoints import (
     Checkpoint,
     Settled,
@@ -47,7 +47,10 @@ class Watcher:
         loggers: loggers that get the predictions.
         done: called with each new entry.
         report: called with a message about each problem.
+        failed: called with each exception of the answering function, for its traceback.
         clock, sleep: current time and pause, in seconds.
+        failures: how often each checkpoint could not be predicted.
+        errors: the last exception of each such checkpoint.
 
     Example:
         >>> from pathlib import Path
@@ -68,9 +71,11 @@ class Watcher:
     loggers: Sequence[Logger] = ()
     done: Callable[[Entry], None] = lambda entry: None
     report: Report = lambda line: None
+    failed: Callable[[Exception], None] = lambda error: None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     failures: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.quiet >= 0:
@@ -108,6 +113,7 @@ class Watcher:
 
         Raises:
             DataError: no such folder, or checkpoints that could not be predicted; all others are.
+                What was raised is its cause, an :class:`ExceptionGroup`.
         """
         if not self.run_dir.is_dir():
             raise DataError(f"{self.run_dir}: there is no such folder; expected that of a run")
@@ -121,7 +127,7 @@ class Watcher:
             raise DataError(
                 f"{len(self.failures)} checkpoints could not be predicted: "
                 f"{examples(self.failures)}"
-            )
+            ) from ExceptionGroup("what the answering function raised", [*self.errors.values()])
 
     def watch(self, interval: float = 30.0) -> None:
         """Scan every ``interval`` seconds until interrupted; the folder may appear later."""
@@ -138,7 +144,8 @@ class Watcher:
         try:
             prediction = self.quick.run(checkpoint.path, name=name)
         except Exception as error:  # whatever the answering function raises
-            failure = one_line(error)
+            failure = _without_locals(error)
+            self.failed(failure)
         gone = not checkpoint.path.exists()
         if not gone and not _intact(checkpoint, before):
             self.report(f"{name}: changed while it was read; tried again later")
@@ -147,9 +154,10 @@ class Watcher:
             return Entry(checkpoint.step, self.quick.bank.name, self.quick.digest, prediction)
         if gone:
             self.report(f"{name}: was removed before it was read to the end")
-        else:
+        elif failure is not None:
             self.failures[name] = self.failures.get(name, 0) + 1
-            self.report(f"{name}: {failure}")
+            self.errors[name] = failure
+            self.report(f"{name}: {one_line(failure)}")
         return None
 
     def _record(self, entry: Entry) -> None:
@@ -157,6 +165,7 @@ class Watcher:
         record(entry, self.journal, self.loggers)
         self._known.add(entry.prediction.model)
         self.failures.pop(entry.prediction.model, None)
+        self.errors.pop(entry.prediction.model, None)
         self.done(entry)
 
 
@@ -171,6 +180,15 @@ def one_line(error: BaseException) -> str:
     return text if isinstance(error, TinyEvalError) else f"{type(error).__name__}: {text}"
 
 
+def _without_locals(error: Exception) -> Exception:
+    """Return an error whose traceback holds no values any more: one may be a whole model."""
+    one: BaseException | None = error
+    while one is not None:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+    return error
+
+
 def find_answer(name: str, folder: Path | None = None) -> Answer:
     """Return the answering function that ``module:function`` names.
 
@@ -181,17 +199,4 @@ def find_answer(name: str, folder: Path | None = None) -> Answer:
     Raises:
         ConfigError: a malformed name, no such module or function, or something not callable.
     """
-    module, _, function = name.partition(":")
-    if not module or not function:
-        raise ConfigError(f"expected MODULE:FUNCTION, such as evals:answer, found {name!r}")
-    if folder is not None and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        found: object = import_module(module)
-        for part in function.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{name}: cannot be imported ({error})") from None
-    if not callable(found):
-        raise ConfigError(f"{name}: expected a function, found {type(found).__name__}")
-    return found
+    return load_outside(name, "evals:answer", folder)

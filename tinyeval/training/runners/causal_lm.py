@@ -204,7 +204,7 @@ def _from_folder(path: Path, device: str, tokenizer: Any) -> tuple[Any, Any]:
             tokenizer = transformers.AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: the model or its tokenizer cannot be read ({reason})") from None
+        raise DataError(f"{path}: the model or its tokenizer cannot be read ({reason})") from error
     return model.to(device), tokenizer
 
 

@@ -121,12 +121,12 @@ class Endpoint:
             except urllib.error.HTTPError as error:
                 reason = f"status {error.code}: {_text_of(error)}"
                 if error.code not in _PASSING:
-                    raise TinyEvalError(f"{url}: refused item {item!r} with {reason}") from None
+                    raise TinyEvalError(f"{url}: refused item {item!r} with {reason}") from error
                 wait = _retry_after(error, wait)
             except _BROKEN as error:
                 reason = str(error) or type(error).__name__
-            except ValueError:
-                raise DataError(f"{url}: the answer to item {item!r} is no JSON") from None
+            except ValueError as error:
+                raise DataError(f"{url}: the answer to item {item!r} is no JSON") from error
             if attempt < self.attempts:
                 self.sleep(min(wait, _LONGEST_WAIT))
         raise TinyEvalError(
