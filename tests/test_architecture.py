@@ -22,6 +22,7 @@ ROOMS = {
     "progress": (),
     "atomic": (),
     "network": (),
+    "arrays": ("errors",),
     "config": ("errors",),
     "compute": ("errors",),
     "responses": ("errors", "compute"),
@@ -44,6 +45,7 @@ ROOMS = {
     ),
     "estimators": (
         "errors",
+        "arrays",
         "network",
         "compute",
         "responses",
@@ -65,9 +67,18 @@ ROOMS = {
         "selection",
         "estimators",
     ),
-    "calibration": ("errors", "progress", "compute", "responses", "groups", "irt", "learning"),
+    "calibration": (
+        "errors",
+        "arrays",
+        "progress",
+        "compute",
+        "responses",
+        "groups",
+        "irt",
+        "learning",
+    ),
     "prediction": ("errors", "targets", "irt", "selection", "estimators", "calibration"),
-    "comparison": ("errors", "targets", "irt", "calibration", "prediction"),
+    "comparison": ("errors", "arrays", "targets", "irt", "calibration", "prediction"),
     "bank": (
         "errors",
         "atomic",
@@ -141,7 +152,7 @@ LAZY = ("sklearn", "datasets", "tqdm", "safetensors", "pyarrow")
 EXTRAS = {"transformers": "hf", "lightning": "lightning"}
 """Libraries that not everybody has, and the extra that installs them."""
 
-LONG_MODULES: set[str] = {"bank.item_bank"}
+LONG_MODULES: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
 """Over 300 lines, and over 40 lines of code; both lists are to become empty."""
 

@@ -139,7 +139,7 @@ def select(job: Job, codes: Codes) -> Figures:
     with one_thread(codes.size):
         anchors, seconds = timed(step)
     path = Path(job["artifact"]) / "anchors.npz"
-    np.savez(path, items=anchors.items, weights=anchors.weights, reserve=anchors.reserve)
+    np.savez(path, items=anchors.items, weights=anchors.weights)
     return {"seconds": seconds, "before": before}
 
 
@@ -148,7 +148,7 @@ def estimate(job: Job, codes: Codes) -> Figures:
     history, settings = read_history(job, codes), settings_of(job)
     with np.load(Path(job["needs"][1]) / "anchors.npz") as file:
         items = tuple(str(one) for one in file["items"])
-        anchors = Anchors(items, file["weights"], file["reserve"])
+        anchors = Anchors(items, file["weights"])
     fit_estimator = get_estimator(settings.estimator.method)
     before = peak_bytes()
 

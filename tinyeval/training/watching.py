@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples
+from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples, one_line
 from tinyeval.training.checkpoints import (
     Checkpoint,
     Settled,
@@ -128,7 +128,7 @@ class Watcher:
         try:
             prediction = self.quick.run(checkpoint.path, name=name)
         except Exception as error:  # whatever the answering function raises
-            failure = one_line(error)
+            failure = _reason(error)
         gone = not checkpoint.path.exists()
         if not gone and not _intact(checkpoint, before):
             self.report(f"{name}: changed while it was read; tried again later")
@@ -155,10 +155,10 @@ def _intact(checkpoint: Checkpoint, before: Signature) -> bool:
     return set(before) <= set(checkpoint.signature())
 
 
-def one_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """Return what an error says; errors that are not ours with their kind."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, TinyEvalError) else f"{type(error).__name__}: {text}"
+    said, kind = one_line(error), type(error).__name__
+    return said if isinstance(error, TinyEvalError) or said == kind else f"{kind}: {said}"
 
 
 def find_answer(name: str, folder: Path | None = None) -> Answer:
