@@ -8,9 +8,9 @@ from sklearn.linear_model import Ridge
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.aipw import fit_aipw
 from tinyeval.estimators.common import own_weights
-from tinyeval.responses import Table
 from tinyeval.selection.base import equal_weights
 from tinyeval.selection.random import select_random
+from tinyeval.tables import Table
 
 
 def rng(seed=0):

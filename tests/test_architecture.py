@@ -24,26 +24,26 @@ MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 ROOMS = {
     "errors": (),
     "registry": ("errors",),
-    "progress": (),
     "atomic": (),
     "network": (),
     "config": ("errors",),
     "compute": ("errors",),
-    "responses": ("errors", "compute"),
+    "tables": ("errors",),
+    "responses": ("errors", "compute", "tables"),
     "source_models": ("errors", "responses"),
-    "groups": ("errors", "responses"),
-    "targets": ("errors", "compute", "responses"),
+    "groups": ("errors", "tables"),
+    "targets": ("errors", "compute", "tables", "responses"),
     "importers": (
         "errors",
         "registry",
-        "progress",
         "atomic",
         "compute",
+        "tables",
         "responses",
         "source_models",
     ),
-    "irt": ("errors", "progress", "compute", "responses"),
-    "history": ("compute", "responses", "targets", "irt"),
+    "irt": ("errors", "compute", "responses"),
+    "history": ("compute", "tables", "responses", "targets", "irt"),
     "covariance": ("errors", "compute", "history"),
     "selection": (
         "errors",
@@ -51,7 +51,7 @@ ROOMS = {
         "network",
         "config",
         "compute",
-        "responses",
+        "tables",
         "targets",
         "irt",
         "history",
@@ -78,9 +78,9 @@ ROOMS = {
         "estimators",
     ),
     "learning": (
-        "progress",
         "config",
         "compute",
+        "tables",
         "responses",
         "irt",
         "history",
@@ -90,8 +90,8 @@ ROOMS = {
     ),
     "calibration": (
         "errors",
-        "progress",
         "compute",
+        "tables",
         "responses",
         "source_models",
         "groups",
@@ -99,10 +99,11 @@ ROOMS = {
         "learning",
     ),
     "prediction": ("errors", "targets", "irt", "selection", "estimators", "calibration"),
-    "comparison": ("errors", "targets", "irt", "calibration", "prediction"),
+    "comparison": ("errors", "compute", "targets", "calibration", "prediction"),
     "bank": (
         "errors",
         "atomic",
+        "tables",
         "responses",
         "importers",
         "irt",
@@ -112,9 +113,8 @@ ROOMS = {
         "prediction",
         "comparison",
     ),
-    "calibrated": ("progress", "compute", "build_plan", "learning", "calibration", "prediction"),
+    "calibrated": ("compute", "build_plan", "learning", "calibration", "prediction"),
     "building": (
-        "progress",
         "config",
         "compute",
         "responses",
@@ -128,8 +128,8 @@ ROOMS = {
     "backtesting": (
         "errors",
         "registry",
-        "progress",
         "config",
+        "compute",
         "responses",
         "source_models",
         "irt",
@@ -141,7 +141,7 @@ ROOMS = {
         "prediction",
         "calibrated",
     ),
-    "exporters": ("errors", "responses", "bank"),
+    "exporters": ("errors", "tables", "bank"),
     "training": ("errors", "registry", "compute", "prediction", "bank"),
     "cli": None,
 }
@@ -175,7 +175,7 @@ LAZY = ("sklearn", "datasets", "tqdm", "safetensors", "pyarrow")
 EXTRAS = {"transformers": "hf", "lightning": "lightning"}
 """Libraries that not everybody has, and the extra that installs them."""
 
-LONG_MODULES: set[str] = {"bank.item_bank", "responses"}
+LONG_MODULES: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
 """Over 300 lines, and over 40 lines of code; both lists are to become empty."""
 

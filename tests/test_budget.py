@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import Table
 from tinyeval.selection.budget import Allowance, Bounds, Budget, item_costs, make_budget
+from tinyeval.tables import Table
 
 GROUPS = np.array(list("ppppqqqrrr"))
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from helpers import history_of, make_history, simulate
 
-from tinyeval.responses import Table
 from tinyeval.selection.clustering import select_by_correctness, select_by_irt
 from tinyeval.selection.random import select_random
+from tinyeval.tables import Table
 
 
 def rng(seed=0):

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from tinyeval.errors import ConfigError
 from tinyeval.groups import MIN_GROUPS, check_groups, fold_numbers, keep_apart, number_groups
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 GROUPS = st.lists(st.integers(0, 12), min_size=1, max_size=80)
 

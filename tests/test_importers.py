@@ -22,7 +22,8 @@ from tinyeval.importers import (
     write_results,
 )
 from tinyeval.importers.block import Merged
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 

@@ -7,8 +7,8 @@ from helpers import history_of, make_history, simulate, split_models
 from tinyeval.estimators.irt_based import fit_gp_irt, fit_p_irt, validation_error
 from tinyeval.estimators.means import fit_weighted_anchors
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, equal_weights
+from tinyeval.tables import Table
 
 
 def rng(seed=0):

@@ -89,7 +89,7 @@ def test_the_anchors_parameters_and_means_are_theirs(learned, source):
     assert_array_equal(learned.anchor_model().intercept, learned.irt.intercept[at])
 
 
-# --- surprise -----------------------------------------------------------------------------------
+# --- misfit -------------------------------------------------------------------------------------
 
 
 def spread_out(n=60):
@@ -105,17 +105,17 @@ def drawn(model, n, seed=0):
     return (rng.random(p.shape) < p).astype(float)
 
 
-def surprise_of(model, answers):
+def misfit_of(model, answers):
     return misfit_statistic(answers, estimate_ability(model, answers))
 
 
-def test_surprise_is_the_log_likelihood_ratio_by_quadrature():
+def test_misfit_is_the_log_likelihood_ratio_by_quadrature():
     model = spread_out(20)
     answers = drawn(model, 6)
     answers[:, 15:] = NAN
     grid = np.linspace(-8, 8, 4001)
     p = model.probability(grid[:, None])[:, :15]
-    for found, y in zip(surprise_of(model, answers), answers[:, :15], strict=True):
+    for found, y in zip(misfit_of(model, answers), answers[:, :15], strict=True):
         likelihood = np.prod(np.where(y == 1, p, 1 - p), axis=1)
         density = np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi)
         evidence = np.log(np.trapezoid(likelihood * density, grid))
@@ -128,26 +128,26 @@ def test_answers_that_fit_are_below_0_and_mixed_up_ones_above():
     model = spread_out()
     answers = drawn(model, 300)
     rng = np.random.default_rng(1)
-    assert (surprise_of(model, answers) < 0).mean() > 0.95
+    assert (misfit_of(model, answers) < 0).mean() > 0.95
     for spoilt in (
         rng.permuted(answers, axis=1),
         answers[:, ::-1],
         1 - answers,
         rng.integers(0, 2, answers.shape).astype(float),
     ):
-        assert (surprise_of(model, spoilt) > 0).mean() > 0.95
+        assert (misfit_of(model, spoilt) > 0).mean() > 0.95
 
 
 @pytest.mark.parametrize("answers", [[1.0] * 60, [0.0] * 60, [1.0] + [NAN] * 59])
 def test_all_right_all_wrong_and_a_single_answer_are_finite(answers):
-    assert np.isfinite(surprise_of(spread_out(), np.array([answers]))).all()
+    assert np.isfinite(misfit_of(spread_out(), np.array([answers]))).all()
 
 
-def test_surprise_does_not_depend_on_the_order_of_anchors():
+def test_misfit_does_not_depend_on_the_order_of_anchors():
     model = spread_out()
     answers, order = drawn(model, 20), np.random.default_rng(0).permutation(60)
     assert_allclose(
-        surprise_of(model.take(order), answers[:, order]), surprise_of(model, answers), rtol=1e-6
+        misfit_of(model.take(order), answers[:, order]), misfit_of(model, answers), rtol=1e-6
     )
 
 

@@ -10,9 +10,10 @@ from helpers import history_of, make_history, take_items, take_models
 from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.budget import Allowance, Bounds, Budget
 from tinyeval.selection.optimal_design import greedy_design, select_optimal_design
+from tinyeval.tables import Table
 
 RNG = np.random.default_rng(0)
 

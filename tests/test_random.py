@@ -6,8 +6,8 @@ from helpers import history_of, make_history
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyeval.responses import Table
 from tinyeval.selection.random import allocate, select_random, select_stratified
+from tinyeval.tables import Table
 
 
 def rng(seed=0):

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from tinyeval.errors import DataError
-from tinyeval.responses import ResponseMatrix, Table, as_ids
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table, as_ids
 
 NAN = float("nan")
 

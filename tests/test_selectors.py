@@ -8,8 +8,8 @@ import pytest
 from helpers import history_of, make_history, simulate, take_items, take_models
 
 from tinyeval.errors import ConfigError
-from tinyeval.responses import Table
 from tinyeval.selection import SELECTORS, get_selector
+from tinyeval.tables import Table
 
 HISTORIES = {
     "plain": lambda: make_history(40, 60, 2),

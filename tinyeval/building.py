@@ -12,10 +12,10 @@ from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
 from tinyeval.calibrated import make_predictor
 from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import learn
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import facts, usable
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tinyeval.build_plan import BuildPlan
 from tinyeval.calibration.calibrate import calibrate
 from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.learning import HistoryOf, Learned, learn, make_history
 from tinyeval.prediction import Predictor
-from tinyeval.progress import Progress
 
 
 def make_predictor(

@@ -55,3 +55,9 @@ def examples(values: Iterable[object], limit: int = 3) -> str:
     listed = [repr(str(value)) for value in values]
     tail = f", ... ({len(listed)} in all)" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + tail
+
+
+def one_line(message: object, limit: int | None = None) -> str:
+    """Return the text of a message or an error without line breaks, cut to ``limit`` characters."""
+    lines = (line.strip() for line in str(message).splitlines())
+    return " ".join(line for line in lines if line)[:limit] or type(message).__name__

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, examples
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 MIN_GROUPS = 5
 """Groups that calibration by groups needs, as it needs five models."""

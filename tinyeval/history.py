@@ -17,7 +17,8 @@ from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.row_blocks import Matrix, columns, slabs
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import by_id
 from tinyeval.targets import Targets
 
 T = TypeVar("T")

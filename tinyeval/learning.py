@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinyeval.build_plan import BuildPlan
 from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.compute.row_blocks import column_means, column_squares
 from tinyeval.compute.threads import one_thread
 from tinyeval.config import Settings
@@ -20,9 +21,9 @@ from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array, IRTFit, IRTModel
-from tinyeval.progress import Progress
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
+from tinyeval.tables import Table
 
 HistoryOf = Callable[[ResponseMatrix, BuildPlan, Progress | None], History]
 AnchorsOf = Callable[[BuildPlan, History, np.random.Generator], Anchors]

@@ -18,7 +18,8 @@ from tinyeval.errors import DataError
 from tinyeval.estimators.tiny_benchmarks import by_published_rule
 from tinyeval.importers import read_results
 from tinyeval.learning import make_history
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import by_id
 from tinyeval.targets import make_targets
 
 LARGEST = 1000

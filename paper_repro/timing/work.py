@@ -25,9 +25,10 @@ from tinyeval.importers import write_results
 from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.learning import choose_anchors, learn
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import Anchors
 from tinyeval.selection.budget import make_budget
+from tinyeval.tables import Table
 from tinyeval.targets import make_targets
 
 TINY = Size(24, 40)
@@ -139,7 +140,7 @@ def select(job: Job, codes: Codes) -> Figures:
     with one_thread(codes.size):
         anchors, seconds = timed(step)
     path = Path(job["artifact"]) / "anchors.npz"
-    np.savez(path, items=anchors.items, weights=anchors.weights, reserve=anchors.reserve)
+    np.savez(path, items=anchors.items, weights=anchors.weights)
     return {"seconds": seconds, "before": before}
 
 
@@ -148,7 +149,7 @@ def estimate(job: Job, codes: Codes) -> Figures:
     history, settings = read_history(job, codes), settings_of(job)
     with np.load(Path(job["needs"][1]) / "anchors.npz") as file:
         items = tuple(str(one) for one in file["items"])
-        anchors = Anchors(items, file["weights"], file["reserve"])
+        anchors = Anchors(items, file["weights"])
     fit_estimator = get_estimator(settings.estimator.method)
     before = peak_bytes()
 

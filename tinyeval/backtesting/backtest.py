@@ -18,10 +18,10 @@ from tinyeval.backtesting.metrics import error_metrics, interval_metrics
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.backtesting.trial import DRAWS, Memory, Trial, run_trial
 from tinyeval.build_plan import check_methods
+from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings, load_settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
-from tinyeval.progress import Progress
 from tinyeval.registry import Method, is_outside
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS

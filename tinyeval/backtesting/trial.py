@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.calibrated import make_predictor
+from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.history import History
 from tinyeval.irt.model import Array
@@ -29,7 +30,6 @@ from tinyeval.learning import (
     true_targets,
 )
 from tinyeval.prediction import Predictor
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import Anchors, draws_at_random
 

@@ -31,11 +31,11 @@ from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibratio
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs
 from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
 from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import Array
 from tinyeval.learning import Learned
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import MIN_MODELS
 
@@ -166,7 +166,7 @@ def _calibration(
         score_range=np.array([values.min(0), values.max(0)]),
         range_margin=margin,
         novelty_limit=novelty_limit,
-        surprise_limit=np.array(misfit_limit),
+        misfit_limit=np.array(misfit_limit),
         expected_error=mean_error(inside),
         noise=noise,
         scale_at=scale.at,

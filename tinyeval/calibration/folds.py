@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinyeval.groups import fold_numbers, keep_apart, number_groups
 from tinyeval.irt.model import Array
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 BEYOND = ((0.8, 0.2), (0.6, 0.15))
 """Shares of the models learned from and predicted, at opposite ends, to see the errors beyond."""

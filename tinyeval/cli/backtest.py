@@ -21,7 +21,7 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import Progress, check_new_file, json_text
+from tinyeval.cli.output import Progress, check_new_file, json_text, save_text
 
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import Backtest
@@ -125,9 +125,7 @@ def backtest_command(
             progress=progress,
         )
     if out is not None:
-        from tinyeval.atomic import write_file
-
-        write_file(out, _FORMS[out.suffix](found).encode())
+        save_text(_FORMS[out.suffix](found), out, overwrite)
     click.echo(_FORMS[".json" if as_json else ".md"](found), nl=False)
 
 

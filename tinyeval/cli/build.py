@@ -21,7 +21,7 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import Progress, check_new_bank, print_json, printable
+from tinyeval.cli.output import Progress, check_new_bank, print_json, printable, save_bank
 from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def build_command(
         )
     if not processes.leads:
         return
-    digest = bank.save(out, overwrite=overwrite)
+    digest = save_bank(bank, out, overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
     if as_json:
         print_json(facts)

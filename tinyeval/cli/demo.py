@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tinyeval.cli.options import PATH, POSITIVE
-from tinyeval.cli.output import Progress, check_new_bank, printable, table
+from tinyeval.cli.output import Progress, check_new_bank, printable, save_bank, table
 from tinyeval.cli.predict import interval
 from tinyeval.errors import BankError
 
@@ -67,7 +67,7 @@ def demo_command(out: Path, items: int) -> None:
       tinyeval demo --items 100 --out my-bank
     """
     start = time.perf_counter()
-    _check_out(out)
+    again = _check_out(out)
     from tinyeval.backtesting.splits import make_splits
     from tinyeval.building import build
     from tinyeval.cli.shipped import dump_path
@@ -85,7 +85,7 @@ def demo_command(out: Path, items: int) -> None:
             source=ORIGIN,
             progress=progress,
         )
-    bank.save(out, overwrite=True)
+    save_bank(bank, out, overwrite=again)
     found = Comparison(bank.predict(test), _true_scores(test), _random_error(test, items))
     click.echo(
         f"{responses.n_models} models x {responses.n_items} items: {source.n_models} models build "
@@ -102,16 +102,17 @@ def _settings() -> Settings:
     return Settings(seed=SEED).replace(irt={"dimensions": [4]})
 
 
-def _check_out(out: Path) -> None:
-    """Raise unless ``out`` does not exist, or holds the bank of an earlier demo."""
+def _check_out(out: Path) -> bool:
+    """Say whether ``out`` holds the bank of an earlier demo; raise unless it does or is free."""
     check_new_bank(out, overwrite=True)
     if not out.exists():
-        return
+        return False
     from tinyeval.bank.folder import read_bank
 
     # Reads the files only: this version may be unable to use a bank of an older one.
-    if read_bank(out).manifest.get("source", {}).get("origin") != ORIGIN:
+    if read_bank(out).manifest["source"]["origin"] != ORIGIN:
         raise BankError(f"{out}: is a bank, but not one that demo made; choose another --out")
+    return True
 
 
 def _true_scores(test: ResponseMatrix) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tinyeval.cli.options import PATH, POSITIVE, overwrite_option
-from tinyeval.cli.output import check_new_file
+from tinyeval.cli.output import check_new_file, save_text
 from tinyeval.exporters import EXPORTERS, Request
 
 SAMPLES = Path("samples.json")
@@ -84,9 +84,7 @@ def export_command(
     if out is None:
         click.echo(text, nl=False)
     else:
-        from tinyeval.atomic import write_file
-
-        write_file(out, text.encode())
+        save_text(text, out, overwrite)
     if command:
         click.echo(_next(bank, EXPORTERS[target].looks_up, command, out, lookup), err=True)
 

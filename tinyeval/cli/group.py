@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from tinyeval.cli.output import printable
-from tinyeval.errors import TinyEvalError
+from tinyeval.errors import TinyEvalError, one_line
 from tinyeval.registry import is_outside, load_module
 
 INTERRUPTED = 130
@@ -120,8 +120,3 @@ def one_line_warnings() -> Iterator[None]:
         warnings.filterwarnings("default", category=UserWarning)
         warnings.showwarning = show
         yield
-
-
-def one_line(message: object) -> str:
-    """Return a message's text without line breaks."""
-    return " ".join(line.strip() for line in str(message).splitlines())

@@ -70,7 +70,7 @@ def import_command(
     with Progress() as progress:
         responses = reading.read(results, progress, jobs=jobs, parts=parts)
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_results(responses, out)
+    write_results(responses, out, overwrite=overwrite)
     facts = {
         "path": str(out),
         "models": responses.n_models,

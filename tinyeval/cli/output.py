@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from tinyeval.errors import BankError, DataError
+from tinyeval.errors import DataError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from tinyeval.bank.item_bank import ItemBank
+
+OVERWRITE = "pass --overwrite"
+"""What a command advises where something exists already."""
 
 BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
 
@@ -138,13 +142,18 @@ def printable(text: str) -> str:
 
 
 def check_new_bank(path: Path, overwrite: bool) -> None:
-    """Raise before the long work if a bank cannot be saved at ``path``."""
-    if os.path.lexists(path):
-        if not overwrite:
-            raise BankError(f"{path}: exists already; choose another folder, or pass --overwrite")
-        if not (path / "manifest.json").is_file():
-            raise BankError(f"{path}: is not an item bank, so it is not overwritten")
+    """Raise before the long work if a bank could not be saved at ``path`` after it."""
+    from tinyeval.bank.folder import check_destination
+
+    check_destination(path, overwrite, OVERWRITE)
     _check_parent(path)
+
+
+def save_bank(bank: ItemBank, path: Path, overwrite: bool) -> str:
+    """Write a bank to a folder and return its digest; messages name the option of commands."""
+    from tinyeval.bank.folder import write_bank
+
+    return write_bank(path, bank.files(), overwrite=overwrite, option=OVERWRITE)
 
 
 def check_new_file(path: Path, overwrite: bool) -> None:
@@ -152,8 +161,22 @@ def check_new_file(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
-        raise DataError(f"{path}: exists already; choose another name, or pass --overwrite")
+        raise _exists(path)
     _check_parent(path)
+
+
+def save_text(text: str, path: Path, overwrite: bool) -> None:
+    """Write a file; what came to ``path`` during the work stays unless ``overwrite`` is given."""
+    from tinyeval.atomic import write_file
+
+    try:
+        write_file(path, text.encode(), overwrite=overwrite)
+    except FileExistsError:
+        raise _exists(path) from None
+
+
+def _exists(path: Path) -> DataError:
+    return DataError(f"{path}: exists already; choose another name, or {OVERWRITE}")
 
 
 def _check_parent(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tinyeval.errors import DataError, examples
 from tinyeval.exporters import Exported, Request
 from tinyeval.exporters.tasks import TaskName, by_item, known_anchors, task_names
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank

@@ -17,7 +17,7 @@ from tinyeval.errors import DataError, examples
 from tinyeval.exporters import Exported, Request
 from tinyeval.exporters.documents import DataSource, Places, Rows, split_ids
 from tinyeval.exporters.tasks import TaskName, by_item, known_anchors, task_names
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank

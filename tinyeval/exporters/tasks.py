@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from tinyeval.errors import DataError, examples
-from tinyeval.responses import Table, as_ids
+from tinyeval.tables import Table, as_ids
 
 TaskName = str | Mapping[str, str] | None
 """One name, a name with ``{value}`` for the group, group -> name, or None: the group's own."""

@@ -6,6 +6,7 @@ A new format is one file with an :class:`Importer` and one entry in ``FORMATS``
 
 from __future__ import annotations
 
+from tinyeval.compute.progress import Progress
 from tinyeval.importers.base import Columns, Importer, ItemKey, Options
 from tinyeval.importers.block import Finding, Imported
 from tinyeval.importers.formats import FORMATS, Format, get_importer
@@ -13,7 +14,6 @@ from tinyeval.importers.ledger import check_hashes
 from tinyeval.importers.lookalikes import suggest
 from tinyeval.importers.reading import import_results, read_results
 from tinyeval.importers.write import write_results
-from tinyeval.progress import Progress
 
 __all__ = [
     "FORMATS",

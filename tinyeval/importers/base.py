@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict, Unpack, get_args
 
+from tinyeval.compute.progress import Progress
 from tinyeval.errors import ConfigError
 from tinyeval.importers.block import Merged
 from tinyeval.importers.choices import Choice
-from tinyeval.progress import Progress
 
 Repeats = Literal["refuse", "average"]
 Failures = Literal["missing", "wrong"]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tinyeval.errors import DataError
 from tinyeval.importers.block import Notes
 from tinyeval.importers.notes import NUMBERS, is_unknown, typed_column
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 
 class _Said(NamedTuple):

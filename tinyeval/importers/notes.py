@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.block import Notes as Notes
 from tinyeval.importers.readers import read_raw
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 TEXT = frozenset({"benchmark", "subject", "hash"})
 NUMBERS = frozenset({"weight", "cost"})

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.processes import Processes
 from tinyeval.errors import DataError
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import SourceModels
+from tinyeval.tables import Table
 
 SCORES, TRIALS = "scores.npy", "trials.npy"
 """Names of the files; trials are there where a score is the mean of several."""

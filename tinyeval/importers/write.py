@@ -1,26 +1,27 @@
 """A response matrix -> one wide table, which :func:`tinyeval.importers.read_results` reads back.
 
-Files appear whole or not at all: all are written under temporary names, then renamed.
+Files appear whole or not at all: all are written under hidden names, then renamed.
 """
 
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.atomic import new_file
 from tinyeval.errors import DataError
 from tinyeval.importers.beside import TRIALS
 from tinyeval.importers.notes import is_unknown
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 
-def write_results(responses: ResponseMatrix, path: str | Path) -> None:
+def write_results(responses: ResponseMatrix, path: str | Path, *, overwrite: bool = True) -> None:
     """Write scores as a wide table; the suffix of ``path`` chooses csv, parquet or npz.
 
     What is known of items and models goes into ``<stem>.items.csv`` and ``<stem>.models.csv``
@@ -30,6 +31,8 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
     Args:
         responses: what to write.
         path: ends in ``.csv``, ``.parquet`` or ``.npz``.
+        overwrite: replace files that are there; else nothing that exists is touched, even if it
+            came while this wrote.
 
     Raises:
         DataError: another suffix, an item id that a wide table cannot hold, or a folder that
@@ -54,7 +57,7 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
             f"{path}: an item is called {reserved[0]!r}, which is a table's own column; write npz"
         )
     try:
-        _write_all(responses, path, write)
+        _write_all(responses, path, write, overwrite)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     except UnicodeEncodeError as error:
@@ -62,36 +65,29 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
 
 
 def _write_all(
-    responses: ResponseMatrix, path: Path, write: Callable[[ResponseMatrix, Path], None]
+    responses: ResponseMatrix,
+    path: Path,
+    write: Callable[[ResponseMatrix, Path], None],
+    overwrite: bool,
 ) -> None:
     """Write the table and what belongs beside it; nothing changes unless all could be written."""
     sides = {"item": responses.items, "model": responses.models}
     side_paths = {key: path.with_name(f"{path.stem}.{key}s.csv") for key in sides}
     trials = path.with_name(path.stem + TRIALS)
     with ExitStack() as files:
-        write(responses, files.enter_context(replacing(path)))
+        write(responses, files.enter_context(new_file(path, overwrite=overwrite)))
         for key, table in sides.items():
             if table.columns:
-                side = files.enter_context(replacing(side_paths[key]))
+                side = files.enter_context(new_file(side_paths[key], overwrite=overwrite))
                 _write_side_table(side, key, table)
         if responses.trials is not None:
-            _write_columns(responses, responses.trials, files.enter_context(replacing(trials)))
+            side = files.enter_context(new_file(trials, overwrite=overwrite))
+            _write_columns(responses, responses.trials, side)
     for key, table in sides.items():
-        if not table.columns:
+        if overwrite and not table.columns:
             side_paths[key].unlink(missing_ok=True)
-    if responses.trials is None:
+    if overwrite and responses.trials is None:
         trials.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; on success the file of that name replaces it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_csv(responses: ResponseMatrix, path: Path) -> None:

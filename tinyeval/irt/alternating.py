@@ -28,10 +28,10 @@ import numpy as np
 import torch
 
 from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.errors import FitError
 from tinyeval.irt.packed import Block, Packed
 from tinyeval.irt.start import State, warm_start
-from tinyeval.progress import Progress
 
 Tensor = torch.Tensor
 

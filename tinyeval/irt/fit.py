@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 
 from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
 from tinyeval.irt.start import State, item_means
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 
 HELD_OUT_SHARE = 0.1

@@ -34,9 +34,9 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoNormal, init_to_value
 from pyro.optim import ClippedAdam
 
+from tinyeval.compute.progress import Progress
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.model import Array, IRTFit, IRTModel
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
 
 FINAL_RATE = 0.01

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tinyeval.config import DEFAULT_ITEMS, Quota, Settings
 from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 from tinyeval.targets import named_groups
 
 Array = NDArray[np.float64]

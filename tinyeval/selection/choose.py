@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.history import History
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, Selector, scaled
 from tinyeval.selection.budget import Allowance, Array, Budget
 from tinyeval.selection.random import allocate
+from tinyeval.tables import Table
 from tinyeval.targets import named_groups
 
 SPENT = 0.9

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, item_covariance
 from tinyeval.history import History
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.budget import Allowance, Budget, item_costs
+from tinyeval.tables import Table
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples
+from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples, one_line
 from tinyeval.registry import load_outside
 from tinyeval.training.checkpoints import (
     Checkpoint,
@@ -157,7 +157,7 @@ class Watcher:
         elif failure is not None:
             self.failures[name] = self.failures.get(name, 0) + 1
             self.errors[name] = failure
-            self.report(f"{name}: {one_line(failure)}")
+            self.report(f"{name}: {_reason(failure)}")
         return None
 
     def _record(self, entry: Entry) -> None:
@@ -174,10 +174,10 @@ def _intact(checkpoint: Checkpoint, before: Signature) -> bool:
     return set(before) <= set(checkpoint.signature())
 
 
-def one_line(error: BaseException) -> str:
-    """Return the message of an error; its type too, unless it is a :class:`TinyEvalError`."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, TinyEvalError) else f"{type(error).__name__}: {text}"
+def _reason(error: BaseException) -> str:
+    """Return what an error says; errors that are not ours with their kind."""
+    said, kind = one_line(error), type(error).__name__
+    return said if isinstance(error, TinyEvalError) or said == kind else f"{kind}: {said}"
 
 
 def _without_locals(error: Exception) -> Exception:
