@@ -29,7 +29,7 @@ class Entry:
     Attributes:
         step: of training, at which the checkpoint was saved.
         bank: name of the bank.
-        digest: its identity.
+        digest: its identity, by which a run goes on; the name may change.
         prediction: what the bank says; its ``model`` is the checkpoint's name.
         time: of writing, UTC.
     """
