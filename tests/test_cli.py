@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from helpers import simulate
 
-from tinyeval import __version__
+from tinyeval import __version__, building, exporters
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.cli.citations import INTERVALS, WORKS, citations
@@ -333,6 +333,37 @@ def test_overwrite_replaces_a_bank_and_only_a_bank(work, quick, tmp_path):
     assert result.exit_code == 1
     assert "is not an item bank" in result.stderr
     assert (tmp_path / "folder" / "thesis.tex").read_text() == "irreplaceable"
+
+
+def test_what_comes_while_a_bank_is_built_stays(work, quick, tmp_path, monkeypatch):
+    out, real = tmp_path / "b", building.build
+
+    def build(*args, **options):
+        made = real(*args, **options)
+        made.save(out)
+        return made
+
+    monkeypatch.setattr(building, "build", build)
+    arguments = ["build", work / "results.csv", *quick, "--items", 6, "--out", out]
+    line = assert_one_line(run(*arguments))
+    assert line == f"Error: {out}: exists already; choose another folder, or pass --overwrite"
+    assert [one.name for one in tmp_path.iterdir()] == ["b"]
+
+
+def test_what_comes_while_a_file_is_made_stays(bank, tmp_path, monkeypatch):
+    out, real = tmp_path / "anchors.csv", exporters.export
+
+    def export(*args):
+        out.write_text("mine")
+        return real(*args)
+
+    monkeypatch.setattr(exporters, "export", export)
+    line = assert_one_line(run("export", bank, "--to", "csv", "--out", out))
+    assert line == f"Error: {out}: exists already; choose another name, or pass --overwrite"
+    assert out.read_text() == "mine"
+    succeed("export", bank, "--to", "csv", "--out", out, "--overwrite")
+    assert out.read_text().startswith("rank,")
+    assert [one.name for one in tmp_path.iterdir()] == ["anchors.csv"]
 
 
 @pytest.mark.usefixtures("intact")

@@ -10,17 +10,21 @@ import sys
 import time
 import traceback
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tinyeval.bank import packing
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.cli.predict import flags
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.training.checkpoints import compile_patterns, find_checkpoints
 from tinyeval.training.journal import FILE, read_journal
 from tinyeval.training.quick_eval import QuickEval
+from tinyeval.training.trajectory import read_trajectory
 from tinyeval.training.watching import ATTEMPTS, Watcher, find_answer
 
 ROOT = Path(__file__).parent.parent
@@ -117,6 +121,32 @@ def test_what_is_done_is_not_done_again(watcher, tmp_path):
     watcher(counting, n=5).once()  # another bank
     assert asked[2:] == ["checkpoint-1", "checkpoint-2"]
     assert steps(made) == [1, 2, 1, 2]
+
+
+def test_a_run_goes_on_across_an_upgrade_and_another_card(watcher, bank, tmp_path, monkeypatch):
+    asked = []
+
+    def counting(items, checkpoint):
+        asked.append(checkpoint.name)
+        return answer(items, checkpoint)
+
+    save(tmp_path / "run", 1, 0.3)
+    bank.save(tmp_path / "before")
+    watcher(counting, bank=tmp_path / "before").once()
+    monkeypatch.setattr(packing, "__version__", "99.0")
+    monkeypatch.setattr(packing, "card", lambda facts: "A card in other words.")
+    note = {**bank.source, "origin": "elsewhere", "note": "Read me first."}
+    content = {item: {"prompt": "?"} for item in bank.anchors.items}
+    later = replace(ItemBank.load(tmp_path / "before"), name="v2", source=note, content=content)
+    later.save(tmp_path / "after")
+    save(tmp_path / "run", 2, 0.7)
+    made = watcher(counting, bank=tmp_path / "after")
+    made.once()
+    assert asked == ["checkpoint-1", "checkpoint-2"]
+    assert [one.bank for one in read_journal(made.journal)] == ["simulated", "v2"]
+    found = read_trajectory(tmp_path / "run")
+    assert found.steps.tolist() == [1, 2]
+    assert found.score[0] < found.score[1]
 
 
 def test_a_checkpoint_without_its_last_file_is_waited_for(watcher, tmp_path):

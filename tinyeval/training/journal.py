@@ -29,7 +29,7 @@ class Entry:
     Attributes:
         step: training step at which the checkpoint was saved.
         bank: name of the bank.
-        digest: its identity.
+        digest: its identity, by which a run goes on; the name may change.
         prediction: the bank's prediction; its ``model`` is the checkpoint's name.
         time: time of writing, UTC.
     """
