@@ -124,6 +124,7 @@ ONLY_IN = {
         "irt.alternating",
         "irt.fit",
         "irt.posterior",
+        "network",
         "training.",
     ),
     "transformers": ("training.",),
@@ -254,6 +255,8 @@ def test_slow_libraries_are_imported_where_they_are_used():
     for path in MODULES:
         at_the_top = {one.split(".")[0] for one in imports(path, inside_functions=False)}
         assert not at_the_top & set(LAZY), path
+        if name_of(path) == "network":  # trains in torch, predicts without
+            assert "torch" not in at_the_top
 
 
 def normal(name: str) -> str:

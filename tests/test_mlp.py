@@ -1,9 +1,15 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import make_history, split_models
 
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.mlp import FOLDS, fit_mlp
+from tinyeval.estimators.unanswered import fill_unanswered
 from tinyeval.selection.random import select_random
 
 
@@ -43,16 +49,45 @@ def test_the_spread_is_that_of_models_the_network_has_not_seen():
     assert spread == pytest.approx(errors[1], rel=0.3)
 
 
-def test_the_gradient_is_that_of_the_prediction():
+@pytest.mark.parametrize("anchor", [0, 4])
+def test_an_unanswered_anchor_widens_the_spread_by_what_it_moves(anchor):
     source, test = split_models(make_history(40, 40, seed=4, benchmarks=2), 30)
     fitted, columns = fitted_on(source, 6)
     x = test.filled[:, columns].astype(float)
-    step = 1e-4
-    moved = [
-        (fitted.predict(x + step * one).mean - fitted.predict(x - step * one).mean) / (2 * step)
-        for one in np.eye(6)
-    ]
-    np.testing.assert_allclose(fitted._gradient(x), np.stack(moved, axis=1), atol=1e-5)
+    x[:, anchor] = np.nan
+    full = fill_unanswered(x, fitted.mean, fitted.precision)
+    step = 1e-4 * np.eye(6)[anchor]
+    moved = (fitted.predict(full + step).mean - fitted.predict(full - step).mean) / 2e-4
+    found = fitted.predict(x)
+    np.testing.assert_allclose(found.mean, fitted.predict(full).mean, atol=1e-9)
+    wider = fitted.variance + moved**2 / fitted.precision[anchor, anchor]
+    np.testing.assert_allclose(found.spread, np.sqrt(wider), rtol=1e-5)
+    assert (wider > 1.01 * fitted.variance).any()
+
+
+def test_predicting_needs_no_torch(tmp_path):
+    source, test = split_models(make_history(40, 40, seed=6), 30)
+    fitted, columns = fitted_on(source, 6)
+    answers = test.filled[:, columns].astype(float)
+    answers[0, 0] = np.nan
+    np.savez(tmp_path / "state.npz", **fitted.state())
+    np.save(tmp_path / "answers.npy", answers)
+    code = """
+import sys
+sys.modules["torch"] = None
+import numpy as np
+from tinyeval.estimators.mlp import NetworkEstimator
+fitted = NetworkEstimator.from_state(np.load("state.npz"))
+found = fitted.predict(np.load("answers.npy"))
+np.save("found.npy", [found.mean, found.spread])
+"""
+    root = Path(__file__).parent.parent
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    expected = fitted.predict(answers)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "found.npy"), [expected.mean, expected.spread], rtol=1e-12
+    )
 
 
 def test_training_beats_the_first_draw():
