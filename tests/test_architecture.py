@@ -132,11 +132,10 @@ ONLY_IN = {
     "pydantic": ("config",),
     "datasets": ("exporters.documents",),
     "pandas": (),
-    "scipy": (),
 }
 """Libraries that are slow, or that a part of the package must do without, and where they may be."""
 
-LAZY = ("sklearn", "datasets", "tqdm", "safetensors", "pyarrow")
+LAZY = ("sklearn", "scipy", "datasets", "tqdm", "safetensors", "pyarrow")
 """Libraries that are imported where they are used and not before."""
 
 EXTRAS = {"transformers": "hf", "lightning": "lightning"}
