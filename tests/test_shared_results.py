@@ -13,6 +13,7 @@ from helpers import simulate
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.errors import DataError, ProcessError
 from tinyeval.importers.shared import once_a_machine
+from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import SourceModels
 
 
@@ -75,6 +76,18 @@ def test_one_process_of_every_machine_reads(places, times, temporary):
             }
         assert isinstance(base(found.responses.scores), np.memmap)
     assert read.times == times
+    assert not list(temporary.iterdir())
+
+
+def test_trials_are_shared_too(temporary):
+    responses, _ = simulate(6, 8, seed=1, missing=0.2)
+    trials = np.where(responses.observed, 3, 0)
+    several = ResponseMatrix(responses.scores, responses.models, responses.items, trials)
+    read = counted(SourceModels(several))
+    for found in together(read, [0, 1]):
+        np.testing.assert_array_equal(found.responses.trials, trials)
+        assert isinstance(base(found.responses.trials), np.memmap)
+    assert read.times == 1
     assert not list(temporary.iterdir())
 
 
