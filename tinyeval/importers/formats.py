@@ -35,6 +35,12 @@ class Format(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
+    "inspect": Format(
+        "tinyeval.importers.inspect_ai:InspectImporter",
+        "Inspect AI",
+        "logs *.eval or *.json, or a folder of them",
+        "tinyeval import logs/ --metric choice --out results.parquet",
+    ),
     "lm_eval": Format(
         "tinyeval.importers.lm_eval:LmEvalImporter",
         "lm-evaluation-harness",
