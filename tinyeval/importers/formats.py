@@ -35,6 +35,12 @@ class Format(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
+    "helm": Format(
+        "tinyeval.importers.helm:HelmImporter",
+        "HELM",
+        "run folders with per_instance_stats.json and run_spec.json",
+        "tinyeval import benchmark_output/runs/v1 --metric exact_match --out results.parquet",
+    ),
     "inspect": Format(
         "tinyeval.importers.inspect_ai:InspectImporter",
         "Inspect AI",
