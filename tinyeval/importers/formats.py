@@ -47,6 +47,24 @@ FORMATS: dict[str, Format] = {
         "logs *.eval or *.json, or a folder of them",
         "tinyeval import logs/ --metric choice --out results.parquet",
     ),
+    "open_llm_leaderboard": Format(
+        "tinyeval.importers.open_llm_leaderboard:LeaderboardImporter",
+        "Open LLM Leaderboard 1",
+        "repositories details_ORG__MODEL with Parquet files of tasks called harness|TASK|SHOTS",
+        "tinyeval import details_*/ --out results.parquet",
+    ),
+    "open_llm_leaderboard2": Format(
+        "tinyeval.importers.open_llm_leaderboard2:Leaderboard2Importer",
+        "Open LLM Leaderboard 2",
+        "repositories ORG__MODEL-details with samples of tasks called leaderboard_TASK",
+        "tinyeval import *-details/ --out results.parquet",
+    ),
+    "lighteval": Format(
+        "tinyeval.importers.lighteval:LightevalImporter",
+        "lighteval",
+        "details/MODEL/DATE/details_*.parquet (--save-details)",
+        "tinyeval import lighteval_output/ --metric acc --out results.parquet",
+    ),
     "lm_eval": Format(
         "tinyeval.importers.lm_eval:LmEvalImporter",
         "lm-evaluation-harness",
