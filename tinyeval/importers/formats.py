@@ -65,6 +65,18 @@ FORMATS: dict[str, Format] = {
         "details/MODEL/DATE/details_*.parquet (--save-details)",
         "tinyeval import lighteval_output/ --metric acc --out results.parquet",
     ),
+    "opencompass": Format(
+        "tinyeval.importers.opencompass:OpenCompassImporter",
+        "OpenCompass",
+        "outputs with results/MODEL/DATASET.json (--dump-eval-details)",
+        "tinyeval import outputs/default/ --out results.parquet",
+    ),
+    "every_eval_ever": Format(
+        "tinyeval.importers.every_eval_ever:EveryEvalEverImporter",
+        "Every Eval Ever",
+        "*_samples.jsonl with evaluation_id, model_id and sample_id",
+        "tinyeval import data/gsm8k/ --out results.parquet",
+    ),
     "lm_eval": Format(
         "tinyeval.importers.lm_eval:LmEvalImporter",
         "lm-evaluation-harness",
