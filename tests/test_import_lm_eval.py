@@ -380,7 +380,7 @@ def test_models_run_in_different_ways(tmp_path):
         settings = {"n-shot": {"arc": shots, "gsm": shots}, "chat_template_sha": template}
         results(tmp_path / name, name, {"arc": 1}, **settings)
     with pytest.warns(
-        UserWarning, match="another chat template.*another n-shot.*'arc: 5 .a., 0 .b.'"
+        UserWarning, match="chat template differs.*n-shot differs.*'arc: 5 .a., 0 .b.'"
     ) as caught:
         read_results(tmp_path)
     assert "gsm" not in str(caught[0].message)

@@ -74,7 +74,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     help="Random splits to average over.",
 )
 @settings_options()
-@reading_options()
+@reading_options(repeats="--repeated")
 @click.option("--out", type=PATH, metavar="FILE", help="Also write a .md, .csv or .json file.")
 @overwrite_option
 @json_option

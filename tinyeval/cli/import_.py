@@ -45,7 +45,8 @@ def import_command(
     """Read RESULTS in any known format and write them as one wide table.
 
     What is known of items and models goes beside it, into OUT's name with .items.csv and
-    .models.csv at the end, where `build` finds it again.
+    .models.csv at the end, and numbers of trials into .trials.parquet, where `build` finds them
+    again. What was dropped, joined, guessed or turned round is told on standard error.
 
     Large dumps of many files are read by --jobs processes. With --parts, what was read of each
     file stays in DIR: an import that was interrupted, or that is repeated when files were added,
@@ -63,7 +64,8 @@ def import_command(
     if out.suffix.lower() not in WRITERS:
         expected = ", ".join(WRITERS)
         raise click.BadParameter(f"{out} must end in one of {expected}", param_hint="--out")
-    for name in (out.name, f"{out.stem}.items.csv", f"{out.stem}.models.csv"):
+    sides = (".items.csv", ".models.csv", ".trials.parquet")
+    for name in (out.name, *(out.stem + side for side in sides)):
         check_new_file(out.with_name(name), overwrite)
     with Progress() as progress:
         responses = reading.read(results, progress, jobs=jobs, parts=parts)

@@ -2,81 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tinyeval.cli.output import Progress
+from tinyeval.cli.packing import PATH as PATH
+from tinyeval.cli.packing import POSITIVE as POSITIVE
+from tinyeval.cli.packing import packed
+from tinyeval.cli.reading import Reading as Reading
+from tinyeval.cli.reading import reading_options as reading_options
 
 if TYPE_CHECKING:
     from tinyeval.config import Settings
     from tinyeval.importers import ItemKey
-    from tinyeval.responses import ResponseMatrix
 
-P = ParamSpec("P")
 R = TypeVar("R")
-
-PATH = click.Path(path_type=Path)
-POSITIVE = click.IntRange(min=1)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 results_argument = click.argument("results", nargs=-1, required=True, type=PATH)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to read results or answers: see :func:`tinyeval.importers.read_results`."""
-
-    format: str | None
-    metric: str | None
-    filter: str | None
-    key: str | None
-    prefix: str | None
-    items_table: Path | None = None
-    models_table: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.prefix and self.key is None:
-            raise click.UsageError("--prefix says what comes before a key: give --key as well.")
-
-    def read(
-        self,
-        paths: Sequence[Path],
-        progress: Progress,
-        item_key: ItemKey | None = None,
-        *,
-        jobs: int = 1,
-        parts: Path | None = None,
-    ) -> ResponseMatrix:
-        """Read files; on a terminal each is named while it is read.
-
-        Args:
-            paths: files or folders.
-            progress: shows them.
-            item_key: how a recipe or bank identifies items; the options come first.
-            jobs, parts: of :func:`tinyeval.importers.read_results`.
-        """
-        from tinyeval.importers import ItemKey, read_results
-
-        if self.key is not None:
-            item_key = ItemKey(self.key, self.prefix or "")
-        return read_results(
-            paths,
-            format=self.format,
-            metric=self.metric,
-            filter=self.filter,
-            items_table=self.items_table,
-            models_table=self.models_table,
-            item_key=item_key,
-            jobs=jobs,
-            parts=parts,
-            progress=progress.files,
-        )
 
 
 @dataclass(frozen=True)
@@ -156,21 +103,6 @@ def item_key(settings: Settings) -> ItemKey | None:
     return None if run.key is None else ItemKey(run.key, run.prefix)
 
 
-FORMAT_OPTIONS = (
-    click.option("--format", metavar="NAME", help="table, lm_eval ... [default: recognised]"),
-    click.option("--metric", metavar="NAME", help="Score to read: NAME, or TASK=NAME,..."),
-    click.option("--filter", metavar="NAME", help="lm-eval's answer filter to read, likewise."),
-    click.option("--key", metavar="COLUMN", help="What identifies an item in lm-eval's documents."),
-    click.option("--prefix", metavar="TEXT", help="What item ids have before the key."),
-)
-TABLE_OPTIONS = (
-    click.option(
-        "--items-table", type=PATH, metavar="FILE", help="Notes on items: item, benchmark ..."
-    ),
-    click.option(
-        "--models-table", type=PATH, metavar="FILE", help="Notes on models: model, org, date ..."
-    ),
-)
 SETTINGS_OPTIONS = (
     click.option("--config", type=PATH, metavar="FILE", help="Recipe; options override it."),
     click.option(
@@ -208,29 +140,6 @@ SETTINGS_OPTIONS = (
 )
 
 
-def reading_options(tables: bool = True) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Add the options of :class:`Reading`; the command gets them as ``reading``."""
-    return _packed("reading", Reading, (*FORMAT_OPTIONS, *(TABLE_OPTIONS if tables else ())))
-
-
 def settings_options() -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Add the options of :class:`Recipe`; the command gets them as ``recipe``."""
-    return _packed("recipe", Recipe, SETTINGS_OPTIONS)
-
-
-def _packed(
-    name: str, kind: Callable[..., Any], options: Sequence[Callable[[Any], Any]]
-) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Return a decorator that adds ``options`` and passes them on as one value."""
-
-    def decorate(command: Callable[..., R]) -> Callable[..., R]:
-        @wraps(command)
-        def packed(**values: Any) -> R:
-            own = {key: values.pop(key) for key in kind.__annotations__ if key in values}
-            return command(**values, **{name: kind(**own)})
-
-        for option in reversed(options):
-            option(packed)
-        return packed
-
-    return decorate
+    return packed("recipe", Recipe, SETTINGS_OPTIONS)

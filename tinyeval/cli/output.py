@@ -58,6 +58,14 @@ class Progress:
             click.echo(f"{done} of {total} files read", err=True)
             self.told = time.monotonic()
 
+    def say(self, line: str) -> None:
+        """Print a line, above the bar where there is one."""
+        if self.quiet:
+            return
+        if self.bar is not None:
+            self.bar.clear()
+        click.echo(line, err=True)
+
     def _draw(self, done: int, total: int, what: str) -> None:
         from tqdm import tqdm
 

@@ -24,8 +24,8 @@ Notes = Mapping[str, Mapping[str, object]]
 KINDS = ("dropped", "joined", "guessed", "turned", "missing", "doubt")
 """What a finding may be: each is told as its first word."""
 
-SHOWN = 3
-"""Examples that a finding keeps."""
+SHOWN, WIDTH = 3, 120
+"""Examples that a finding keeps, and characters that are shown of each."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Finding:
 
     def __str__(self) -> str:
         some = self.examples[:SHOWN]
-        shown = ", ".join(one if one.startswith(("'", '"')) else repr(one) for one in some)
+        cut = (one if len(one) <= WIDTH else f"{one[:WIDTH]}..." for one in some)
+        shown = ", ".join(one if one.startswith(("'", '"')) else repr(one) for one in cut)
         more = ", ..." if len(some) == SHOWN < self.count else ""
         return f"{self.kind}: {self.count:,} {self.what}{': ' if shown else ''}{shown}{more}"
 

@@ -63,13 +63,15 @@ def read_run(path: Path) -> Results:
     named = (arguments.get(one) for one in MODEL_ARGUMENTS)
     given, groups = config.get("model_args"), _mapping(content, "group_subtasks")
     scores = _mapping(content, "results")
+    places = ("versions", "n-shot", "configs", "n-samples")
+    tasks = dict.fromkeys(task for place in places for task in _mapping(content, place))
     return Results(
         path,
         str(content.get("model_name") or next(filter(None, named), "")),
         given if isinstance(given, str) else "",
         _identity(arguments, config),
         str(config.get("model_sha") or "")[:8],
-        {task: _settings(task, content, arguments) for task in _mapping(content, "versions")},
+        {task: _settings(task, content, arguments) for task in tasks},
         _sizes(content),
         bool(config.get("limit")),
         {task: _known_bools(one) for task, one in _mapping(content, "higher_is_better").items()},

@@ -78,8 +78,8 @@ def compare_settings(runs: Sequence[Ran], names: Sequence[str]) -> tuple[Finding
         ]
         if told:
             what = (
-                f"benchmarks were run with another {setting} for some models, whose scores may not "
-                "be comparable"
+                f"benchmarks were not run in the same way for all models ({setting} differs), so "
+                "scores may not be comparable"
             )
             findings.append(Finding("doubt", what, len(told), tuple(told)))
     return tuple(findings)

@@ -116,4 +116,8 @@ def _existing(paths: Sequence[str | Path]) -> list[Path]:
     for path in listed:
         if not path.exists():
             raise DataError(f"{path}: there is no such file or folder")
+        if not (path.is_file() or path.is_dir()):
+            raise DataError(
+                f"{path}: expected a file or a folder, found a device or pipe; write it to a file"
+            )
     return listed
