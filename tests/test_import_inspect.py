@@ -174,7 +174,7 @@ def test_a_run_that_was_cancelled(tmp_path):
     cut = write_eval(tmp_path / "a.eval", header(status="cancelled"), MIXED)
     found = import_results(cut)
     assert row(found) == [1, 0, 0.5]
-    assert "of runs that did not finish; what they scored was read: 'a.eval: cancelled'" in str(
+    assert "of runs that did not finish; what they scored was read: 'cancelled: a.eval'" in str(
         found.findings[0]
     )
 
@@ -193,7 +193,7 @@ def test_a_run_that_was_killed_has_a_journal(tmp_path):
     found = import_results(path)
     assert row(found) == [1, 1, 0]  # the last attempt at sample 2 counts
     told = " ".join(map(str, found.findings))
-    assert "log.eval: started" in told
+    assert "started: log.eval" in told
     assert "1 samples were run again; their last attempts were read: '2'" in told
 
 
@@ -212,7 +212,7 @@ def test_logs_without_scores(tmp_path):
     found = import_results(tmp_path)
     assert row(found) == [1, 0, 0.5]
     assert (found.findings[0].kind, found.findings[0].count) == ("missing", 3)
-    assert "1.eval: its run ended with status 'error'" in str(found.findings[0])
+    assert "'error: 1.eval', 'not scored: 2.eval', 'not scored: 3.eval'" in str(found.findings[0])
 
 
 def test_logs_without_samples_have_means_over_epochs(tmp_path):

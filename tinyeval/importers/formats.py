@@ -44,13 +44,13 @@ FORMATS: dict[str, Format] = {
     "inspect": Format(
         "tinyeval.importers.inspect_ai:InspectImporter",
         "Inspect AI",
-        "logs *.eval or *.json, or a folder of them",
+        "logs called .eval or .json, or a folder of them",
         "tinyeval import logs/ --metric choice --out results.parquet",
     ),
     "open_llm_leaderboard": Format(
         "tinyeval.importers.open_llm_leaderboard:LeaderboardImporter",
         "Open LLM Leaderboard 1",
-        "repositories details_ORG__MODEL with Parquet files of tasks called harness|TASK|SHOTS",
+        "repositories details_ORG__MODEL with Parquet files of tasks called harness_TASK_SHOTS",
         "tinyeval import details_*/ --out results.parquet",
     ),
     "open_llm_leaderboard2": Format(

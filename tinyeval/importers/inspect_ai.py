@@ -109,7 +109,8 @@ class LogJob:
         reason = _why_empty(log, marks)
         if self.alone:
             raise DataError(f"{self.path}: has no scores of samples: {reason}")
-        finding = Finding("missing", "logs have no scores", 1, (f"{self.path.name}: {reason}",))
+        short = "not scored" if log.status == "success" else log.status
+        finding = Finding("missing", "logs have no scores", 1, (f"{short}: {self.path.name}",))
         return Block(self.path, [], [], np.empty((0, 0), np.float32), findings=(finding,))
 
     def _of_samples(self, log: Log, marks: Marks) -> Block:
@@ -185,7 +186,7 @@ def _of_run(log: Log) -> list[Finding]:
     found = []
     if log.status != "success":
         what = "logs are of runs that did not finish; what they scored was read"
-        found.append(Finding("missing", what, 1, (f"{log.path.name}: {log.status}",)))
+        found.append(Finding("missing", what, 1, (f"{log.status}: {log.path.name}",)))
     if log.header.get("invalidated") is True:
         what = "logs have samples that were marked as invalid"
         found.append(Finding("doubt", what, 1, (log.path.name,)))
