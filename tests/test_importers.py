@@ -66,8 +66,8 @@ def test_every_importer_has_the_protocol(name, tmp_path):
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
     path = write(tmp_path / "a.csv", "model,q0\na,1\n")
-    with pytest.raises(ConfigError, match=r"unknown results format 'helm'.*lm_eval, table"):
-        read_results(path, format="helm")
+    with pytest.raises(ConfigError, match=r"unknown results format 'excel'.*lm_eval, table"):
+        read_results(path, format="excel")
 
 
 def test_a_new_importer_is_one_line(tmp_path, monkeypatch):

@@ -37,6 +37,48 @@ class Format(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
+    "helm": Format(
+        "tinyeval.importers.helm:HelmImporter",
+        "HELM",
+        "run folders with per_instance_stats.json and run_spec.json",
+        "tinyeval import benchmark_output/runs/v1 --metric exact_match --out results.parquet",
+    ),
+    "inspect": Format(
+        "tinyeval.importers.inspect_ai:InspectImporter",
+        "Inspect AI",
+        "logs called .eval or .json, or a folder of them",
+        "tinyeval import logs/ --metric choice --out results.parquet",
+    ),
+    "open_llm_leaderboard": Format(
+        "tinyeval.importers.open_llm_leaderboard:LeaderboardImporter",
+        "Open LLM Leaderboard 1",
+        "repositories details_ORG__MODEL with Parquet files of tasks called harness_TASK_SHOTS",
+        "tinyeval import details_*/ --out results.parquet",
+    ),
+    "open_llm_leaderboard2": Format(
+        "tinyeval.importers.open_llm_leaderboard2:Leaderboard2Importer",
+        "Open LLM Leaderboard 2",
+        "repositories ORG__MODEL-details with samples of tasks called leaderboard_TASK",
+        "tinyeval import *-details/ --out results.parquet",
+    ),
+    "lighteval": Format(
+        "tinyeval.importers.lighteval:LightevalImporter",
+        "lighteval",
+        "details/MODEL/DATE/details_*.parquet (--save-details)",
+        "tinyeval import lighteval_output/ --metric acc --out results.parquet",
+    ),
+    "opencompass": Format(
+        "tinyeval.importers.opencompass:OpenCompassImporter",
+        "OpenCompass",
+        "outputs with results/MODEL/DATASET.json (--dump-eval-details)",
+        "tinyeval import outputs/default/ --out results.parquet",
+    ),
+    "every_eval_ever": Format(
+        "tinyeval.importers.every_eval_ever:EveryEvalEverImporter",
+        "Every Eval Ever",
+        "*_samples.jsonl with evaluation_id, model_id and sample_id",
+        "tinyeval import data/gsm8k/ --out results.parquet",
+    ),
     "lm_eval": Format(
         "tinyeval.importers.lm_eval:LmEvalImporter",
         "lm-evaluation-harness",
