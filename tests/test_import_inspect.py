@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from tinyeval.export import export_inspect
 
 from tinyeval.bank import ItemBank
 from tinyeval.building import build
 from tinyeval.errors import DataError
-from tinyeval.export import export_inspect
 from tinyeval.importers import Imported, import_results, read_results
 from tinyeval.importers.inspect_scores import grade
 
