@@ -109,7 +109,7 @@ def one_split(
         learned = Learned(history, anchors, fit(history, anchors, rng=rng))
         predicted = learned.estimator.predict(anchor_answers(learned, test)).mean[:, 0]
         error = np.abs(predicted - true_targets(learned, test)[:, 0]).mean()
-        found[way] = (len(anchors), cost[history.columns(anchors.items)].sum(), float(error))
+        found[way] = (len(anchors), cost[history.positions(anchors.items)].sum(), float(error))
     return found
 
 

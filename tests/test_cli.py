@@ -17,7 +17,7 @@ from tinyeval import __version__, building, exporters
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.cli.citations import INTERVALS, WORKS, citations
-from tinyeval.cli.output import Progress, printable, table
+from tinyeval.cli.output import ProgressBar, printable, table
 from tinyeval.cli.predict import prediction_table
 from tinyeval.cli.shipped import dump_path
 from tinyeval.errors import DataError
@@ -1141,7 +1141,7 @@ class Terminal(io.StringIO):
 
 def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    with Progress() as progress:
+    with ProgressBar() as progress:
         for done in range(4):
             progress(done, 4, "first stage")
         progress(0, 10, "second stage")
@@ -1154,7 +1154,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
 
 
 def test_progress_is_a_line_per_stage_elsewhere(capsys):
-    with Progress() as progress:
+    with ProgressBar() as progress:
         for done in range(4):
             progress(done, 4, "first stage")
         progress(0, 4, "second stage")

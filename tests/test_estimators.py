@@ -45,7 +45,7 @@ def random_anchors(history, n=12):
 
 
 def answers_on(history, anchors):
-    return history.filled[:, history.columns(anchors.items)]
+    return history.filled[:, history.positions(anchors.items)]
 
 
 def assert_valid(estimate, n_models, n_targets):

@@ -18,7 +18,7 @@ def rng(seed=0):
 
 def fitted_on(source, n=15, **options):
     anchors = select_random(source, n, rng=rng())
-    return fit_mlp(source, anchors, rng=rng(), **options), source.columns(anchors.items)
+    return fit_mlp(source, anchors, rng=rng(), **options), source.positions(anchors.items)
 
 
 def test_the_prediction_is_the_mean_of_one_network_per_fold():

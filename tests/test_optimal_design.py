@@ -105,7 +105,7 @@ def select(history, budget):
 
 
 def cost_of(history, chosen):
-    return history.responses.items.column("cost")[history.columns(chosen)].sum()
+    return history.responses.items.column("cost")[history.positions(chosen)].sum()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -182,7 +182,7 @@ def test_quotas_hold_and_the_rest_goes_where_it_tells_most():
     history = make_history(40, 60, 2, benchmarks=3)
     quotas = {"bench0": Bounds(2, 2), "bench1": Bounds(7, 20)}
     chosen = select(history, Budget(12, quotas=quotas))
-    items = history.responses.items.take(history.columns(chosen))
+    items = history.responses.items.take(history.positions(chosen))
     counts = [int((items.column("benchmark") == name).sum()) for name in ("bench0", "bench1")]
     assert len(chosen) == 12
     assert counts[0] == 2

@@ -22,7 +22,7 @@ def draw(history, n):
 
 
 def arrays_of(history, anchors):
-    x = history.filled[:, history.columns(anchors.items)].astype(float)
+    x = history.filled[:, history.positions(anchors.items)].astype(float)
     return x, history.target_values
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.processes import ALONE, Processes
-from tinyeval.compute.row_blocks import Matrix, columns, slabs
+from tinyeval.compute.row_blocks import Matrix, pick_columns, slabs
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.tables import by_id
@@ -115,7 +115,7 @@ class History:
         Args:
             items: their positions.
         """
-        return columns(self.filled, items)
+        return pick_columns(self.filled, items)
 
     @cached_property
     def target_values(self) -> NDArray[np.float64]:
@@ -151,7 +151,7 @@ class History:
             self.processes,
         )
 
-    def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:
+    def positions(self, items: tuple[str, ...]) -> NDArray[np.intp]:
         """Positions of the named items in ``responses``."""
         return self.responses.items.index(items, "item")
 

@@ -50,7 +50,7 @@ class Learned:
 
     def anchor_model(self) -> IRTModel:
         """The item parameters of the anchors, in their order."""
-        return self.irt.take(self.history.columns(self.anchors.items))
+        return self.irt.take(self.history.positions(self.anchors.items))
 
     def item_table(self) -> Table:
         """What is known of every item, and its mean score."""
@@ -60,7 +60,7 @@ class Learned:
 
     def anchor_mean(self) -> Array:
         """Mean score of the source models on each anchor."""
-        anchors = self.history.columns(self.anchors.items)
+        anchors = self.history.positions(self.anchors.items)
         return np.asarray(self.history.answers(anchors).mean(0))
 
     def noise(self) -> Array:
@@ -70,7 +70,7 @@ class Learned:
         """
         history = self.history
         scatter = column_squares(history.filled, history.fitted) / history.responses.n_models
-        scatter[self.history.columns(self.anchors.items)] = 0.0
+        scatter[self.history.positions(self.anchors.items)] = 0.0
         return np.asarray(np.sqrt(self.history.targets.own**2 @ scatter))
 
 

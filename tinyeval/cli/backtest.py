@@ -21,7 +21,7 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import Progress, check_new_file, json_text, save_text
+from tinyeval.cli.output import ProgressBar, check_new_file, json_text, save_text
 
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import Backtest
@@ -110,7 +110,7 @@ def backtest_command(
     _check_out(out, overwrite)
     look_here(*methods)
     settings = recipe.settings(reading)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(results, progress, item_key(settings))
         from tinyeval.backtesting.backtest import backtest
 

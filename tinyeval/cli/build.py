@@ -21,7 +21,7 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import Progress, check_new_bank, print_json, printable, save_bank
+from tinyeval.cli.output import ProgressBar, check_new_bank, print_json, printable, save_bank
 from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def build_command(
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
-    with launched(settings.device) as processes, Progress(quiet=not processes.leads) as progress:
+    with launched(settings.device) as processes, ProgressBar(quiet=not processes.leads) as progress:
         from tinyeval.building import build
 
         bank = build(

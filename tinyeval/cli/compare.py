@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
-from tinyeval.cli.output import Progress, print_json, table
+from tinyeval.cli.output import ProgressBar, print_json, table
 from tinyeval.cli.predict import interval, warning_lines
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def compare_command(
     from tinyeval.comparison import rank_ranges
 
     loaded = ItemBank.load(bank)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(answers, progress, loaded.item_key)
     chosen = responses.models.ids if models is None else tuple(models.split(","))
     found = loaded.compare(responses, chosen, level=level)

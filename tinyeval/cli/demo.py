@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tinyeval.cli.options import PATH, POSITIVE
-from tinyeval.cli.output import Progress, check_new_bank, printable, save_bank, table
+from tinyeval.cli.output import ProgressBar, check_new_bank, printable, save_bank, table
 from tinyeval.cli.predict import interval
 from tinyeval.errors import BankError
 
@@ -29,7 +29,7 @@ DRAWS = 20
 SEED = 0
 
 
-class Comparison(NamedTuple):
+class Outcome(NamedTuple):
     """Predicted and true scores of the test models, and the error of random items."""
 
     predictions: list[Prediction]
@@ -74,7 +74,7 @@ def demo_command(out: Path, items: int) -> None:
     from tinyeval.importers import read_results
 
     dump = dump_path("digits_dump")
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = read_results(dump)
         source, test = next(make_splits(responses, "random", repeats=1, seed=SEED))
         bank = build(
@@ -86,7 +86,7 @@ def demo_command(out: Path, items: int) -> None:
             progress=progress,
         )
     save_bank(bank, out, overwrite=again)
-    found = Comparison(bank.predict(test), _true_scores(test), _random_error(test, items))
+    found = Outcome(bank.predict(test), _true_scores(test), _random_error(test, items))
     click.echo(
         f"{responses.n_models} models x {responses.n_items} items: {source.n_models} models build "
         f"the bank, {test.n_models} are predicted from {items} answers each.\n\n"
@@ -131,7 +131,7 @@ def _random_error(test: ResponseMatrix, items: int) -> float:
     return float(np.abs(errors).mean())
 
 
-def _table(found: Comparison) -> str:
+def _table(found: Outcome) -> str:
     """Return a table of a dozen models, evenly spaced by true score."""
     import numpy as np
 
@@ -151,7 +151,7 @@ def _table(found: Comparison) -> str:
     return table(["model", "predicted", level, "true score", "error"], rows)
 
 
-def _verdict(found: Comparison, items: int) -> str:
+def _verdict(found: Outcome, items: int) -> str:
     import numpy as np
 
     from tinyeval.backtesting.metrics import error_metrics, interval_metrics

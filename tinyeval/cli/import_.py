@@ -16,7 +16,7 @@ from tinyeval.cli.options import (
     reading_options,
     results_argument,
 )
-from tinyeval.cli.output import Progress, check_new_file, print_json, printable
+from tinyeval.cli.output import ProgressBar, check_new_file, print_json, printable
 
 
 @click.command("import", short_help="Convert results to one table.")
@@ -67,7 +67,7 @@ def import_command(
     sides = (".items.csv", ".models.csv", ".trials.parquet")
     for name in (out.name, *(out.stem + side for side in sides)):
         check_new_file(out.with_name(name), overwrite)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(results, progress, jobs=jobs, parts=parts)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_results(responses, out, overwrite=overwrite)

@@ -30,7 +30,7 @@ SILENCE = 30.0
 """Seconds between progress lines while files are read and there is no terminal."""
 
 
-class Progress:
+class ProgressBar:
     """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage.
 
     Args:
@@ -81,7 +81,7 @@ class Progress:
         self.bar.n = done
         self.bar.refresh()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
-from tinyeval.cli.output import Progress, print_json, printable, table
+from tinyeval.cli.output import ProgressBar, print_json, printable, table
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -52,7 +52,7 @@ def predict_command(
     from tinyeval.bank.item_bank import ItemBank
 
     loaded = ItemBank.load(bank)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(answers, progress, loaded.item_key)
     predictions = loaded.predict(responses, level=level)
     if complete:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tinyeval.cli.group import look_here
-from tinyeval.cli.output import Progress, printable
+from tinyeval.cli.output import ProgressBar, printable
 from tinyeval.cli.packing import PATH, packed
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Reading:
     def read(
         self,
         paths: Sequence[Path],
-        progress: Progress,
+        progress: ProgressBar,
         item_key: ItemKey | None = None,
         *,
         jobs: int = 1,
@@ -81,7 +81,7 @@ class Reading:
     def imported(
         self,
         paths: Sequence[Path],
-        progress: Progress,
+        progress: ProgressBar,
         item_key: ItemKey | None = None,
         *,
         jobs: int = 1,

@@ -58,7 +58,7 @@ def whole(matrix: Matrix) -> Array:
     return found
 
 
-def columns(matrix: Matrix, positions: NDArray[np.intp]) -> Array:
+def pick_columns(matrix: Matrix, positions: NDArray[np.intp]) -> Array:
     """Return some columns in double precision, shape (rows, positions)."""
     found = np.empty((len(matrix), len(positions)))
     for cut in slabs(matrix.shape):

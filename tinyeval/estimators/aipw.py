@@ -152,7 +152,7 @@ def fit_aipw(
     if not alpha > 0:
         raise ConfigError(f"alpha must be above 0, found {alpha}")
     scores, weights = history.filled, history.targets.weights
-    chosen = history.columns(anchors.items)
+    chosen = history.positions(anchors.items)
     rows, totals = history.answers(chosen).T, times(scores, weights.T)
     squares = np.concatenate(
         [scores[cut].astype(np.float64) ** 2 @ weights[0] for cut in slabs(scores.shape)]

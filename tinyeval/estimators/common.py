@@ -43,7 +43,7 @@ def source_arrays(history: History, anchors: Anchors) -> SourceArrays:
     """
     if history.responses.n_models < 2:
         raise FitError("a regression needs at least 2 source models, found 1")
-    scores = history.answers(history.columns(anchors.items))
+    scores = history.answers(history.positions(anchors.items))
     cov = np.atleast_2d(np.cov(scores, rowvar=False, bias=True))
     # 1e-4 keeps items that every source model answered alike from making it singular.
     cov = 0.7 * cov + np.diag(0.3 * np.diag(cov) + 1e-4)

@@ -115,7 +115,7 @@ def fit_p_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -
     means = fit_weighted_anchors(history, anchors, rng=rng)
     return IRTEstimator(
         model=history.fit.model,
-        columns=history.columns(anchors.items),
+        columns=history.positions(anchors.items),
         weights=history.targets.weights,
         blend=np.zeros(len(history.targets.names)),
         # The link carries the distance to an external column; Z estimates the mean over items.

@@ -87,7 +87,7 @@ class WeightedMean:
 
 def fit_mean(history: History, anchors: Anchors, *, rng: np.random.Generator) -> WeightedMean:
     """Estimate each target by the mean of the answers, items weighing as in the target."""
-    return _fit(history, history.targets.weights[:, history.columns(anchors.items)])
+    return _fit(history, history.targets.weights[:, history.positions(anchors.items)])
 
 
 def fit_weighted_anchors(
@@ -99,7 +99,7 @@ def fit_weighted_anchors(
 
 def anchor_weights(history: History, anchors: Anchors) -> Array:
     """Weights of the selector on each target's own anchors, shape (targets, anchors)."""
-    own = history.targets.weights[:, history.columns(anchors.items)] > 0
+    own = history.targets.weights[:, history.positions(anchors.items)] > 0
     own[0] = True
     return np.where(own, anchors.weights, 0.0)
 

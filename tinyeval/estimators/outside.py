@@ -108,7 +108,7 @@ def outside_estimator(name: str) -> Estimator:
         history: History, anchors: Anchors, *, rng: np.random.Generator, **options: Any
     ) -> FittedEstimator:
         fitted = fit(history, anchors, rng=rng, **options)
-        answers = np.array(history.answers(history.columns(anchors.items))[:2])
+        answers = np.array(history.answers(history.positions(anchors.items))[:2])
         answers[-1, 1:] = np.nan  # as of a model that answered the first anchor alone
         _check(name, fitted, answers, len(history.targets.names))
         register_estimator(name, type(fitted))

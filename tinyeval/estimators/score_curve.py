@@ -109,7 +109,7 @@ class ScoreCurve:
 def fit_score_curve(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ScoreCurve:
     """Fit the curves to the source models' answers on the anchors; ``rng`` is not used."""
     source, y, _, cov = source_arrays(history, anchors)
-    columns = history.columns(anchors.items)
+    columns = history.positions(anchors.items)
     model = history.fit.model.take(columns)
     weights = own_weights(history.targets.weights[:, columns])
     theta = estimate_ability(model, source).mean

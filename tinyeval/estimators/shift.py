@@ -146,7 +146,7 @@ def _between(delta: Array) -> tuple[NDArray[np.intp], Array]:
 def fit_shift(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ShiftEstimator:
     """Fit on source models; ``rng`` is not used."""
     mean = np.clip(column_means(history.filled), 1 - EASIEST, EASIEST)
-    difficulty, columns = np.log(mean / (1 - mean)), history.columns(anchors.items)
+    difficulty, columns = np.log(mean / (1 - mean)), history.positions(anchors.items)
     weights, link = history.targets.weights, fit_link(history)
     unasked = weights.copy()
     unasked[:, columns] = 0.0

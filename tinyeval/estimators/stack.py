@@ -191,7 +191,7 @@ def _kernel_share(
     if n < LONG_HISTORY or fold.max() + 1 < FOLDS:  # few models, or few groups of them
         return np.zeros(len(history.targets.names))
     enough = rng.permutation(n) < 2 * MANY * FOLDS / (FOLDS - 1)
-    answers = history.answers(history.columns(anchors.items))
+    answers = history.answers(history.positions(anchors.items))
     steps, errors = [], []
     for k in range(FOLDS if n <= MANY else 1):
         part, out = history.take((fold != k) & enough), fold == k

@@ -30,8 +30,8 @@ import torch
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
 from tinyeval.errors import FitError
-from tinyeval.irt.packed import Block, Packed
-from tinyeval.irt.start import State, warm_start
+from tinyeval.irt.packed import ItemBlock, Packed
+from tinyeval.irt.start import FitState, warm_start
 
 Tensor = torch.Tensor
 
@@ -61,7 +61,7 @@ class Sums:
     items: Tensor  # (), how many
 
 
-def _no_sums(state: State) -> Sums:
+def _no_sums(state: FitState) -> Sums:
     models, dims = state.ability.shape
     zero = state.ability.new_zeros
     pairs, items = dims * (dims + 1) // 2, zero(()) + len(state.items)
@@ -72,9 +72,9 @@ def fit_map(
     data: Packed,
     dims: int,
     progress: Progress | None = None,
-    start: State | None = None,
+    start: FitState | None = None,
     processes: Processes = ALONE,
-) -> State:
+) -> FitState:
     """Alternate item and ability steps until the objective stands still.
 
     Args:
@@ -109,7 +109,7 @@ def fit_map(
     return state
 
 
-def log_likelihood(data: Packed, state: State, processes: Processes = ALONE) -> float:
+def log_likelihood(data: Packed, state: FitState, processes: Processes = ALONE) -> float:
     """Return the sum of y log P + (1 - y) log(1 - P) over the observed cells of all processes."""
     total = torch.zeros((), dtype=torch.float64, device=state.items.device)
     for block in data.blocks():
@@ -127,7 +127,7 @@ def log_likelihood(data: Packed, state: State, processes: Processes = ALONE) -> 
     return float(total)
 
 
-def _item_steps(data: Packed, state: State, with_spread: bool) -> Sums:
+def _item_steps(data: Packed, state: FitState, with_spread: bool) -> Sums:
     """One Newton step of every item; each block then adds its part to the abilities' step."""
     design = torch.cat([state.ability, torch.ones_like(state.ability[:, :1])], 1)
     design_pairs, rest = _pairs(design), torch.diag(state.precision)
@@ -146,7 +146,7 @@ def _item_steps(data: Packed, state: State, with_spread: bool) -> Sums:
     return sums
 
 
-def _add_block(data: Packed, state: State, block: Block, sums: Sums) -> None:
+def _add_block(data: Packed, state: FitState, block: ItemBlock, sums: Sums) -> None:
     """Add a block's part to the gradient and the information of the abilities."""
     residual, weight = _derivatives(data, state, block)
     slopes = state.items[block.cut, :-1]
@@ -154,7 +154,7 @@ def _add_block(data: Packed, state: State, block: Block, sums: Sums) -> None:
     sums.information.addmm_(weight.T, _pairs(slopes))
 
 
-def ability_steps(data: Packed, state: State, steps: int) -> None:
+def ability_steps(data: Packed, state: FitState, steps: int) -> None:
     """Take Newton steps of the abilities alone, items as they are."""
     for _ in range(steps):
         sums = _no_sums(state)
@@ -163,7 +163,7 @@ def ability_steps(data: Packed, state: State, steps: int) -> None:
         _ability_step(state, sums)
 
 
-def _ability_step(state: State, sums: Sums) -> tuple[float, Tensor]:
+def _ability_step(state: FitState, sums: Sums) -> tuple[float, Tensor]:
     """One Newton step of every model's ability; the gain promised, the mean covariance."""
     gradient = sums.gradient - state.ability
     hessian = _square(sums.information, state.dims) + torch.eye(state.dims, device=gradient.device)
@@ -173,7 +173,7 @@ def _ability_step(state: State, sums: Sums) -> tuple[float, Tensor]:
     return float(sums.gain + 0.5 * (gradient * step).sum()), inverse.mean(0)
 
 
-def _derivatives(data: Packed, state: State, block: Block) -> tuple[Tensor, Tensor]:
+def _derivatives(data: Packed, state: FitState, block: ItemBlock) -> tuple[Tensor, Tensor]:
     """Score function and Fisher information of a block's cells, by logit, in the block's room."""
     s, (_, residual, weight) = _logits(state, block).sigmoid_(), block.room
     if data.guessing is None:
@@ -190,7 +190,7 @@ def _derivatives(data: Packed, state: State, block: Block) -> tuple[Tensor, Tens
     return residual, torch.mul(slope, ratio, out=weight)
 
 
-def _logits(state: State, block: Block) -> Tensor:
+def _logits(state: FitState, block: ItemBlock) -> Tensor:
     """Logits of a block's cells, in the first of its rooms."""
     items = state.items[block.cut]
     return torch.addmm(items[:, -1:], items[:, :-1], state.ability.T, out=block.room[0])
@@ -230,7 +230,7 @@ def _inverse(factor: Tensor) -> Tensor:
 
 
 def _update_priors(
-    state: State, spread: Tensor, ability_spread: Tensor, processes: Processes
+    state: FitState, spread: Tensor, ability_spread: Tensor, processes: Processes
 ) -> None:
     """Empirical Bayes: abilities to zero mean and unit moments, item priors to their moments."""
     centre = state.ability.mean(0)

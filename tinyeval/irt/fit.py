@@ -24,7 +24,7 @@ from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
-from tinyeval.irt.start import State, item_means
+from tinyeval.irt.start import FitState, item_means
 from tinyeval.responses import ResponseMatrix
 
 HELD_OUT_SHARE = 0.1
@@ -102,27 +102,31 @@ def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
-def _all_abilities(data: Packed, state: State, models: NDArray[np.intp]) -> torch.Tensor:
+def _all_abilities(data: Packed, state: FitState, models: NDArray[np.intp]) -> torch.Tensor:
     """Abilities of all models from the coarse items, shape (models, D); some are known."""
     ability = state.ability.new_zeros(data.n_models, state.dims)
     ability[torch.from_numpy(models).to(ability.device)] = state.ability
-    every = State(ability, state.items, state.mean, state.precision)
+    every = FitState(ability, state.items, state.mean, state.precision)
     ability_steps(data, every, ABILITY_STEPS)
     return every.ability
 
 
 def _own_items(
-    data: Packed, state: State, ability: torch.Tensor, place: NDArray[np.intp], processes: Processes
-) -> State:
+    data: Packed,
+    state: FitState,
+    ability: torch.Tensor,
+    place: NDArray[np.intp],
+    processes: Processes,
+) -> FitState:
     """Start of this process's items; ``place`` is where the coarse ones lie among them, if so."""
     items = state.mean.repeat(data.n_items, 1)
     items[:, -1] = torch.logit(item_means(data, processes).clamp(0.01, 0.99))
     here = torch.from_numpy((place >= 0) & (place < data.n_items)).to(items.device)
     items[torch.from_numpy(place).to(items.device)[here]] = state.items[here]
-    return State(ability, items, state.mean, state.precision)
+    return FitState(ability, items, state.mean, state.precision)
 
 
-def _mean_log_likelihood(data: Packed, state: State, processes: Processes) -> float:
+def _mean_log_likelihood(data: Packed, state: FitState, processes: Processes) -> float:
     """Log-likelihood per answer of all processes."""
     answers = data.counts()[0].sum(dtype=torch.float64)
     processes.add_up(answers)
@@ -224,7 +228,7 @@ def _hold_out(
 def _result(
     responses: ResponseMatrix,
     source: _Source,
-    state: State,
+    state: FitState,
     value: float,
     held_out: dict[int, float],
 ) -> IRTFit:

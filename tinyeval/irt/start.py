@@ -14,7 +14,7 @@ Tensor = torch.Tensor
 
 
 @dataclass
-class State:
+class FitState:
     """The numbers that a fit moves: factors, and the prior of the items' parameters."""
 
     ability: Tensor  # (models, D)
@@ -28,7 +28,7 @@ class State:
         return self.ability.shape[1]
 
 
-def warm_start(data: Packed, dims: int, processes: Processes = ALONE) -> State:
+def warm_start(data: Packed, dims: int, processes: Processes = ALONE) -> FitState:
     """Return abilities from the leading singular vectors of the scores, intercepts from item means.
 
     Args:
@@ -44,7 +44,7 @@ def warm_start(data: Packed, dims: int, processes: Processes = ALONE) -> State:
     prior_mean[-1] = processes.mean(items[:, -1:])[0]
     precision = torch.ones(dims + 1, device=mean.device)
     precision[-1] = 0.2
-    return State(ability, items, prior_mean, precision)
+    return FitState(ability, items, prior_mean, precision)
 
 
 def item_means(data: Packed, processes: Processes = ALONE) -> Tensor:

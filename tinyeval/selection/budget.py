@@ -223,7 +223,7 @@ class Allowance:
             may &= extra <= self.money - put_by + 1e-9 * self.budget.cost
         return may
 
-    def take(self, k: int) -> None:
+    def spend(self, k: int) -> None:
         """Take the item at position ``k``."""
         group = self.group[k]
         self.free[k] = False

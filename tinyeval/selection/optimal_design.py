@@ -107,7 +107,7 @@ def greedy_design(
     while (may := allowance.allowed()).any():
         gains = sum((one.gains() for one in hypotheses), np.zeros(len(allowance.free))) / price
         best = int(np.argmax(np.where(may, gains, -1.0)))
-        allowance.take(best)
+        allowance.spend(best)
         chosen.append(best)
         parts = covariance.row_parts(best)
         for one in hypotheses:
