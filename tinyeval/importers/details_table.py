@@ -59,21 +59,23 @@ def schema_of(path: Path) -> pa.Schema | None:
     """Return the columns of a file called .parquet; None where it is none."""
     if path.suffix != ".parquet" or not path.is_file():
         return None
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return pq.read_schema(path)
-    except Exception:  # pyarrow raises several kinds on damaged bytes
+    except (pa.ArrowException, OSError):
         return None
 
 
 def count_rows(path: Path) -> int:
     """Return the number of rows of a Parquet file; 0 where it is none."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return int(pq.read_metadata(path).num_rows)
-    except Exception:  # pyarrow raises several kinds on damaged bytes
+    except (pa.ArrowException, OSError):
         return 0
 
 

@@ -34,12 +34,12 @@ def read_member(path: Path, archive: ZipFile, name: str) -> bytes:
         )
     try:
         return archive.read(name)
-    except NotImplementedError:
+    except NotImplementedError as error:
         if found.compress_type != ZSTANDARD:
             raise DataError(
                 f"{path}: {name} is packed in a way that Python cannot read (method "
                 f"{found.compress_type})"
-            ) from None
+            ) from error
     except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise DataError(f"{path}: {name} is damaged: {error}; copy the file again") from error
     return _unpack(path, found)
