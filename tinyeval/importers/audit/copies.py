@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.importers.audit.sample import spread
+from tinyeval.importers.audit.tally import by_benchmark
 from tinyeval.responses import ResponseMatrix
 
 ALIKE = 0.7
@@ -24,8 +25,8 @@ changed has about that, two releases of one model have 0.5."""
 SURE = 6.0
 """Standard errors that it must lie above 0: among 5,000 independent models no pair does."""
 
-FEWEST = 50
-"""Items that two models must share."""
+FEWEST, FEWEST_EACH = 50, 10
+"""Items that two models must share, and items of a benchmark on which models have a strength."""
 
 MOST_MODELS, MOST_ITEMS, MOST_PAIRS = 3000, 1000, 200
 """Models, items and near copies that are looked at; a sample where there are more."""
@@ -82,9 +83,11 @@ def near_copies(responses: ResponseMatrix) -> Copies:
     sample = responses.take(
         rows[spread(len(rows), MOST_MODELS)], spread(responses.n_items, MOST_ITEMS)
     )
-    correlation, shared = residual_correlation(sample.scores)
-    with np.errstate(divide="ignore"):
-        z = np.arctanh(np.clip(correlation, 0, 1)) * np.sqrt(np.maximum(shared - 3, 0))
+    known = ~np.isnan(sample.scores)
+    expected = _expected(sample, known)
+    residual = np.where(known, sample.scores - expected, 0).astype(np.float32)
+    correlation, shared = _correlate(residual, known)
+    z = np.arctanh(np.clip(correlation, 0, 1 - 1e-6)) * np.sqrt(np.maximum(shared - 3, 0))
     alike = (correlation >= ALIKE) & (z >= SURE) & (shared >= FEWEST)
     np.fill_diagonal(alike, False)
     found = _components(alike)
@@ -95,7 +98,7 @@ def near_copies(responses: ResponseMatrix) -> Copies:
         exact,
         tuple(tuple(ids[k] for k in one) for one in groups),
         len(ids),
-        *_agreement(sample.scores, alike),
+        *_agreement(sample.scores, np.where(known, expected, np.nan), alike),
     )
 
 
@@ -120,47 +123,53 @@ def _components(alike: NDArray[np.bool_]) -> NDArray[np.intp]:
     return found
 
 
-def _agreement(scores: NDArray, alike: NDArray[np.bool_]) -> tuple[float, float]:
+def _agreement(scores: NDArray, p: NDArray, alike: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the median agreement of near copies, and that of independent models like them."""
     one, other = np.nonzero(np.triu(alike))
     if not len(one):
         return float("nan"), float("nan")
     some = spread(len(one), MOST_PAIRS)
     one, other = one[some], other[some]
-    known = ~np.isnan(scores)
-    p = _expected(np.where(known, scores, 0).astype(np.float32), known.astype(np.float32))
-    p[~known] = np.nan
     found = np.nanmean(1 - np.abs(scores[one] - scores[other]), axis=1)
     chance = np.nanmean(p[one] * p[other] + (1 - p[one]) * (1 - p[other]), axis=1)
     return float(np.median(found)), float(np.median(chance))
 
 
-def residual_correlation(scores: NDArray) -> tuple[Array, Array]:
-    """Return the correlation of every two models' residuals, and the items that they share.
-
-    Args:
-        scores: shape (models, items), NaN where there is none.
-
-    Returns:
-        Both of shape (models, models).
-    """
-    known = ~np.isnan(scores)
-    y, w = np.where(known, scores, 0).astype(np.float32), known.astype(np.float32)
-    e = np.where(known, y - _expected(y, w), 0).astype(np.float32)
-    cross, squares = e @ e.T, (e * e) @ w.T
+def _correlate(residual: NDArray, known: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+    """Return correlations of every two models' residuals, and the numbers of items they share."""
+    w = known.astype(np.float32)
+    cross, squares = residual @ residual.T, (residual * residual) @ w.T
     scale = np.sqrt(squares * squares.T)
-    return (
-        np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 1e-6),
-        w @ w.T,
-    )
+    found = np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 1e-6)
+    return found, w @ w.T
 
 
-def _expected(y: NDArray[np.float32], w: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what items' means and models' scores say of every answer, shape (models, items)."""
+def _expected(sample: ResponseMatrix, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return what items' means and models' scores say of every answer, shape (models, items).
+
+    A model has a strength in every benchmark, so that two which cannot code are no copies.
+    """
+    _, order, starts = by_benchmark(sample)
+    found = np.empty(sample.scores.shape, dtype=np.float32)
+    small = []
+    for columns in np.split(order, starts[1:]):
+        if len(columns) < FEWEST_EACH < sample.n_items:
+            small.append(columns)
+        else:
+            found[:, columns] = _expected_of_one(sample.scores[:, columns], known[:, columns])
+    if small:
+        columns = np.concatenate(small)
+        found[:, columns] = _expected_of_one(sample.scores[:, columns], known[:, columns])
+    return found
+
+
+def _expected_of_one(scores: NDArray, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Fit a strength to every model, items being as hard as their means."""
+    y, w = np.where(known, scores, np.float32(0)), known.astype(np.float32)
     n_items, n_models = np.maximum(w.sum(1), 1), np.maximum(w.sum(0), 1)
     b = _logit((y.sum(0) + 0.5) / (n_models + 1))
     score = (y.sum(1) + 0.5) / (n_items + 1)
-    theta = np.zeros(len(y))
+    theta = np.zeros(len(y), dtype=np.float32)
     p = 1 / (1 + np.exp(-(theta[:, None] + b)))
     for _ in range(NEWTON):
         slope = (w * p * (1 - p)).sum(1) / n_items
