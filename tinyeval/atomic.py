@@ -219,8 +219,8 @@ def _create(new: Path, path: Path) -> None:
     """Give a file its name unless that is taken."""
     try:
         os.link(new, path)
-    except FileExistsError:
-        raise _exists(path) from None
+    except FileExistsError as error:
+        raise _exists(path) from error
     except OSError:  # a file system without hard links: the empty file holds the place
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         os.replace(new, path)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.arrays import Array, Index
+from tinyeval.compute.arrays import Array, Index
 from tinyeval.calibration.intervals import PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.errors import ConfigError, DataError

@@ -286,8 +286,8 @@ def _read_file(folder: Path, name: str, limit: int) -> bytes:
         if info.st_size > limit:
             raise BankError(f"{file}: has {info.st_size} bytes, at most {limit} are read; {_AGAIN}")
         return file.read_bytes()
-    except FileNotFoundError:
-        raise BankError(f"{file}: is missing; {_AGAIN}") from None
+    except FileNotFoundError as error:
+        raise BankError(f"{file}: is missing; {_AGAIN}") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         reason = one_line(error, SHORT)
         raise BankError(f"{file}: cannot be read ({reason}); {_AGAIN}") from error

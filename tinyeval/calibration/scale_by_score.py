@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyeval.arrays import Array
+from tinyeval.compute.arrays import Array
 
 KNOTS = 11
 """Points at which a scale is kept, evenly spaced in ranks."""

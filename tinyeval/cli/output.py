@@ -163,8 +163,8 @@ def save_text(text: str, path: Path, overwrite: bool) -> None:
 
     try:
         write_file(path, text.encode(), overwrite=overwrite)
-    except FileExistsError:
-        raise _exists(path) from None
+    except FileExistsError as error:
+        raise _exists(path) from error
 
 
 def _exists(path: Path) -> DataError:

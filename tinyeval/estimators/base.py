@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.arrays import check_shapes as check_shapes
+from tinyeval.compute.arrays import check_shapes as check_shapes
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
