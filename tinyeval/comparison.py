@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.arrays import Array, Index
 from tinyeval.calibration.intervals import PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
+from tinyeval.compute.arrays import Array, Index
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL

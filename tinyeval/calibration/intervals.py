@@ -19,8 +19,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.arrays import Array, check_shapes
 from tinyeval.calibration.scale_by_score import scale_of
+from tinyeval.compute.arrays import Array, check_shapes
 from tinyeval.errors import BankError
 from tinyeval.irt.model import sigmoid
 
