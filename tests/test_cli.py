@@ -849,6 +849,7 @@ def test_methods_lists_every_method_with_its_options():
     assert [n for n, one in shown["selection"].items() if one["draws"]] == ["random", "stratified"]
 
 
+@pytest.mark.slow
 def test_methods_needs_no_torch():
     code = "import sys; from tinyeval.cli import main; main(['methods'], standalone_mode=False)"
     heavy = {"torch", "pyro", "sklearn", "scipy"}
