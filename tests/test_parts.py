@@ -244,7 +244,7 @@ def percent(dump: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("spoil", [spoil_hash, two_scores, cut_off, two_metrics, empty, percent])
+@pytest.mark.parametrize("spoil", [spoil_hash, cut_off, two_metrics, empty, percent])
 def test_errors_are_the_same(dump, tmp_path, spoil, jobs):
     spoil(dump)
     with pytest.raises(DataError) as plain:
