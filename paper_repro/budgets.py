@@ -1,6 +1,6 @@
 """What does it bring to know the items' costs? Error at equal cost, with and without.
 
-    python paper_repro/budgets.py --data DIR
+    python -m paper_repro.budgets --data DIR
 
 Costs are lognormal (standard deviation of the logarithm 0.8), drawn independently of everything
 else; the budget is 30 times the mean cost. Random and blind: random items and the default's order,
@@ -19,14 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from paper_repro.engine.data import add_data_option
+from tinyeval import ResponseMatrix, Settings, read_results
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.building import usable
-from tinyeval.config import Settings
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.importers import read_results
 from tinyeval.learning import Learned, anchor_answers, make_history, true_targets
-from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors, equal_weights
 from tinyeval.selection.budget import Budget
 from tinyeval.selection.choose import choose
@@ -65,7 +64,7 @@ WAYS = {
 def main() -> None:
     """Run the splits and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -86,7 +85,7 @@ def main() -> None:
     seconds = round(time.perf_counter() - start)
     note = (
         "\nCost in mean costs of an item, error of the overall score in percentage points on test "
-        "models, kriging throughout. Command: `python paper_repro/budgets.py --data DIR`; "
+        "models, kriging throughout. Command: `python -m paper_repro.budgets --data DIR`; "
         f"{datetime.date.today()}, {seconds} s on one CPU core.\n"
     )
     (arguments.out / "budgets.md").write_text("\n".join(lines) + "\n" + note)

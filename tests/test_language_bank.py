@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from item_banks import make_language
+from item_banks.language import benchmark, runs
 from tinyeval.bank.codec import decode_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.importers import read_results
@@ -19,11 +19,6 @@ from tinyeval.training import bank_items
 ROOT = Path(__file__).parents[1] / "item_banks"
 DUMP = ROOT / "language"
 RUNS, CHECKPOINTS, ITEMS, ANCHORS = 24, 10, 2520, 60
-
-sys.path[:0] = [str(DUMP), str(ROOT)]
-benchmark = importlib.import_module("benchmark")
-make_language = importlib.import_module("make_language")
-runs = importlib.import_module("runs")
 
 
 @pytest.fixture(scope="module")

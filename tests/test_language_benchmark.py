@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import islice
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -17,13 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FOLDER = Path(__file__).parents[1] / "item_banks" / "language"
-sys.path.insert(0, str(FOLDER))
-
-benchmark = importlib.import_module("benchmark")
-families = importlib.import_module("families")
-question = importlib.import_module("families.question")
-grammar = importlib.import_module("families.grammar")
+from item_banks.language import benchmark, families
+from item_banks.language.families import grammar, question
 
 ITEMS = benchmark.make_items()
 CHOSEN = [one for one in ITEMS if one.choices]

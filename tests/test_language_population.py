@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import math
-import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -19,26 +16,24 @@ pytest.importorskip("transformers", reason="needs tinyeval[hf]")
 
 import torch
 
+from item_banks import make_language
+from item_banks.language import (
+    answering,
+    benchmark,
+    dump,
+    families,
+    learning,
+    parts,
+    population,
+    runs,
+    tokens,
+)
+from paper_repro import checkpoints_live as live
 from tinyeval.bank.codec import decode_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.training import Item, QuickEval, bank_items
-
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / one) for one in ("item_banks/language", "item_banks", "paper_repro")]
-
-answering = importlib.import_module("answering")
-benchmark = importlib.import_module("benchmark")
-dump = importlib.import_module("dump")
-families = importlib.import_module("families")
-learning = importlib.import_module("learning")
-live = importlib.import_module("checkpoints_live")
-make_language = importlib.import_module("make_language")
-parts = importlib.import_module("parts")
-population = importlib.import_module("population")
-runs = importlib.import_module("runs")
-tokens = importlib.import_module("tokens")
 
 FAMILIES = ("agreement", "comparison", "copying", "logic", "sorting")
 ITEMS = benchmark.make_items(per_level=2, families=FAMILIES)

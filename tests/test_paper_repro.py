@@ -11,27 +11,20 @@ import numpy as np
 import pytest
 from helpers import simulate
 
+from paper_repro.engine import catalogue, hidden, markdown, measure, methods, script, sets
+from paper_repro.engine import store as stores
+from paper_repro.engine import table as tables
 from tinyeval.backtesting.backtest import figures
 from tinyeval.backtesting.trial import DRAWS, Trial
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import write_results
 from tinyeval.responses import ResponseMatrix
 
-FOLDER = Path(__file__).parent.parent / "paper_repro"
-sys.path.insert(0, str(FOLDER))
-
-catalogue = import_module("engine.catalogue")
-hidden = import_module("engine.hidden")
-markdown = import_module("engine.markdown")
-measure = import_module("engine.measure")
-methods = import_module("engine.methods")
-script = import_module("engine.script")
-sets = import_module("engine.sets")
-stores = import_module("engine.store")
-tables = import_module("engine.table")
+ROOT = Path(__file__).parent.parent
 
 OWN_TABLES = {
     *(
+        "__init__",
         "build_time",
         "budgets",
         "checkpoints_live",
@@ -44,7 +37,7 @@ OWN_TABLES = {
 }
 """Scripts with tables of another shape than one row for each method."""
 
-SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - OWN_TABLES)
+SCRIPTS = sorted({path.stem for path in (ROOT / "paper_repro").glob("*.py")} - OWN_TABLES)
 
 FOLDERS = {
     "ollb2_ifeval_musr": ("ifeval", "musr"),
@@ -135,7 +128,7 @@ def page(table):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_measures_and_writes_its_table(name, data, tmp_path, monkeypatch, capsys):
-    module = import_module(name)
+    module = import_module(f"paper_repro.{name}")
     assert module.PLAN.name == name
     plan = shrunk(module.PLAN)
     run(monkeypatch, plan, module.report, data, tmp_path)
@@ -149,7 +142,7 @@ def test_a_script_measures_and_writes_its_table(name, data, tmp_path, monkeypatc
     for row in rows:
         assert (row["coverage"] != "nan") == (row["method"] in (*plan.calibrated, "random+normal"))
     text = (tmp_path / f"{name}.md").read_text()
-    assert f"python paper_repro/{name}.py --data DIR" in text
+    assert f"python -m paper_repro.{name} --data DIR" in text
     for line in text.splitlines():
         if line.startswith("| ---") or "|---" in line:
             width = line.count("|")
@@ -158,17 +151,17 @@ def test_a_script_measures_and_writes_its_table(name, data, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_methods_of_a_script_exist(name):
-    plan = import_module(name).PLAN
+    plan = import_module(f"paper_repro.{name}").PLAN
     for method in plan.methods:
         assert plan.method(method).name == method
     assert len({(case.which.name, case.split) for case in plan.cases}) == len(plan.cases)
 
 
 def test_a_script_runs_from_the_command_line(data, tmp_path):
-    command = [sys.executable, FOLDER / "graded.py", "--data", data, "--out", tmp_path]
+    command = [sys.executable, "-m", "paper_repro.graded", "--data", data, "--out", tmp_path]
     command += ["--results", tmp_path / "cells", "--sets", "lcb_repair_17", "--items", "30"]
     command += ["--methods", "random+mean", "--jobs", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "5 cells of 5 splits to measure" in done.stdout
     (row,) = rows_of(tmp_path, "graded")

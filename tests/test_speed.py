@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FOLDER = Path(__file__).parent.parent / "paper_repro"
-sys.path.insert(0, str(FOLDER))
+from paper_repro import speed
+from paper_repro.timing import (
+    answers,
+    bounds,
+    cells,
+    child,
+    figures,
+    growth,
+    pages,
+    rivals,
+    runs,
+)
 
-answers = import_module("timing.answers")
-bounds = import_module("timing.bounds")
-cells = import_module("timing.cells")
-child = import_module("timing.child")
-figures = import_module("timing.figures")
-growth = import_module("timing.growth")
-pages = import_module("timing.pages")
-rivals = import_module("timing.rivals")
-runs = import_module("timing.runs")
-speed = import_module("speed")
-
+ROOT = Path(__file__).parent.parent
 Cell, Size = cells.Cell, answers.Size
 TINY = Size(30, 60)
 
@@ -262,8 +261,8 @@ def test_rivals_run_in_environments_of_their_own(tmp_path):
     runner = runs.Runner(tmp_path, venvs=tmp_path, threads=2)
     cell = Cell("girth", "fit", TINY)
     command = runner.command(cell, {}, tmp_path / "out")
-    assert command[:3] == [str(tmp_path / "girth/bin/python"), "-m", "timing.fit_girth"]
-    assert runner.environment(cell)["PYTHONPATH"] == str(FOLDER)
+    assert command[:3] == [str(tmp_path / "girth/bin/python"), "-m", "paper_repro.timing.fit_girth"]
+    assert runner.environment(cell)["PYTHONPATH"] == str(ROOT)
 
 
 def test_two_processes_share_the_threads(tmp_path):
@@ -273,7 +272,10 @@ def test_two_processes_share_the_threads(tmp_path):
     assert runner.environment(replace(cell, number=1))["OMP_NUM_THREADS"] == "2"
     job = {"needs": [str(tmp_path)], "artifact": str(tmp_path)}
     text = " ".join(runner.command(cell, job, tmp_path / "out"))
-    assert "torch.distributed.run --standalone --nproc-per-node=2 -m timing.command" in text
+    assert (
+        "torch.distributed.run --standalone --nproc-per-node=2 -m paper_repro.timing.command"
+        in text
+    )
     assert "torch" not in " ".join(runner.command(replace(cell, number=1), job, tmp_path / "out"))
 
 
@@ -304,10 +306,10 @@ def test_quick_steps_are_done_several_times():
 
 
 def test_a_process_fails_before_the_machine_does():
-    code = "from timing.child import spare_memory; spare_memory(); import numpy; "
+    code = "from paper_repro.timing.child import spare_memory; spare_memory(); import numpy; "
     code += f"numpy.ones({2**40})"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=FOLDER, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert figures.brief(f"failed: {runs.reason(done.stderr)}") == "not enough memory"

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measure import Plan
-from engine.sets import SEED
-from engine.store import Result, Store
+from paper_repro.engine.measure import Plan
+from paper_repro.engine.sets import SEED
+from paper_repro.engine.store import Result, Store
 from tinyeval.backtesting.backtest import Row
 
 DRAWS = 10_000
@@ -203,7 +203,7 @@ class Table:
             for one in repeats
         )
         return (
-            f"Command: `python paper_repro/{self.plan.name}.py --data DIR`; "
+            f"Command: `python -m paper_repro.{self.plan.name} --data DIR`; "
             f"{datetime.date.today()}; every cell done by itself would take {seconds / 60:.0f} "
             "minutes on one of two cores; fits and selections shared between cells are done once.\n"
         )

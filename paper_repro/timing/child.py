@@ -1,6 +1,6 @@
 """What every timed process does: read what is to be done, and write what it found and took.
 
-Run as ``python -m timing.<module> JOB ANSWER``: JOB is JSON, ANSWER the file to write.
+Run as ``python -m paper_repro.timing.<module> JOB ANSWER``: JOB is JSON, ANSWER the file to write.
 """
 
 from __future__ import annotations

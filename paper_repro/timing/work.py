@@ -1,4 +1,4 @@
-"""One step of tinyeval, timed: ``python -m timing.work JOB ANSWER``.
+"""One step of tinyeval, timed: ``python -m paper_repro.timing.work JOB ANSWER``.
 
 Every step first runs on a tiny matrix, so that libraries are loaded and threads started before
 the clock starts.
@@ -13,19 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from timing.answers import Codes, Size, held_out, open_codes, scores_of, simulate
-from timing.child import Figures, Job, answer, peak_bytes, timed
-from tinyeval.bank.item_bank import ItemBank
-from tinyeval.building import build
+from paper_repro.timing.answers import Codes, Size, held_out, open_codes, scores_of, simulate
+from paper_repro.timing.child import Figures, Job, answer, peak_bytes, timed
+from tinyeval import ItemBank, ResponseMatrix, Settings, build, load_settings, write_results
 from tinyeval.compute.threads import one_thread
-from tinyeval.config import Settings, load_settings
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.importers import write_results
 from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.learning import choose_anchors, learn
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import Table
 from tinyeval.selection import Anchors
 from tinyeval.selection.budget import make_budget
 from tinyeval.targets import make_targets
