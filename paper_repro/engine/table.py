@@ -167,7 +167,7 @@ class Table:
         total = np.zeros((2, DRAWS))
         value = np.zeros(2)
         for unit in units:
-            weight, errors = self._by_model(unit, (one, other))
+            weight, errors = self.by_model(unit, (one, other))
             value += errors.sum(axis=1)
             for start in range(0, DRAWS, BLOCK):
                 drawn = rng.multinomial(len(weight), np.full(len(weight), 1 / len(weight)), BLOCK)
@@ -175,10 +175,10 @@ class Table:
         lower, upper = np.quantile(total[0] / total[1], [0.05, 0.95])
         return Ratio(float(value[0] / value[1]), float(lower), float(upper))
 
-    def _by_model(
+    def by_model(
         self, unit: Unit, methods: Iterable[str]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weight of each test model in the mean error, shape (models,), and its part of it.
+        """Return the weight of each test model in the mean error, shape (models,), and its part.
 
         The parts have shape (methods, models); each method's sum to its mean absolute error.
         """
