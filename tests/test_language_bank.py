@@ -27,6 +27,11 @@ def responses() -> ResponseMatrix:
 
 
 @pytest.fixture(scope="module")
+def items() -> tuple[benchmark.TextItem, ...]:
+    return benchmark.make_items()
+
+
+@pytest.fixture(scope="module")
 def bank() -> ItemBank:
     return ItemBank.load(ROOT / "language_bank")
 
@@ -42,8 +47,7 @@ def test_every_checkpoint_answered_every_item(responses):
     assert set(np.unique(responses.scores)) == {0, 1}
 
 
-def test_the_items_are_those_that_the_benchmark_makes(responses):
-    items = benchmark.make_items()
+def test_the_items_are_those_that_the_benchmark_makes(responses, items):
     assert set(responses.items.ids) == {one.id for one in items}
     families = dict(zip(responses.items.ids, responses.items.columns["benchmark"], strict=True))
     assert families == {one.id: one.family for one in items}
@@ -71,15 +75,16 @@ def test_training_teaches_something(responses):
     assert score[step == 2000].min() > score[step == 0].max()
 
 
-def test_the_bank_holds_every_item_with_its_text(bank):
+def test_the_bank_holds_every_item_with_its_text(bank, items):
     assert len(bank.anchors) == ANCHORS
     asked = {
         one.id: (dict(one.content), one.benchmark) for one in bank_items(bank, anchors_only=False)
     }
-    assert asked == {one.id: (one.content, one.family) for one in benchmark.make_items()}
+    assert asked == {one.id: (one.content, one.family) for one in items}
     assert bank.settings["interval"]["groups"] == "family"
 
 
+@pytest.mark.slow
 def test_the_bank_is_made_from_the_dump(bank):
     again = make_language.make_bank(DUMP, ANCHORS)
     assert again.anchors.items == bank.anchors.items
