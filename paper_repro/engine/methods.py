@@ -23,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.sets import SEED, ResultSet, Split, drawn_items
+from paper_repro.engine.sets import SEED, ResultSet, Split, drawn_items
+from tinyeval import Settings, load_settings
 from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.trial import DRAWS, Trial, run_trial
-from tinyeval.config import Settings, load_settings
 from tinyeval.estimators.common import fit_link
 from tinyeval.irt.ability import estimate_ability
 
