@@ -27,6 +27,7 @@ from paper_repro.engine.sets import SEED, ResultSet, Split, drawn_items
 from tinyeval import Settings, load_settings
 from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.trial import DRAWS, Trial, run_trial
+from tinyeval.build_plan import BuildPlan
 from tinyeval.estimators.common import fit_link
 from tinyeval.irt.ability import estimate_ability
 
@@ -121,7 +122,7 @@ def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method
 
 def _floor(split: Split, settings: Settings) -> Trial:
     start = time.perf_counter()
-    history = split.memory.history(split.source, settings)
+    history = split.memory.history(split.source, BuildPlan.of(settings, split.source))
     scores = split.test.align(history.fit.model.items).astype(np.float64)
     p = history.fit.model.probability(estimate_ability(history.fit.model, scores).mean)
     link, weights = fit_link(history), history.targets.weights[0]
