@@ -38,9 +38,7 @@ def merge(blocks: Iterable[Block], options: Options) -> Merged:
             notes (a different ``hash``: different documents under one item id), a model has part
             of a benchmark only, one benchmark is read by different metrics; no block at all.
     """
-    gathered = _Gathered()
-    for block in blocks:
-        gathered.add(block)
+    gathered = _gather(blocks)
     parts = gathered.parts
     if not parts:
         raise DataError("there are no results to read: every file was empty")
@@ -60,6 +58,13 @@ def merge(blocks: Iterable[Block], options: Options) -> Merged:
     responses, dropped = _without_changed(responses, gathered.item_notes, options)
     files = len({part.source for part in parts})
     return Merged(responses, files, gathered.chosen(), gather(findings + dropped))
+
+
+def _gather(blocks: Iterable[Block]) -> _Gathered:
+    gathered = _Gathered()
+    for block in blocks:
+        gathered.add(block)
+    return gathered  # and forget the last block: its scores may be as large as the matrix
 
 
 class _Gathered:
