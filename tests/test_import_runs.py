@@ -68,6 +68,13 @@ def test_the_main_branch_is_no_fact(tmp_path):
         ("quantization=awq", "", ("m [quantisation=awq]", "m")),
         ("dtype=float16", "dtype=float32", ("m [dtype=float16]", "m [dtype=float32]")),
         ("enable_thinking=True", "", ("m [thinking=True]", "m")),
+        (
+            "max_length=2048",
+            "max_length=4096",
+            ("m [args.max_length=2048]", "m [args.max_length=4096]"),
+        ),
+        ("lora_local_path=x", "", ("m [adapter=x]", "m")),
+        ("device=cuda:0,batch_size=4", "parallelize=True", ("m",)),
     ],
 )
 def test_other_arguments_that_tell_models_apart(tmp_path, one, other, names):

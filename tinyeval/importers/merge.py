@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import DataError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.assemble import Part, assemble
 from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Notes, gather
@@ -138,6 +138,10 @@ class _Gathered:
         """Give models their names, and parts their rows."""
         ran = [(part.run, part.benchmarks) for part in self.parts if part.run is not None]
         sources = [part.source for part in self.parts if part.run is not None]
+        if name_by and not ran:
+            raise ConfigError(
+                "these results name their models themselves: name_by has nothing to choose from"
+            )
         named = name_runs(ran, name_by, sources) if ran else Names([])
         names = iter(named.names)
         for part, models, notes in zip(self.parts, self._models, self._notes, strict=True):
