@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import (
     FORMATS,
+    Columns,
     Format,
     check_hashes,
     get_importer,
@@ -416,3 +417,18 @@ def test_reading_a_small_table_imports_nothing_heavy(tmp_path, suffix):
         write_results(matrix(), path)
     code = f"from tinyeval.importers import read_results; read_results({str(path)!r})"
     assert imported(code) == ({"pyarrow"} if suffix == ".parquet" else set())
+
+
+def test_options_of_tables_are_for_tables(tmp_path):
+    path = write(tmp_path / "samples_t_2026-01-01T00-00-00.jsonl", '{"doc_id": 0, "acc": 1}\n')
+    with pytest.raises(
+        ConfigError, match="drop, transpose: tables have these, but lm-evaluation-h"
+    ):
+        read_results(path, drop=["x"], transpose=True)
+    with pytest.raises(ConfigError, match="columns: tables have these"):
+        read_results(path, columns=Columns(model="m"))
+    table = write(tmp_path / "a.csv", "model,q0\na,1\n")
+    with pytest.raises(ConfigError, match="name their models themselves"):
+        read_results(table, name_by="revision")
+    with pytest.raises(TypeError, match="nonsense"):
+        read_results(table, nonsense=True)

@@ -9,10 +9,10 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, Unpack
 
-from tinyeval.errors import DataError
-from tinyeval.importers.base import Asked, options_of
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.importers.base import Asked, Columns, Options, options_of
 from tinyeval.importers.block import Imported
-from tinyeval.importers.formats import get_importer, recognise
+from tinyeval.importers.formats import FORMATS, get_importer, recognise
 from tinyeval.importers.notes import annotate
 from tinyeval.responses import ResponseMatrix
 
@@ -82,7 +82,9 @@ def import_results(
     options = options_of(**asked)
     listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)
     name, why = recognise(listed) if format is None else (format, "")
-    merged = get_importer(name).read(listed, options)
+    importer = get_importer(name)
+    _check_for_tables(name, options)
+    merged = importer.read(listed, options)
     responses = _annotated(merged.responses, items_table, models_table)
     return Imported(responses, name, why, merged.files, merged.chosen, merged.findings)
 
@@ -114,6 +116,17 @@ def _responses_alone(read: Callable[P, Imported]) -> Callable[P, ResponseMatrix]
 
 
 read_results = _responses_alone(import_results)
+
+
+def _check_for_tables(name: str, options: Options) -> None:
+    """Refuse options that only tables have, where something else is read."""
+    given = [one for one in ("columns", "drop", "keep", "transpose") if getattr(options, one)]
+    if options.columns == Columns():
+        given = [one for one in given if one != "columns"]
+    if given and not FORMATS[name].tables:
+        raise ConfigError(
+            f"{', '.join(given)}: tables have these, but {FORMATS[name].title} files were given"
+        )
 
 
 def _annotated(
