@@ -44,7 +44,8 @@ FORMATS: dict[str, Format] = {
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
-        "csv, jsonl, json, parquet or npz; one row per model, or one row per answer",
+        "csv and other text, json, parquet, arrow, npz, xlsx, a saved Dataset, a DataFrame; one "
+        "row per model, or one row per answer",
         "tinyeval import results.csv --out results.parquet",
         tables=True,
     ),
@@ -77,7 +78,7 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
                 f"{paths[reasons.index('')]} does not; read one format at a time"
             )
     raise DataError(
-        f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), a "
-        "folder with one table called responses.*, or a folder that a harness wrote (for "
+        f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), "
+        "a folder with tables, or a folder that a harness wrote (for "
         "lm-evaluation-harness with --log_samples); --format names it where it is not recognised"
     )
