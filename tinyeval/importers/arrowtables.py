@@ -64,7 +64,7 @@ def read_shards(path: Path, files: Sequence[Path]) -> dict[str, Sequence[object]
     import pyarrow as pa
 
     try:
-        batches = [batch for file in files for batch in _batches(path, file)]
+        batches = [batch for file in files for batch in _batches(file)]
         table = pa.Table.from_batches(batches)
         unique_names(path, list(table.column_names))
         return _columns(table)
@@ -81,7 +81,7 @@ def from_arrow(table: Table, path: Path) -> RawTable:
     return RawTable(path, _columns(table))
 
 
-def _batches(path: Path, file: Path) -> Iterator[Any]:
+def _batches(file: Path) -> Iterator[Any]:
     import pyarrow as pa
 
     needed = 0
@@ -94,7 +94,7 @@ def _batches(path: Path, file: Path) -> Iterator[Any]:
             batches = iter(pa.ipc.open_stream(source))
         for batch in batches:
             needed += batch.nbytes + POINTER * batch.num_rows * batch.num_columns
-            check_bound(path, needed, f"more than {batch.num_rows:,} rows")
+            check_bound(file, needed, f"more than {batch.num_rows:,} rows")
             yield batch
 
 

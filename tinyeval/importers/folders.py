@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tinyeval.errors import DataError
 from tinyeval.importers.readers import READERS, suffix_of
-from tinyeval.importers.textfiles import read_json
+from tinyeval.importers.separators import HEAD, is_table
+from tinyeval.importers.textfiles import open_text, read_json
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
 """What ``Dataset.save_to_disk`` and ``DatasetDict.save_to_disk`` leave in a folder."""
@@ -36,8 +37,7 @@ class Source:
 def looks_like(path: Path) -> str:
     """Say what of a table a path shows, or ""."""
     if not path.is_dir():
-        suffix = suffix_of(path)
-        return f"a {suffix} file" if suffix in READERS and path.is_file() else ""
+        return f"a {suffix_of(path)} file" if _is_table(path) else ""
     if (path / SPLITS).is_file() or (path / STATE).is_file():
         return "a data set saved by datasets"
     found = _responses(path)
@@ -106,8 +106,21 @@ def _responses(folder: Path) -> list[Path]:
 
 
 def _tables(folder: Path) -> list[Path]:
-    found = (one for one in folder.iterdir() if suffix_of(one) in READERS and one.is_file())
-    return sorted(one for one in found if not _belongs(one) and not one.name.startswith("."))
+    found = (one for one in folder.iterdir() if not one.name.startswith(".") and not _belongs(one))
+    return sorted(filter(_is_table, found))
+
+
+def _is_table(path: Path) -> bool:
+    """Say whether a file has a table's suffix; plain text must look like one, too."""
+    if suffix_of(path) not in READERS or not path.is_file():
+        return False
+    if suffix_of(path) != ".txt":
+        return True
+    try:
+        with open_text(path) as file:
+            return is_table(file.read(HEAD))
+    except DataError:
+        return False
 
 
 def _belongs(path: Path) -> bool:

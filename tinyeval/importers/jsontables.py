@@ -61,13 +61,20 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
     if isinstance(data, list) and isinstance(value.get("columns"), list):
         return RawTable(path, _split(path, value["columns"], value.get("index"), data))
     if isinstance(data, list) and "schema" in value:
-        return RawTable(path, columns_of(_objects(path, data)))
+        columns = columns_of(_objects(path, data))
+        if columns.get("index") == list(range(len(data))):  # pandas numbers its rows so
+            del columns["index"]
+        return RawTable(path, columns)
     if isinstance(value.get("model"), str):
         return RawTable(path, columns_of([value]))
     lists = [name for name, one in value.items() if isinstance(one, list) and one]
-    if len(lists) == 1 and isinstance(value[lists[0]][0], dict):
-        said = Finding("guessed", "list of objects in the file was read as the table", 1, (*lists,))
-        return RawTable(path, columns_of(_objects(path, value[lists[0]])), findings=(said,))
+    inside = [name for name in lists if isinstance(value[name][0], dict)]
+    if len(inside) > 1:  # of answers, and of what else there is to say
+        inside = [name for name in inside if sum(map(is_named, value[name][0])) > 1]
+    if len(inside) == 1:
+        what = "list of objects in the file was read as the table"
+        said = Finding("guessed", what, 1, (*inside,))
+        return RawTable(path, columns_of(_objects(path, value[inside[0]])), findings=(said,))
     if lists and len(lists) == len(value) and any(map(is_named, value)):
         return RawTable(path, _even(path, value))
     inner = [one for one in value.values() if isinstance(one, dict)]

@@ -31,6 +31,16 @@ def separator_of(head: str) -> str:
     return max(several, key=lambda one: several[one][0], default=",")
 
 
+def is_table(head: str) -> bool:
+    r"""Say whether a text's first records have two or more values each, equally many.
+
+    >>> is_table("model,q0\na,1\n"), is_table("hello, world\nbye\n")
+    (True, False)
+    """
+    widths = list(_widths(head, separator_of(head)))
+    return len(widths) > 1 and len(set(widths)) == 1 and widths[0] > 1
+
+
 def _widths(head: str, separator: str) -> Iterator[int]:
     """Yield the number of values of the first records, without one that the head cuts."""
     lines = head.splitlines(keepends=True)
