@@ -911,7 +911,8 @@ def test_importers_warnings_are_one_line_on_stderr(harness, tmp_path):
     result = succeed("predict", folder / "bank", two)
     warned = [line for line in result.stderr.splitlines() if "in the same way" in line]
     assert len(warned) == 1
-    assert warned[0].startswith("warning: models were not run in the same way")
+    assert warned[0].startswith("doubt: 1 benchmarks were not run in the same way for all models")
+    assert "'toy: 0 (model" in warned[0]
 
 
 # export

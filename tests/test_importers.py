@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import (
     FORMATS,
+    Columns,
     Format,
     check_hashes,
     get_importer,
@@ -112,6 +114,17 @@ def test_formats_are_not_mixed(tmp_path):
     write(harness, '{"doc_id": 0, "acc": 1}\n')
     with pytest.raises(DataError, match=r"looks like lm_eval .*, but .*a\.csv does not"):
         read_results([table, harness])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
+    path = tmp_path / "r.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="expected a file or a folder, found a device or pipe"):
+        read_results(path)
 
 
 def test_progress_counts_files(tmp_path):
@@ -273,6 +286,57 @@ def test_round_trip_with_notes(tmp_path, suffix):
     same(plain, read_results(path))
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_round_trip_of_trials(tmp_path, suffix):
+    plain = matrix()
+    trials = np.where(plain.observed, 2, 0)
+    trials[0, 0] = 700
+    counted = ResponseMatrix(plain.scores, plain.models, plain.items, trials)
+    path = tmp_path / f"table{suffix}"
+    write_results(counted, path)
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, "table.trials.parquet"}
+    read = read_results(path)
+    same(counted, read)
+    np.testing.assert_array_equal(read.trials, trials)
+    write_results(plain, path)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert read_results(path).trials is None
+
+
+def test_trials_of_another_table_are_refused(tmp_path):
+    plain = matrix()
+    trials = np.where(plain.observed, 2, 0)
+    write_results(
+        ResponseMatrix(plain.scores, plain.models, plain.items, trials), tmp_path / "t.csv"
+    )
+    side = tmp_path / "t.trials.parquet"
+    write_results(matrix(n_models=2), tmp_path / "u.csv")
+    side.rename(tmp_path / "u.trials.parquet")
+    with pytest.raises(DataError, match=r"u\.trials\.parquet: has the trials of 3 models and 4 it"):
+        read_results(tmp_path / "u.csv")
+    (tmp_path / "u.trials.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"u\.trials\.parquet: not a table of trials, or damaged"):
+        read_results(tmp_path / "u.csv")
+
+
+def test_trials_of_a_table_whose_items_have_odd_names(tmp_path):
+    odd = ResponseMatrix.from_arrays(np.ones((1, 2)), ["a"], ["model", "score"])
+    odd = ResponseMatrix(odd.scores, odd.models, odd.items, np.array([[2, 3]]))
+    write_results(odd, tmp_path / "r.npz")
+    assert read_results(tmp_path / "r.npz").trials.tolist() == [[2, 3]]
+
+
+def test_a_cell_of_several_trials_and_scores(tmp_path):
+    """A long table's repeats and those beside a wide one are the same trials."""
+    text = "model,item,score,trial\na,q0,1,1\na,q0,0,2\na,q1,1,1\n"
+    read = read_results(write(tmp_path / "long.csv", text))
+    assert read.trials.tolist() == [[2, 1]]
+    write_results(read, tmp_path / "wide.csv")
+    again = read_results(tmp_path / "wide.csv")
+    same(read, again)
+    assert again.trials.tolist() == [[2, 1]]
+
+
 ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
 taken = {"model", "item", "score"}
 
@@ -352,3 +416,18 @@ def test_reading_a_small_table_imports_nothing_heavy(tmp_path, suffix):
         write_results(matrix(), path)
     code = f"from tinyeval.importers import read_results; read_results({str(path)!r})"
     assert imported(code) == ({"pyarrow"} if suffix == ".parquet" else set())
+
+
+def test_options_of_tables_are_for_tables(tmp_path):
+    path = write(tmp_path / "samples_t_2026-01-01T00-00-00.jsonl", '{"doc_id": 0, "acc": 1}\n')
+    with pytest.raises(
+        ConfigError, match="drop, transpose: tables have these, but lm-evaluation-h"
+    ):
+        read_results(path, drop=["x"], transpose=True)
+    with pytest.raises(ConfigError, match="columns: tables have these"):
+        read_results(path, columns=Columns(model="m"))
+    table = write(tmp_path / "a.csv", "model,q0\na,1\n")
+    with pytest.raises(ConfigError, match="name their models themselves"):
+        read_results(table, name_by="revision")
+    with pytest.raises(TypeError, match="nonsense"):
+        read_results(table, nonsense=True)

@@ -12,6 +12,7 @@ from helpers import simulate
 from tinyeval.errors import DataError, RankError
 from tinyeval.mapped import Usable, once_a_machine
 from tinyeval.ranks import ALONE
+from tinyeval.responses import ResponseMatrix
 
 
 class Threads:
@@ -72,6 +73,18 @@ def test_one_process_of_every_machine_reads(places, times, temporary):
             }
         assert isinstance(base(found.responses.scores), np.memmap)
     assert read.times == times
+    assert not list(temporary.iterdir())
+
+
+def test_trials_are_shared_too(temporary):
+    responses, _ = simulate(6, 8, seed=1, missing=0.2)
+    trials = np.where(responses.observed, 3, 0)
+    several = ResponseMatrix(responses.scores, responses.models, responses.items, trials)
+    read = counted(Usable(several))
+    for found in together(read, [0, 1]):
+        np.testing.assert_array_equal(found.responses.trials, trials)
+        assert isinstance(base(found.responses.trials), np.memmap)
+    assert read.times == 1
     assert not list(temporary.iterdir())
 
 

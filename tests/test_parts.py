@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import parts as module
 from tinyeval.importers import read_results, write_results
 from tinyeval.importers.base import Options
-from tinyeval.importers.block import Block
+from tinyeval.importers.block import Block, Finding, Run
 from tinyeval.importers.parts import read_blocks
 from tinyeval.responses import ResponseMatrix
 
@@ -183,6 +184,67 @@ def test_a_changed_file_is_read_again(dump, tmp_path, read_files):
         read_results(dump, partial=True, parts=tmp_path / "parts"), read_results(dump, partial=True)
     )
     assert read_files == ["org/m1/arc"]
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_file_is_told_by_its_content_where_time_and_size_are_the_same(dump, tmp_path, place):
+    path = next((dump / "m0").glob("samples_arc*"))
+    about = path.stat()
+    read_results(dump, partial=True, parts=tmp_path / "parts")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    one = lines[0 if place == "first" else -1]
+    one["acc"] = 1.0 - one["acc"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    again = read_results(dump, partial=True, parts=tmp_path / "parts")
+    same(again, read_results(dump, partial=True))
+
+
+@dataclass(frozen=True)
+class Whatever:
+    """A file of which a block has all that a block can have."""
+
+    path: Path
+    dense: bool
+
+    def read(self) -> Block:
+        items, run = ["q0", "q1", "q2"], Run("m", {"revision": "a"}, {"n-shot": "5"}, "2026-01-01")
+        scores, trials = np.float32([1, 0.3]), np.array([2, 3], np.uint16)
+        cells = np.array([2, 0])
+        if self.dense:
+            scores, trials = np.float32([[1, 0, np.nan]]), np.array([[2, 3, 0]], np.uint16)
+        return Block(
+            self.path,
+            ["m"],
+            items,
+            scores,
+            {"benchmark": dict.fromkeys(items, "arc")},
+            {"org": {"m": "A"}},
+            {"metric": "acc"},
+            cells=None if self.dense else cells,
+            trials=trials,
+            run=run,
+            sizes={"arc": 3},
+            findings=(Finding("dropped", "things", 2, ("x", "y")),),
+        )
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_part_has_all_that_a_block_has(tmp_path, dense):
+    path = tmp_path / "f"
+    path.write_text("x")
+    job = Whatever(path, dense)
+    for _ in range(2):
+        (found,) = read_blocks([job], Options(parts=tmp_path / "parts"))
+        expected = job.read()
+        for name in ("scores", "cells", "trials"):
+            mine, theirs = getattr(found, name), getattr(expected, name)
+            np.testing.assert_array_equal(mine, theirs)
+            assert theirs is None or mine.dtype == theirs.dtype
+        for name in ("source", "models", "items", "run", "sizes", "findings", "chosen"):
+            assert getattr(found, name) == getattr(expected, name), name
+        assert (found.item_notes, found.model_notes) == (expected.item_notes, expected.model_notes)
 
 
 def test_the_working_directory_does_not_matter(dump, tmp_path, monkeypatch):

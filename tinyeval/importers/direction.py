@@ -86,7 +86,7 @@ def orient(
 
 
 def _plain(metric: str) -> str:
-    last = re.split(r"[/,:]", metric.strip())[-1]
+    last = re.split(r"[/:]", metric.partition(",")[0].strip())[-1]
     return re.sub(r"[\s-]+", "_", last.strip()).lower()
 
 

@@ -77,8 +77,19 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
                 f"{paths[found]} looks like {name} ({reasons[found]}), but "
                 f"{paths[reasons.index('')]} does not; read one format at a time"
             )
+    harnesses = ", ".join(one.title for one in FORMATS.values() if not one.tables)
     raise DataError(
-        f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), "
-        "a folder with tables, or a folder that a harness wrote (for "
-        "lm-evaluation-harness with --log_samples); --format names it where it is not recognised"
+        f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), a "
+        f"folder of tables, or what one of these writes: {harnesses} "
+        "(lm-evaluation-harness with --log_samples); --format names it where it is not recognised"
     )
+
+
+def overview() -> str:
+    """Return the formats as a Markdown table, each with a command that reads it."""
+    rows = [
+        f"| {one.title} | `{key}` | {one.looks_like} | `{one.example}` |"
+        for key, one in FORMATS.items()
+    ]
+    head = ["| format | `--format` | what it looks like | example |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"

@@ -17,8 +17,10 @@ from tinyeval.importers.block import Finding, Run
 FILE, DATE, MODEL = "file", "date", "model"
 """Names for ``name_by`` that are no facts: folders, the date of the run, nothing more."""
 
-OWN = frozenset({"template", "tokenizer", "dtype"})
-"""Settings that every model has its own of: they tell its runs apart, and nothing of others."""
+OWN = frozenset({"template", "tokenizer", "dtype", "thinking"})
+OWN_START = "args."
+"""Settings that every model has its own of, and how others of this kind begin: they tell its runs
+apart, and nothing of other models."""
 
 Ran = tuple[Run, frozenset[str]]
 """A run, and the benchmarks that a file has of it."""
@@ -66,6 +68,8 @@ def compare_settings(runs: Sequence[Ran], names: Sequence[str]) -> tuple[Finding
     """Return a doubt for each setting in which models differ on one benchmark."""
     findings = []
     for setting in sorted({one for run, _ in runs for one in run.settings} - OWN):
+        if setting.startswith(OWN_START):
+            continue
         by_benchmark: dict[str, dict[str, str]] = {}
         for (run, benchmarks), name in zip(runs, names, strict=True):
             for one in benchmarks if run.settings else ():

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import ParamSpec, Unpack
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers.base import Asked, options_of
+from tinyeval.importers.base import Asked, Columns, Options, options_of
 from tinyeval.importers.block import Imported
-from tinyeval.importers.formats import get_importer, recognise
+from tinyeval.importers.formats import FORMATS, get_importer, recognise
 from tinyeval.importers.in_memory import are_paths, read_objects
 from tinyeval.importers.notes import annotate
 from tinyeval.responses import ResponseMatrix
@@ -76,7 +76,9 @@ def import_results(
     if are_paths(paths):
         listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)  # type: ignore[arg-type]
         name, why = recognise(listed) if format is None else (format, "")
-        merged = get_importer(name).read(listed, options)
+        importer = get_importer(name)
+        _check_for_tables(name, options)
+        merged = importer.read(listed, options)
     elif format not in (None, "table"):
         raise ConfigError(f"an object in memory is a table, but format={format!r} was given")
     else:
@@ -107,6 +109,17 @@ def _responses_alone(read: Callable[P, Imported]) -> Callable[P, ResponseMatrix]
 read_results = _responses_alone(import_results)
 
 
+def _check_for_tables(name: str, options: Options) -> None:
+    """Refuse options that only tables have, where something else is read."""
+    given = [one for one in ("columns", "drop", "keep", "transpose") if getattr(options, one)]
+    if options.columns == Columns():
+        given = [one for one in given if one != "columns"]
+    if given and not FORMATS[name].tables:
+        raise ConfigError(
+            f"{', '.join(given)}: tables have these, but {FORMATS[name].title} files were given"
+        )
+
+
 def _annotated(
     responses: ResponseMatrix, items_table: str | Path | None, models_table: str | Path | None
 ) -> ResponseMatrix:
@@ -125,4 +138,8 @@ def _existing(paths: Sequence[str | Path]) -> list[Path]:
     for path in listed:
         if not path.exists():
             raise DataError(f"{path}: there is no such file or folder")
+        if not (path.is_file() or path.is_dir()):
+            raise DataError(
+                f"{path}: expected a file or a folder, found a device or pipe; write it to a file"
+            )
     return listed

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError
-from tinyeval.importers.jsonarray import CHUNK, array_objects, parse_json
+from tinyeval.importers.jsonarray import CHUNK, LONGEST, array_objects, parse_json
 from tinyeval.importers.opening import open_unpacked
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -74,7 +74,11 @@ def starts_array(path: Path) -> bool:
 def _line_objects(
     path: Path, file: TextIO, unique_keys: bool
 ) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
+        if len(line) == LONGEST:
+            raise DataError(
+                f"{path}:{number}: is longer than {LONGEST:,} characters: not JSON lines"
+            )
         if not line.strip():
             continue
         try:
