@@ -98,7 +98,7 @@ def test_missing_path_and_no_path(tmp_path):
         read_results([])
 
 
-@pytest.mark.parametrize("name", ["results.xlsx", "results", "a folder"])
+@pytest.mark.parametrize("name", ["results.docx", "results", "a folder"])
 def test_what_is_no_result(tmp_path, name):
     path = tmp_path / name
     if name == "a folder":
@@ -236,9 +236,9 @@ def test_tables_beside_are_found(tmp_path, table, items, suffix):
     np.testing.assert_array_equal(read.items.column("cost"), [2, np.nan])
 
 
-def test_items_beside_another_name_are_not_taken(tmp_path):
-    write(tmp_path / "items.csv", "item,benchmark\nq0,arc\n")
-    read = read_results(write(tmp_path / "r.csv", "model,q0\na,1\n"))
+def test_items_of_other_results_are_not_taken(tmp_path):
+    write(tmp_path / "items.csv", "item,benchmark\nother,arc\n")
+    read = import_results(write(tmp_path / "r.csv", "model,q0\na,1\n")).responses
     assert read.items.columns == {}
     assert read.benchmarks == ("benchmark",)
 

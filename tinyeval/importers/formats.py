@@ -88,7 +88,8 @@ FORMATS: dict[str, Format] = {
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
-        "csv, jsonl, json, parquet or npz; one row per model, or one row per answer",
+        "csv and other text, json, parquet, arrow, npz, xlsx, a saved Dataset, a DataFrame; one "
+        "row per model, or one row per answer",
         "tinyeval import results.csv --out results.parquet",
         tables=True,
     ),
@@ -129,7 +130,7 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
     harnesses = ", ".join(one.title for one in FORMATS.values() if not one.tables)
     raise DataError(
         f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), a "
-        f"folder with one table called responses.*, or what one of these writes: {harnesses} "
+        f"folder of tables, or what one of these writes: {harnesses} "
         "(lm-evaluation-harness with --log_samples); --format names it where it is not recognised"
     )
 
