@@ -383,7 +383,7 @@ def read_at_once(large) -> ResponseMatrix:
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_an_import_that_was_ended_goes_on(large, read_at_once, tmp_path, ending):
     dump, folder = large, tmp_path / "parts"
-    command = [sys.executable, "-m", "tinyeval.cli", "import", dump, "--out", tmp_path / "r.csv"]
+    command = [sys.executable, "-m", "tinyeval", "import", dump, "--out", tmp_path / "r.csv"]
     command += ["--jobs", "2", "--parts", folder]
     running = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
