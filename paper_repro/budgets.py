@@ -100,7 +100,8 @@ def one_split(
     cost /= cost.mean()
     source = replace(source, items=source.items.with_columns(cost=cost))
     history = make_history(source, Settings().replace(device="cpu"))
-    fit, found = get_estimator("kriging"), {}
+    fit = get_estimator("kriging")
+    found: dict[str, tuple[float, ...]] = {}
     for way, select in WAYS.items():
         rng = np.random.default_rng(repeat)
         budget = Budget(source.n_items, float(ITEMS))
