@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,15 +94,14 @@ def main() -> None:
 
 def one_split(
     source: ResponseMatrix, test: ResponseMatrix, repeat: int
-) -> dict[str, tuple[float, ...]]:
+) -> Mapping[str, tuple[float, ...]]:
     """Number of anchors, their cost and the mean absolute error, by way of choosing."""
     source = source.take(None, source.observed.any(axis=0))
     cost = np.random.default_rng(repeat).lognormal(0.0, LOG_SD, source.n_items)
     cost /= cost.mean()
     source = replace(source, items=source.items.with_columns(cost=cost))
     history = make_history(source, Settings().replace(device="cpu"))
-    fit = get_estimator("kriging")
-    found: dict[str, tuple[float, ...]] = {}
+    fit, found = get_estimator("kriging"), {}
     for way, select in WAYS.items():
         rng = np.random.default_rng(repeat)
         budget = Budget(source.n_items, float(ITEMS))
