@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def main() -> None:
 
 def one_split(
     source: ResponseMatrix, test: ResponseMatrix, repeat: int
-) -> dict[str, tuple[float, ...]]:
+) -> Mapping[str, tuple[float, ...]]:
     """Number of anchors, their cost and the mean absolute error, by way of choosing."""
     source = source.take(None, source.observed.any(axis=0))
     cost = np.random.default_rng(repeat).lognormal(0.0, LOG_SD, source.n_items)

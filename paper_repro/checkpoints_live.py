@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -113,8 +114,8 @@ def measure(plan: Plan, run: Run) -> str:
     everything = bank_items(bank, anchors_only=False)
     rows = []
     for one in train(run, plan.at, plan.device):
-        (asked, _), quick_seconds = timed(lambda model=one.model: ask_and_predict(quick, model))
-        answers, full_seconds = timed(lambda model=one.model: full.ask(everything, model))
+        (asked, _), quick_seconds = timed(partial(ask_and_predict, quick, one.model))
+        answers, full_seconds = timed(partial(full.ask, everything, one.model))
         rows.append(
             {"step": one.step, "train_seconds": one.seconds, "quick_seconds": quick_seconds}
             | {"full_seconds": full_seconds, "timed": len(asked), "anchors": anchors_key(asked)}

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -225,6 +226,20 @@ def test_a_script_asks_where_the_sets_lie(monkeypatch, capsys):
     assert "required: --data" in capsys.readouterr().err
 
 
+def test_the_scripts_are_packages_that_stay_out_of_the_wheel():
+    for name in ("paper_repro", "item_banks"):
+        for path in (ROOT / name).rglob("*.py"):
+            assert (path.parent / "__init__.py").is_file()
+            assert "sys.path" not in path.read_text(encoding="utf-8"), path
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    wheel = hatch["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["tinyeval"]
+    for source, target in wheel["force-include"].items():
+        assert target.startswith("tinyeval/")
+        assert (ROOT / source).is_file()
+        assert not source.endswith(".py")
+
+
 # --- the store ----------------------------------------------------------------------------------
 
 
@@ -294,6 +309,7 @@ def test_only_what_is_asked_for_is_measured(data, tmp_path, monkeypatch, small):
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_intervals_are_added_where_a_plan_wants_them(data, tmp_path, monkeypatch):
     which = sets.ResultSet("ollb1_arc", "ARC")
     plan = measure.Plan("small", (measure.Case(which, "random"),), ("default",), items=(6,))
