@@ -129,8 +129,16 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
 def overview() -> str:
     """Return the formats as a Markdown table, each with a command that reads it."""
     rows = [
-        f"| {one.title} | `{key}` | {one.looks_like} | `{one.example}` |"
+        " | ".join(
+            _cell(text) for text in (one.title, f"`{key}`", one.looks_like, f"`{one.example}`")
+        )
         for key, one in FORMATS.items()
     ]
+    rows = [f"| {row} |" for row in rows]
     head = ["| format | `--format` | what it looks like | example |", "|---|---|---|---|"]
     return "\n".join([*head, *rows]) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return text as it stands in a cell: a bar would end it."""
+    return text.replace("|", r"\|")
