@@ -83,6 +83,12 @@ FORMATS: dict[str, Format] = {
         "folders with samples_*.jsonl and results_*.json (--log_samples)",
         "tinyeval import lm_eval_output/ --metric acc --out results.parquet",
     ),
+    "swe_bench": Format(
+        "tinyeval.importers.swe_bench:SweBenchImporter",
+        "SWE-bench",
+        "reports MODEL.RUN.json, DATE_SYSTEM/results/results.json, or eval_results.json of Pro",
+        "tinyeval import reports/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
