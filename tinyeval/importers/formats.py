@@ -89,6 +89,12 @@ FORMATS: dict[str, Format] = {
         "reports MODEL.RUN.json, DATE_SYSTEM/results/results.json, or eval_results.json of Pro",
         "tinyeval import reports/ --out results.parquet",
     ),
+    "terminal_bench": Format(
+        "tinyeval.importers.terminal_bench:TerminalBenchImporter",
+        "Terminal-Bench",
+        "runs with results.json, of a run or of each trial",
+        "tinyeval import runs/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
