@@ -95,6 +95,12 @@ FORMATS: dict[str, Format] = {
         "runs with results.json, of a run or of each trial",
         "tinyeval import runs/ --out results.parquet",
     ),
+    "tau_bench": Format(
+        "tinyeval.importers.tau_bench:TauBenchImporter",
+        "tau-bench",
+        "lists of trials with task_id, reward, info and traj",
+        "tinyeval import results/*-airline.json --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
