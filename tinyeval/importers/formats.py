@@ -101,6 +101,12 @@ FORMATS: dict[str, Format] = {
         "lists of trials with task_id, reward, info and traj",
         "tinyeval import results/*-airline.json --out results.parquet",
     ),
+    "livecodebench": Format(
+        "tinyeval.importers.livecodebench:LiveCodeBenchImporter",
+        "LiveCodeBench",
+        "output/MODEL/*_eval_all.json with graded_list, or the leaderboard's performances_*.json",
+        "tinyeval import output/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
