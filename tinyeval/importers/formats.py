@@ -107,6 +107,12 @@ FORMATS: dict[str, Format] = {
         "output/MODEL/*_eval_all.json with graded_list, or the leaderboard's performances_*.json",
         "tinyeval import output/ --out results.parquet",
     ),
+    "livebench": Format(
+        "tinyeval.importers.livebench:LiveBenchImporter",
+        "LiveBench",
+        "ground_truth_judgment.jsonl with question_id, task, model and score",
+        "tinyeval import data/live_bench/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
