@@ -113,6 +113,12 @@ FORMATS: dict[str, Format] = {
         "ground_truth_judgment.jsonl with question_id, task, model and score",
         "tinyeval import data/live_bench/ --out results.parquet",
     ),
+    "bfcl": Format(
+        "tinyeval.importers.bfcl:BfclImporter",
+        "BFCL",
+        "score/MODEL/BFCL_*_score.json, result/ beside it",
+        "tinyeval import score/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
