@@ -119,6 +119,18 @@ FORMATS: dict[str, Format] = {
         "score/MODEL/BFCL_*_score.json, result/ beside it",
         "tinyeval import score/ --out results.parquet",
     ),
+    "evalplus": Format(
+        "tinyeval.importers.evalplus:EvalPlusImporter",
+        "EvalPlus",
+        "*_eval_results.json with base_status and plus_status",
+        "tinyeval import evalplus_results/humaneval/ --metric plus --out results.parquet",
+    ),
+    "evalperf": Format(
+        "tinyeval.importers.evalperf:EvalPerfImporter",
+        "EvalPerf",
+        "*_evalperf_results.json with dps by task",
+        "tinyeval import evalplus_results/evalperf/ --metric dps --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
