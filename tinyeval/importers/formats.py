@@ -131,6 +131,12 @@ FORMATS: dict[str, Format] = {
         "*_evalperf_results.json with dps by task",
         "tinyeval import evalplus_results/evalperf/ --metric dps --out results.parquet",
     ),
+    "alpaca_eval": Format(
+        "tinyeval.importers.alpaca_eval:AlpacaEvalImporter",
+        "AlpacaEval",
+        "annotations.json with generator_1, generator_2 and preference",
+        "tinyeval import results/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
