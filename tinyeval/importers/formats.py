@@ -137,6 +137,18 @@ FORMATS: dict[str, Format] = {
         "annotations.json with generator_1, generator_2 and preference",
         "tinyeval import results/ --out results.parquet",
     ),
+    "mt_bench": Format(
+        "tinyeval.importers.mt_bench:MtBenchImporter",
+        "MT-Bench",
+        "model_judgment/gpt-4_single.jsonl with judge, score and turn",
+        "tinyeval import model_judgment/gpt-4_single.jsonl --out results.parquet",
+    ),
+    "wildbench": Format(
+        "tinyeval.importers.wildbench:WildBenchImporter",
+        "WildBench",
+        "score.v2/eval=JUDGE/MODEL.json with session_id, score and model_test",
+        "tinyeval import eval_results/v2.0625/score.v2/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
