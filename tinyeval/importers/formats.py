@@ -149,6 +149,18 @@ FORMATS: dict[str, Format] = {
         "score.v2/eval=JUDGE/MODEL.json with session_id, score and model_test",
         "tinyeval import eval_results/v2.0625/score.v2/ --out results.parquet",
     ),
+    "zeroeval": Format(
+        "tinyeval.importers.zeroeval:ZeroEvalImporter",
+        "ZeroEval",
+        "answers with session_id, chat_history, generator and a mark such as correct",
+        "tinyeval import result_dirs/zebra-grid/ --out results.parquet",
+    ),
+    "mmlu_pro": Format(
+        "tinyeval.importers.mmlu_pro:MmluProImporter",
+        "MMLU-Pro",
+        "model_outputs_MODEL_5shots.json with answer and pred",
+        "tinyeval import eval_results/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
