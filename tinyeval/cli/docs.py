@@ -137,6 +137,10 @@ Runs that differ in their date alone are repeats: a score is then the mean of se
 `trials` counts them. Copies of one run count once. Two tables that disagree on a cell are
 refused, or averaged with `--repeats average`.
 
+Samples, epochs and trials of one item are averaged, and counted. An answer that the infrastructure
+lost (an exception, an agent that was not installed, tests without a verdict) is missing, not wrong;
+`--failures wrong` counts it, as leaderboards do.
+
 A run with `--limit` is refused where the harness says how many items there are, unless other runs
 have the rest; `--partial` takes it as it is. `predict` and `compare` always do.
 

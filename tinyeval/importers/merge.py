@@ -41,7 +41,8 @@ def merge(blocks: Iterable[Block], options: Options) -> Merged:
     gathered = _gather(blocks)
     parts = gathered.parts
     if not parts:
-        raise DataError("there are no results to read: every file was empty")
+        why = "; ".join(str(one) for one in gather(gathered.findings)[:3])
+        raise DataError(f"there are no results to read: {why or 'every file was empty'}")
     findings = gathered.findings + gathered.name_models(options.name_by)
     models, items = tuple(gathered.models), tuple(gathered.items)
     benchmarks = gathered.item_notes.known.get("benchmark", {})
