@@ -40,6 +40,8 @@ def to_block(
             f"the score column is {score!r} by metric, but {asked.score!r} by --score-column; give "
             "one"
         )
+    if table.sure and score is None and not rules.transpose:
+        return wide_block(table, next(iter(table.columns)), rules, average)
     found = _Roles(table, rules, score)
     if found.is_long():
         return long_block(table, found.long(), rules, average, found.said())
@@ -112,8 +114,7 @@ class _Roles:
             raise _no_long(self.table, self)
         model = self.model.one("model", self.table)
         if model is None and _repeats(self.table, item):
-            weak = find_weak("model", self.table, (item, score))
-            model = weak.names[0] if weak.names else None
+            model = self._weak_model(item, score)
         taken = tuple(one for one in (item, score, model) if one)
         found = find("benchmark", self.table, self.asked, taken)
         benchmark = found.one("benchmark", self.table)
@@ -126,6 +127,21 @@ class _Roles:
             subject.names[0] if subject.names else None,
             self.trials(taken),
         )
+
+    def _weak_model(self, item: str, score: str) -> str | None:
+        """Return a column that may be of models, where items have several rows."""
+        taken = [one for one in (item, score, self.asked.benchmark, self.asked.trial) if one]
+        found = find_weak("model", self.table, taken)
+        if not found.names or (name := found.names[0]) is None:
+            return None
+        if plain(name) == "run" and can_be_scores(self.table, name):
+            return None  # runs that are numbered are trials
+        if plain(name) == "subject":
+            raise DataError(
+                f"{self.table.path}: column {name!r} may name models, or what items are about; say "
+                f"--model-column {name!r} or --benchmark-column {name!r}"
+            )
+        return name
 
     def trials(self, taken: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns that tell trials apart: all that have such a name."""
