@@ -15,7 +15,9 @@ from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.longtable import LongRoles, long_block
+from tinyeval.importers.modelnames import identity_columns
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.transposed import lies_on_side
 from tinyeval.importers.widetable import wide_block
 
 NARROW = 24
@@ -122,10 +124,12 @@ class _Roles:
         subject = find("subject", self.table, self.asked, taken)
         roles = {"model": model, "item": item, "score": score, "benchmark": benchmark}
         self._names = {role: name for role, name in roles.items() if name and name != role}
+        identity = identity_columns(self.table, model, taken)
         return LongRoles(
             *(item, score, model, benchmark),
             subject.names[0] if subject.names else None,
-            self.trials(taken),
+            self.trials((*taken, *identity)),
+            identity,
         )
 
     def _weak_model(self, item: str, score: str) -> str | None:
@@ -154,9 +158,9 @@ class _Roles:
         """Return the column of ids of a wide table, or raise."""
         columns = self.table.columns
         first = next(iter(columns))
-        if self.rules.transpose and self.item.names:
+        if self.rules.transpose:
             return self._named("item", self.item.one("item", self.table) or first)
-        if self.model.names and not self.rules.transpose:
+        if self.model.names:
             return self._named("model", self.model.one("model", self.table) or first)
         if self.model.names[:1] == (first,) or first == "":  # R and pandas leave the corner empty
             return first
@@ -168,6 +172,9 @@ class _Roles:
             others = [one for one in columns if one != unique[0] and one not in texts]
             if others:
                 return self._named("model", unique[0])
+        rows = [str(one) for one in columns[first]]
+        if lies_on_side(rows, [one for one in columns if one != first], first):
+            return first  # which is said later
         raise DataError(
             f"{self.table.path}: expected a wide table (a column of models, one column per item) "
             f"or a long one (columns of models, items and scores), found columns "

@@ -19,6 +19,7 @@ from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.direction import is_lower_better, orient
 from tinyeval.importers.harness import cell_means
+from tinyeval.importers.modelnames import model_names
 from tinyeval.importers.notes import is_unknown
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.scales import outside, place, to_scale, told
@@ -37,6 +38,7 @@ class LongRoles(NamedTuple):
     benchmark: str | None = None
     subject: str | None = None
     trials: Sequence[str] = ()
+    identity: Sequence[str] = ()
 
 
 def long_block(
@@ -44,11 +46,16 @@ def long_block(
 ) -> Block:
     """Interpret a table with one row per answer."""
     named = roles.model is not None
-    owner = [table.model] * len(table)
-    model_of, models = encode(table.ids(roles.model) if roles.model is not None else owner)
+    owners = [table.model] * len(table)
+    if roles.model is not None:
+        owners = model_names(table, roles.model, roles.identity)
+    model_of, models = encode(owners)
     ids, qualified = _item_ids(table, roles, model_of)
     item_of, items = encode(ids)
     findings = [*table.findings, *said, *qualified]
+    if roles.identity:
+        what = "columns tell models of one name apart"
+        findings.append(Finding("guessed", what, len(roles.identity), tuple(roles.identity)))
     if not named:
         what = "model was taken from the file's name, as no column names any"
         findings.append(Finding("guessed", what, 1, (table.model,)))

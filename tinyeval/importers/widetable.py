@@ -61,7 +61,7 @@ def wide_block(
     if not kept.all():
         scores = scores[:, kept]
         items = [name for name, one in zip(items, kept, strict=True) if one]
-    findings += _check_side(table, ids, items, key)
+    findings += _check_side(table, ids, items, key, rules.columns.model)
     _check_range(table, found, kept, rules)
     counted = None
     if repeated:
@@ -168,17 +168,17 @@ def _check_range(table: RawTable, found: _Matrix, kept: NDArray[np.bool_], rules
 
 
 def _check_side(
-    table: RawTable, ids: Sequence[str], items: Sequence[str], key: str
+    table: RawTable, ids: Sequence[str], items: Sequence[str], key: str, wanted: str | None
 ) -> list[Finding]:
     """Refuse, or doubt, a table that lies on its side."""
-    why = "" if table.sure else lies_on_side(ids, items, key)
+    told_so = table.sure or key == wanted
+    why = "" if told_so else lies_on_side(ids, items, key)
     if why:
         raise DataError(
             f"{table.path}: seems to have items in its rows and models in its columns: {why}; "
-            "--transpose turns it, or name its first column 'model' and its items so that they "
-            "tell"
+            f"--transpose turns it, or --model-column {key!r} says that its rows are models"
         )
-    if table.sure or not may_lie_on_side(ids, items, key):
+    if told_so or not may_lie_on_side(ids, items, key):
         return []
     what = (
         f"table of {len(ids):,} rows and {len(items):,} columns was read as models x items, though "
