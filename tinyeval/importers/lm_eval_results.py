@@ -84,7 +84,7 @@ def read_run(path: Path) -> Results:
     tasks = dict.fromkeys(task for place in places for task in _mapping(content, place))
     return Results(
         path,
-        str(content.get("model_name") or next(filter(None, named), "")),
+        str(content.get("model_name") or next(filter(None, named), "")).strip(),
         given if isinstance(given, str) else "",
         _identity(arguments, config),
         str(config.get("model_sha") or "")[:8],
