@@ -94,10 +94,10 @@ def test_one_long_id_among_many(tmp_path):
 def test_pipes_and_devices_are_not_opened(tmp_path, suffix):
     pipe = tmp_path / f"pipe{suffix}"
     os.mkfifo(pipe)
-    refused(pipe, "found a device or pipe", format="table")
+    refused(pipe, "found a .*pipe", format="table")
     link = tmp_path / f"zero{suffix}"
     link.symlink_to("/dev/zero")
-    refused(link, "found a device or pipe", format="table")
+    refused(link, "found a device", format="table")
 
 
 def test_what_unpacks_to_far_more_than_it_is():
