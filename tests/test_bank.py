@@ -368,7 +368,7 @@ def test_scores_may_be_booleans_whole_numbers_or_numpy(bank):
 def test_the_order_of_answers_and_items_that_are_no_anchors_change_nothing(bank, new_models):
     answers = answers_of(bank, new_models)
     others = {item: 1.0 for item in bank.items.ids if item not in answers}
-    mixed = {"no such item": 0.5, **others, **dict(reversed(answers.items()))}
+    mixed = {**others, **dict(reversed(answers.items()))}
     assert bank.predict(mixed) == bank.predict(answers)
 
 
@@ -416,9 +416,26 @@ def test_no_answers_are_refused(bank, empty):
         bank.predict(empty)
 
 
-def test_a_model_without_answers_among_others_is_refused_by_name(bank, new_models):
+def test_a_model_without_any_anchor_is_named_and_the_others_predicted(bank, new_models):
+    answers = answers_of(bank, new_models)
+    other = next(one for one in bank.items.ids if one not in bank.anchors.items)
+    with pytest.warns(UserWarning, match=r"1 models answered none of the 15 anchors .*: 'b'$"):
+        found = bank.predict({"a": answers, "b": {other: 1}, "c": answers})
+    assert [one.model for one in found] == ["a", "c"]
+    assert found[0].score == pytest.approx(bank.predict(answers).score, abs=1e-12)
     with pytest.raises(DataError, match="model 'b' answered none of the bank's 15 anchors"):
-        bank.predict({"a": answers_of(bank, new_models), "b": {}})
+        bank.predict({"b": {other: 1, bank.anchors.items[0]: float("nan")}})
+
+
+def test_answers_that_name_no_item_are_counted_and_what_was_meant_is_asked(bank, new_models):
+    answers = answers_of(bank, new_models)
+    first = bank.anchors.items[0]
+    renamed = {f"bench/{one}" if one == first else one: score for one, score in answers.items()}
+    renamed["nobody"] = 1
+    told = rf"^2 answers name no item of this bank: .*'bench/{first}'.*did you mean '{first}'\?$"
+    with pytest.warns(UserWarning, match=told):
+        found = bank.predict(renamed)
+    assert found.n_answered == len(answers) - 1
 
 
 @pytest.mark.parametrize("score", [2, -1, 57.3, float("inf")])

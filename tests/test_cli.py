@@ -397,7 +397,7 @@ HOSTILE = {
     "parquet": (lambda f, s: _written(f / "t.parquet", b"PAR1 and so on"), "damaged"),
     "four models": (_five_lines, "at least 5"),
     "folder": (lambda f, s: f, "found no results"),
-    "suffix": (lambda f, s: _written(f / "table.xlsx", b"PK"), "found no results"),
+    "suffix": (lambda f, s: _written(f / "table.docx", b"PK"), "found no results"),
     "percent": (lambda f, s: _written(f / "p.csv", b"model,a\nx,71.5\n"), r"outside \[0, 1\]"),
     "binary": (lambda f, s: _written(f / "b.csv", bytes(range(256))), "b.csv"),
 }
@@ -849,6 +849,7 @@ def test_methods_lists_every_method_with_its_options():
     assert [n for n, one in shown["selection"].items() if one["draws"]] == ["random", "stratified"]
 
 
+@pytest.mark.slow
 def test_methods_needs_no_torch():
     code = "import sys; from tinyeval.cli import main; main(['methods'], standalone_mode=False)"
     heavy = {"torch", "pyro", "sklearn", "scipy"}

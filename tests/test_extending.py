@@ -149,6 +149,7 @@ def test_it_is_backtested(package):
         assert f"| random | 12 | {method} |" in found.stdout
 
 
+@pytest.mark.slow
 def test_other_processes_load_it_once_they_have_registered_it(followed):
     folder, names = followed
     show, predict = (shlex.split(one)[1:] for one in COMMANDS[2:4])
@@ -477,6 +478,8 @@ def test_a_plugin_that_cannot_be_imported_is_told(broken):
     told = run("--plugin", "raises_9", "methods")
     assert told.exit_code == 1
     assert told.stderr == "Error: raises_9: cannot be imported (LookupError('at import'))\n"
+    by_environment = CliRunner().invoke(main, ["methods"], env={"TINYEVAL_PLUGIN": "raises_9"})
+    assert by_environment.stderr == told.stderr
 
 
 # --- importers ----------------------------------------------------------------------------------

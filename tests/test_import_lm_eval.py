@@ -123,7 +123,7 @@ def test_real_old_samples(real_old, metric):
 
 
 def test_real_old_samples_need_a_choice(real_old):
-    with pytest.raises(DataError, match="available: 'acc', 'acc_norm'; choose with metric='acc'"):
+    with pytest.raises(DataError, match="available: 'acc', 'acc_norm'; choose with --metric acc"):
         read_results(real_old)
 
 

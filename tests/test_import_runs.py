@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_import_lm_eval import DATE, LATER, doc, results, row, rows, samples, scores
 
 from tinyeval.errors import ConfigError, DataError
@@ -68,6 +70,13 @@ def test_the_main_branch_is_no_fact(tmp_path):
         ("quantization=awq", "", ("m [quantisation=awq]", "m")),
         ("dtype=float16", "dtype=float32", ("m [dtype=float16]", "m [dtype=float32]")),
         ("enable_thinking=True", "", ("m [thinking=True]", "m")),
+        (
+            "max_length=2048",
+            "max_length=4096",
+            ("m [args.max_length=2048]", "m [args.max_length=4096]"),
+        ),
+        ("lora_local_path=x", "", ("m [adapter=x]", "m")),
+        ("device=cuda:0,batch_size=4", "parallelize=True", ("m",)),
     ],
 )
 def test_other_arguments_that_tell_models_apart(tmp_path, one, other, names):
@@ -192,7 +201,7 @@ def test_packed_samples_are_read(tmp_path):
     with pytest.raises(DataError, match=r"jsonl\.gz: cannot be read: Compressed file ended"):
         read_results(tmp_path)
     path.write_text("no gzip")
-    with pytest.raises(DataError, match=r"jsonl\.gz: cannot be read: Not a gzipped file"):
+    with pytest.raises(DataError, match=r"jsonl\.gz:1: not JSON"):
         read_results(tmp_path)
 
 
@@ -402,6 +411,34 @@ def test_documents_that_changed_can_be_left_out(tmp_path):
     assert found.responses.n_items == 97
     assert kinds(found)["dropped"].examples == ("arc/3", "arc/50", "arc/99")
     assert "partial" not in found.responses.models.columns
+
+
+KEYS = ["results", "groups", "group_subtasks", "configs", "versions", "n-shot", "n-samples"]
+KEYS += ["higher_is_better", "config", "model_name", "chat_template_sha", "date"]
+KEYS += ["system_instruction_sha", "fewshot_as_multiturn"]
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+names = st.sampled_from(["arc", "mmlu", "original", "acc,none", "model_args", "limit", "revision"])
+trees = st.recursive(
+    leaves,
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(names, one, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(st.sampled_from(KEYS), trees))
+def test_results_files_of_any_shape_are_read_or_refused(tmp_path, content):
+    folder = tmp_path / "org__m"
+    samples(folder, "arc", rows("arc", [1, 0]))
+    (folder / f"results_{DATE}.json").write_text(json.dumps(content))
+    try:
+        found = import_results(tmp_path)
+    except DataError as error:
+        message = str(error)
+    else:
+        message = ""
+        assert found.responses.scores.tolist() in ([[1, 0]], [[0, 1]])
+    assert "\n" not in message
 
 
 def test_three_runs_of_three_dates_and_a_copy(tmp_path):

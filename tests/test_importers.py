@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import (
     FORMATS,
+    Columns,
     Format,
     check_hashes,
     get_importer,
@@ -66,7 +67,7 @@ def test_every_importer_has_the_protocol(name, tmp_path):
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
     path = write(tmp_path / "a.csv", "model,q0\na,1\n")
-    with pytest.raises(ConfigError, match=r"unknown results format 'excel'.*lm_eval, table"):
+    with pytest.raises(ConfigError, match=r"unknown results format 'excel'.*lm_eval, .*, table"):
         read_results(path, format="excel")
 
 
@@ -97,7 +98,7 @@ def test_missing_path_and_no_path(tmp_path):
         read_results([])
 
 
-@pytest.mark.parametrize("name", ["results.xlsx", "results", "a folder"])
+@pytest.mark.parametrize("name", ["results.docx", "results", "a folder"])
 def test_what_is_no_result(tmp_path, name):
     path = tmp_path / name
     if name == "a folder":
@@ -235,9 +236,9 @@ def test_tables_beside_are_found(tmp_path, table, items, suffix):
     np.testing.assert_array_equal(read.items.column("cost"), [2, np.nan])
 
 
-def test_items_beside_another_name_are_not_taken(tmp_path):
-    write(tmp_path / "items.csv", "item,benchmark\nq0,arc\n")
-    read = read_results(write(tmp_path / "r.csv", "model,q0\na,1\n"))
+def test_items_of_other_results_are_not_taken(tmp_path):
+    write(tmp_path / "items.csv", "item,benchmark\nother,arc\n")
+    read = import_results(write(tmp_path / "r.csv", "model,q0\na,1\n")).responses
     assert read.items.columns == {}
     assert read.benchmarks == ("benchmark",)
 
@@ -416,3 +417,18 @@ def test_reading_a_small_table_imports_nothing_heavy(tmp_path, suffix):
         write_results(matrix(), path)
     code = f"from tinyeval.importers import read_results; read_results({str(path)!r})"
     assert imported(code) == ({"pyarrow"} if suffix == ".parquet" else set())
+
+
+def test_options_of_tables_are_for_tables(tmp_path):
+    path = write(tmp_path / "samples_t_2026-01-01T00-00-00.jsonl", '{"doc_id": 0, "acc": 1}\n')
+    with pytest.raises(
+        ConfigError, match="drop, transpose: tables have these, but lm-evaluation-h"
+    ):
+        read_results(path, drop=["x"], transpose=True)
+    with pytest.raises(ConfigError, match="columns: tables have these"):
+        read_results(path, columns=Columns(model="m"))
+    table = write(tmp_path / "a.csv", "model,q0\na,1\n")
+    with pytest.raises(ConfigError, match="name their models themselves"):
+        read_results(table, name_by="revision")
+    with pytest.raises(TypeError, match="nonsense"):
+        read_results(table, nonsense=True)

@@ -15,14 +15,17 @@ from scipy import stats
 from tinyeval.errors import ConfigError, FitError
 from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.model import IRTModel, sigmoid
-from tinyeval.irt.posterior import Posterior, _canonical, _model, fit_posterior
+from tinyeval.irt.posterior import Posterior, canonical_form, fit_posterior, generative_model
 from tinyeval.responses import ResponseMatrix
+
+QUICK = {"steps": 150, "learning_rate": 0.1}
+"""Fewer and larger steps than the default, which is careful."""
 
 
 @pytest.fixture(scope="module")
 def large():
     responses, truth = simulate(200, 500, seed=1)
-    return responses, in_unit_scale(truth), fit_posterior(responses, steps=400)
+    return responses, in_unit_scale(truth), fit_posterior(responses, **QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,7 @@ def test_pyro_model_has_the_documented_density(dims):
     }
     values = {name: torch.tensor(value) for name, value in sites.items()}
     for filler in (0.0, 0.7):  # what stands in a missing cell is of no account
-        trace = pyro.poutine.trace(pyro.condition(_model, data=values)).get_trace(
+        trace = pyro.poutine.trace(pyro.condition(generative_model, data=values)).get_trace(
             torch.tensor(np.nan_to_num(scores, nan=filler)),
             torch.tensor(~np.isnan(scores)).double(),
             torch.tensor(guessing),
@@ -92,7 +95,7 @@ def test_canonical_form_is_a_change_of_coordinates(seed, dims):
         rng.normal(-0.4, 1, (12, dims + 1)),
         rng.random((12, dims + 1)) + 0.1,
     )
-    new = _canonical(raw)
+    new = canonical_form(raw)
     before = raw.ability @ raw.items[:, :-1].T + raw.items[:, -1]
     after = new.ability @ new.items[:, :-1].T + new.items[:, -1]
     np.testing.assert_allclose(after, before, atol=1e-8)
@@ -113,6 +116,7 @@ def test_canonical_form_is_a_change_of_coordinates(seed, dims):
     np.testing.assert_allclose(total, np.eye(dims), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_recovers_the_parameters_of_many_models(large):
     responses, (a, d), fit = large
     assert correlation(fit.model.intercept, d) > 0.95
@@ -123,6 +127,7 @@ def test_recovers_the_parameters_of_many_models(large):
     assert fit.held_out == {}
 
 
+@pytest.mark.slow
 def test_agrees_with_the_map_fit_within_its_own_uncertainty(large, small):
     for responses, _, fit in (large, small):
         point = fit_irt(responses, dimensions=1)
@@ -133,6 +138,7 @@ def test_agrees_with_the_map_fit_within_its_own_uncertainty(large, small):
         assert correlation(fit.ability[:, 0], point.ability[:, 0]) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["terminal_bench_9", "lcb_repair_17"])
 def test_agrees_with_the_map_fit_on_real_graded_scores_of_few_models(name):
     table = pq.read_table(real(name, "responses.parquet"))
@@ -140,13 +146,14 @@ def test_agrees_with_the_map_fit_on_real_graded_scores_of_few_models(name):
     items = [column for column in table.column_names if column != "model"][:80]
     scores = np.array([table.column(item).to_numpy() for item in items], dtype=float).T
     responses = ResponseMatrix.from_arrays(scores, models, items)
-    fit = fit_posterior(responses, steps=300)
+    fit = fit_posterior(responses, **QUICK)
     _, d = in_unit_scale(fit_irt(responses, dimensions=1))
     assert np.mean(np.abs(d - fit.model.intercept) < 2.5 * fit.model.intercept_sd) > 0.9
     fitted = fit.model.probability(fit.ability)
     assert correlation(fitted.mean(axis=1), np.nanmean(scores, axis=1)) > 0.98
 
 
+@pytest.mark.slow
 def test_standard_deviations_are_calibrated_on_few_models(small):
     _, (a, d), fit = small
     errors = (fit.model.intercept - d) / fit.model.intercept_sd
@@ -155,22 +162,24 @@ def test_standard_deviations_are_calibrated_on_few_models(small):
     assert 0.6 < np.sqrt(np.mean(errors**2)) < 1.6
 
 
+@pytest.mark.slow
 def test_more_models_make_smaller_standard_deviations(large):
     responses, _, fit = large
-    part = fit_posterior(responses.take(np.arange(25), np.arange(100)), steps=300)
+    part = fit_posterior(responses.take(np.arange(25), np.arange(100)), **QUICK)
     ratio = fit.model.intercept_sd[:100] / part.model.intercept_sd
     assert (ratio < 1).mean() > 0.97
     assert 0.25 < np.median(ratio) < 0.7  # eight times the models: about 1 / sqrt(8)
     assert (fit.model.discrimination_sd[:100] < part.model.discrimination_sd).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_missing_cells_carry_no_information_and_cost_precision(small):
     responses, (_, d), full = small
     scores = responses.scores.copy()
     hidden = np.random.default_rng(0).random(scores.shape) < 0.4
     hidden[:, :50] = False
     scores[hidden] = np.nan
-    fit = fit_posterior(ResponseMatrix(scores, responses.models, responses.items))
+    fit = fit_posterior(ResponseMatrix(scores, responses.models, responses.items), **QUICK)
     assert correlation(fit.model.intercept, d) > 0.85
     growth = fit.model.intercept_sd / full.model.intercept_sd
     assert np.median(growth[50:]) > 1.1 > np.median(growth[:50]) > 0.9
@@ -180,16 +189,18 @@ def test_missing_cells_carry_no_information_and_cost_precision(small):
     assert fit.log_likelihood == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_graded_scores_are_fitted_as_they_are():
     responses, truth = simulate(40, 80, seed=3, graded=True)
     a, d = in_unit_scale(truth)
-    fit = fit_posterior(responses, steps=300)
+    fit = fit_posterior(responses, **QUICK)
     assert correlation(fit.model.intercept, d) > 0.97
     assert correlation(fit.model.discrimination[:, 0], a) > 0.75
     p = truth.model.probability(truth.ability)
     assert np.abs(fit.model.probability(fit.ability) - p).mean() < 0.04
 
 
+@pytest.mark.slow
 def test_fixed_guessing_is_the_floor_of_the_probabilities():
     _, truth = simulate(100, 80, seed=4)
     _, d = in_unit_scale(truth)
@@ -197,18 +208,19 @@ def test_fixed_guessing_is_the_floor_of_the_probabilities():
     p = chance + (1 - chance) * truth.model.probability(truth.ability)
     scores = np.random.default_rng(5).random(p.shape) < p
     responses = ResponseMatrix.from_arrays(scores, range(100), range(80))
-    fit = fit_posterior(responses, guessing=chance, steps=400)
+    fit = fit_posterior(responses, guessing=chance, **QUICK)
     np.testing.assert_array_equal(fit.model.guessing, chance)
     assert correlation(fit.model.intercept, d) > 0.94
     bias = np.mean((fit.model.intercept - d)[chance > 0])
-    ignorant = fit_posterior(responses, steps=400)
+    ignorant = fit_posterior(responses, **QUICK)
     assert abs(bias) < 0.15 < np.mean((ignorant.model.intercept - d)[chance > 0])
 
 
+@pytest.mark.slow
 def test_two_dimensions_beat_one_and_come_in_canonical_form():
     responses, truth = simulate(80, 120, 2, seed=6)
-    fit = fit_posterior(responses, dimensions=2, steps=300)
-    flat = fit_posterior(responses, dimensions=1, steps=300)
+    fit = fit_posterior(responses, dimensions=2, **QUICK)
+    flat = fit_posterior(responses, dimensions=1, **QUICK)
     p = truth.model.probability(truth.ability)
     error, flat_error = (np.mean((f.model.probability(f.ability) - p) ** 2) for f in (fit, flat))
     assert error < 0.8 * flat_error
@@ -221,22 +233,24 @@ def test_two_dimensions_beat_one_and_come_in_canonical_form():
     assert (np.cov(fit.ability.T).diagonal() < 1).all()  # the rest is posterior variance
 
 
+@pytest.mark.slow
 def test_a_dimension_that_the_answers_do_not_need_shrinks():
     responses, _ = simulate(60, 100, seed=7)
-    model = fit_posterior(responses, dimensions=2, steps=400).model
+    model = fit_posterior(responses, dimensions=2, **QUICK).model
     size = np.sqrt((model.discrimination**2).mean(axis=0))
     assert size[1] < 0.35 * size[0]
 
 
-def test_same_seed_same_digits_and_another_seed_nearly_so(small):
-    responses, _, fit = small
-    again = fit_posterior(responses)
+@pytest.mark.slow
+def test_same_seed_same_digits_and_another_seed_nearly_so():
+    responses, _ = simulate(12, 40, seed=2)
+    fit, again = (fit_posterior(responses, steps=20) for _ in range(2))
     np.testing.assert_array_equal(again.model.intercept, fit.model.intercept)
     np.testing.assert_array_equal(again.model.discrimination_sd, fit.model.discrimination_sd)
     np.testing.assert_array_equal(again.ability, fit.ability)
-    other = fit_posterior(responses, seed=1).model
-    assert not np.array_equal(other.intercept, fit.model.intercept)
-    gap = np.abs(other.intercept - fit.model.intercept) / fit.model.intercept_sd
+    one, other = (fit_posterior(responses, **QUICK, seed=seed).model for seed in (0, 1))
+    assert not np.array_equal(other.intercept, one.intercept)
+    gap = np.abs(other.intercept - one.intercept) / one.intercept_sd
     assert np.sqrt(np.mean(gap**2)) < 0.2
 
 
@@ -281,12 +295,13 @@ def test_divergence_is_one_clear_error_without_warnings(recwarn):
     assert len(recwarn) == 0
 
 
+@pytest.mark.slow
 def test_constant_items_and_models_stay_finite():
     responses, _ = simulate(8, 12)
     scores = responses.scores.copy()
     scores[:, 0], scores[:, 1], scores[0], scores[1] = 0.0, 1.0, 1.0, 0.0
     scores[0, 0] = scores[1, 1] = np.nan
-    fit = fit_posterior(ResponseMatrix(scores, responses.models, responses.items), steps=200)
+    fit = fit_posterior(ResponseMatrix(scores, responses.models, responses.items), **QUICK)
     assert fit.model.intercept[0] == fit.model.intercept.min()
     assert fit.model.intercept[1] == fit.model.intercept.max()
     assert fit.ability[0, 0] == fit.ability.max()
@@ -299,7 +314,7 @@ def test_the_smallest_histories_can_be_fitted():
     for shape in ((1, 1), (1, 4), (2, 1)):
         scores = np.arange(np.prod(shape)).reshape(shape) % 2
         responses = ResponseMatrix.from_arrays(scores, range(shape[0]), range(shape[1]))
-        fit = fit_posterior(responses, steps=100)
+        fit = fit_posterior(responses, steps=20)
         assert isinstance(fit.model, IRTModel)
         assert fit.ability.shape == (shape[0], 1)
         assert (fit.model.intercept_sd > 0).all()
@@ -352,7 +367,7 @@ def test_extreme_logits_do_not_break_the_density():
         "ability": torch.full((1, 1), 1e4),
         "items": torch.tensor([[1e4, 0.0], [-1e4, 0.0]]),
     }
-    trace = pyro.poutine.trace(pyro.condition(_model, data=values)).get_trace(
+    trace = pyro.poutine.trace(pyro.condition(generative_model, data=values)).get_trace(
         torch.ones(1, 2), torch.ones(1, 2), torch.tensor([0.0, 0.25]), 1
     )
     trace.compute_log_prob()

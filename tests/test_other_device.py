@@ -7,8 +7,8 @@ from helpers import simulate
 from numpy.testing import assert_allclose
 from other_device import DEVICE, OtherDevice
 
+from tinyeval.irt import alternating, packed
 from tinyeval.irt import fit as module
-from tinyeval.irt import packed
 from tinyeval.irt.fit import fit_irt
 
 
@@ -48,9 +48,12 @@ def test_the_device_is_strict(other):
 @pytest.mark.parametrize("coarse", [False, True])
 def test_a_fit_there_is_the_fit_here(case, guessing, coarse, other, monkeypatch):
     if coarse:
-        monkeypatch.setattr(module, "COARSE_MODELS", 40)
-        monkeypatch.setattr(module, "COARSE_ITEMS", 50)
-    responses, _ = simulate(60, 90, 2, seed=4, **CASES[case])
+        monkeypatch.setattr(module, "COARSE_MODELS", 16)
+        monkeypatch.setattr(module, "COARSE_ITEMS", 24)
+    # sweeps of every kind, and no more
+    monkeypatch.setattr(alternating, "PRIOR_SWEEPS", 3)
+    monkeypatch.setattr(alternating, "MAX_SWEEPS", 5)
+    responses, _ = simulate(24, 40, 2, seed=4, **CASES[case])
     options = {"dimensions": (1, 2), "guessing": guessing, "block_size": 32}
     here = fit_irt(responses, device="cpu", **options)
     assert other.operations == 0

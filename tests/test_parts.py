@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,9 @@ import pytest
 from test_import_lm_eval import results, row, rows, samples
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers import parts as module
 from tinyeval.importers import read_results, write_results
 from tinyeval.importers.base import Options
-from tinyeval.importers.block import Block
+from tinyeval.importers.block import Block, Finding, Run
 from tinyeval.importers.parts import read_blocks
 from tinyeval.responses import ResponseMatrix
 
@@ -58,7 +57,7 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 # --- the same matrix ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("jobs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_matrix_is_the_same_with_parts_and_without(dump, tmp_path, jobs):
     plain = read_results(dump, partial=True)
     assert "partial" in plain.models.columns
@@ -69,6 +68,7 @@ def test_the_matrix_is_the_same_with_parts_and_without(dump, tmp_path, jobs):
     assert files(tmp_path / "parts") == before
 
 
+@pytest.mark.slow
 def test_processes_alone_leave_nothing_behind(dump, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -120,69 +120,105 @@ def test_repeats_are_the_same_with_parts(dump, tmp_path):
 # --- going on, and reading again ----------------------------------------------------------------
 
 
-@pytest.fixture
-def read_files(monkeypatch) -> list[str]:
-    """Names of the models whose files are read, as they are read."""
-    found: list[str] = []
-    read = module._make
-
-    def make(job, folder):
-        def told():
-            found.append(f"{job.run.model}/{job.task}")
-            return type(job).read(job)
-
-        watched = Watched(job.path, told, repr(job))
-        return read(watched, folder)
-
-    monkeypatch.setattr(module, "_make", make)
-    return found
+def made(folder: Path, before: dict[str, tuple[bytes, int]]) -> int:
+    """Number of parts that were made since; the others are as they were, to their times."""
+    return sum(
+        one not in before.items() for one in files(folder).items() if one[0].endswith(".parquet")
+    )
 
 
-@dataclass(frozen=True)
-class Watched:
-    """A job that tells when it reads."""
-
-    path: Path
-    read: Callable[[], Block]
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def test_what_was_read_is_not_read_again(dump, tmp_path, read_files):
-    read_results(dump, partial=True, parts=tmp_path / "parts")
-    assert len(read_files) == 2 * N_MODELS
-    read_files.clear()
+def test_what_was_read_is_not_read_again(dump, tmp_path):
+    folder = tmp_path / "parts"
+    read_results(dump, partial=True, parts=folder)
+    assert made(folder, {}) == 2 * N_MODELS
+    before = files(folder)
     samples(dump / "m9", "arc", rows("arc", [1.0] * 7))
-    assert "m9" in read_results(dump, partial=True, parts=tmp_path / "parts").models.ids
-    assert read_files == ["m9/arc"]
+    assert "m9" in read_results(dump, partial=True, parts=folder).models.ids
+    assert made(folder, before) == 1
 
 
-def test_an_error_half_way_keeps_what_was_read_before(dump, tmp_path, read_files):
-    broken = next((dump / "m2").glob("samples_arc*"))
+def test_an_error_half_way_keeps_what_was_read_before(dump, tmp_path):
+    folder, broken = tmp_path / "parts", next((dump / "m2").glob("samples_arc*"))
     good = broken.read_text()
     broken.write_text(good[:-30])
     with pytest.raises(DataError, match="cut off"):
-        read_results(dump, partial=True, parts=tmp_path / "parts")
+        read_results(dump, partial=True, parts=folder)
+    before = files(folder)
+    assert made(folder, {}) == 4
     broken.write_text(good)
-    read_files.clear()
-    same(
-        read_results(dump, partial=True, parts=tmp_path / "parts"), read_results(dump, partial=True)
-    )
-    assert read_files[0] == "org/m2/arc"
-    assert len(read_files) == 6
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
+    assert made(folder, before) == 6
 
 
-def test_a_changed_file_is_read_again(dump, tmp_path, read_files):
-    read_results(dump, partial=True, parts=tmp_path / "parts")
-    read_files.clear()
+def test_a_changed_file_is_read_again(dump, tmp_path):
+    folder = tmp_path / "parts"
+    read_results(dump, partial=True, parts=folder)
+    before = files(folder)
     changed = samples(dump / "m1", "arc", rows("arc", [1.0] * 7))
     os.utime(changed, ns=(1, 1))
-    same(
-        read_results(dump, partial=True, parts=tmp_path / "parts"), read_results(dump, partial=True)
-    )
-    assert read_files == ["org/m1/arc"]
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
+    assert made(folder, before) == 1
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_file_is_told_by_its_content_where_time_and_size_are_the_same(dump, tmp_path, place):
+    path = next((dump / "m0").glob("samples_arc*"))
+    about = path.stat()
+    read_results(dump, partial=True, parts=tmp_path / "parts")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    one = lines[0 if place == "first" else -1]
+    one["acc"] = 1.0 - one["acc"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    again = read_results(dump, partial=True, parts=tmp_path / "parts")
+    same(again, read_results(dump, partial=True))
+
+
+@dataclass(frozen=True)
+class Whatever:
+    """A file of which a block has all that a block can have."""
+
+    path: Path
+    dense: bool
+
+    def read(self) -> Block:
+        items, run = ["q0", "q1", "q2"], Run("m", {"revision": "a"}, {"n-shot": "5"}, "2026-01-01")
+        scores, trials = np.float32([1, 0.3]), np.array([2, 3], np.uint16)
+        cells = np.array([2, 0])
+        if self.dense:
+            scores, trials = np.float32([[1, 0, np.nan]]), np.array([[2, 3, 0]], np.uint16)
+        return Block(
+            self.path,
+            ["m"],
+            items,
+            scores,
+            {"benchmark": dict.fromkeys(items, "arc")},
+            {"org": {"m": "A"}},
+            {"metric": "acc"},
+            cells=None if self.dense else cells,
+            trials=trials,
+            run=run,
+            sizes={"arc": 3},
+            findings=(Finding("dropped", "things", 2, ("x", "y")),),
+        )
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_part_has_all_that_a_block_has(tmp_path, dense):
+    path = tmp_path / "f"
+    path.write_text("x")
+    job = Whatever(path, dense)
+    for _ in range(2):
+        (found,) = read_blocks([job], Options(parts=tmp_path / "parts"))
+        expected = job.read()
+        for name in ("scores", "cells", "trials"):
+            mine, theirs = getattr(found, name), getattr(expected, name)
+            np.testing.assert_array_equal(mine, theirs)
+            assert theirs is None or mine.dtype == theirs.dtype
+        for name in ("source", "models", "items", "run", "sizes", "findings", "chosen"):
+            assert getattr(found, name) == getattr(expected, name), name
+        assert (found.item_notes, found.model_notes) == (expected.item_notes, expected.model_notes)
 
 
 def test_the_working_directory_does_not_matter(dump, tmp_path, monkeypatch):
@@ -203,50 +239,44 @@ def test_another_choice_reads_everything_again(tmp_path):
 
 
 def test_damaged_parts_are_made_again(dump, tmp_path):
-    folder, plain = tmp_path / "parts", read_results(dump, partial=True)
-    read_results(dump, partial=True, parts=folder)
-    whole = {name: data for name, (data, _) in files(folder).items()}
+    plain = read_results(dump, partial=True)
+    read_results(dump, partial=True, parts=tmp_path / "parts")
+    whole = {name: data for name, (data, _) in files(tmp_path / "parts").items()}
     rng = np.random.default_rng(0)
     for round_ in range(4):
+        folder = tmp_path / f"parts{round_}"  # none of which is known from before
+        folder.mkdir()
         for name, data in whole.items():
             cut = rng.integers(0, len(data))
             flipped = bytearray(data)
             flipped[cut] ^= 0xFF
             spoilt = [b"", data[:cut], bytes(flipped), b"PAR1" + data[::-1]][round_]
             (folder / name).write_bytes(spoilt)
-        module._layout.cache_clear()
+        same(read_results(dump, partial=True, parts=folder), plain)
         same(read_results(dump, partial=True, parts=folder), plain)
     shutil.rmtree(folder)
-    module._layout.cache_clear()
     same(read_results(dump, partial=True, parts=folder), plain)
 
 
 def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
-    read_results(dump / "m0", parts=tmp_path / "parts")
+    source = next((dump / "m0").glob("samples_f1*"))
+    plain = read_results(source, parts=tmp_path / "parts")
     part = next((tmp_path / "parts").glob("*.parquet"))
-    good, source = part.read_bytes(), Path("source")
-    whole = module._load(part, source)
+    good = part.read_bytes()
     rng = np.random.default_rng(0)
     for place in rng.permutation(len(good))[:400].tolist():
         spoilt = bytearray(good)
         spoilt[place] ^= 1 << int(rng.integers(8))
         part.write_bytes(spoilt)
-        try:
-            found = module._load(part, source)
-        except Exception:
-            continue
-        np.testing.assert_array_equal(found.scores, whole.scores)
-        assert (found.models, found.chosen) == (whole.models, whole.chosen)
-        assert (found.items, found.layout) == (whole.items, whole.layout)
+        same(read_results(source, parts=tmp_path / "parts"), plain)
 
 
 def test_a_part_without_its_layout_is_made_again(dump, tmp_path):
-    folder = tmp_path / "parts"
-    read_results(dump, partial=True, parts=folder)
-    for one in folder.glob("*.layout"):
-        one.unlink()
-    module._layout.cache_clear()
+    read_results(dump, partial=True, parts=tmp_path / "parts")
+    folder = tmp_path / "without"
+    shutil.copytree(tmp_path / "parts", folder, ignore=shutil.ignore_patterns("*.layout"))
     same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
+    assert len(list(folder.glob("*.layout"))) == 3
 
 
 # --- the same errors ----------------------------------------------------------------------------
@@ -275,14 +305,15 @@ def percent(dump: Path) -> None:
     samples(dump / "m4", "arc", rows("arc", [85.0] * 7))
 
 
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("spoil", [spoil_hash, cut_off, two_metrics, empty, percent])
-def test_errors_are_the_same(dump, tmp_path, spoil):
+def test_errors_are_the_same(dump, tmp_path, spoil, jobs):
     spoil(dump)
     with pytest.raises(DataError) as plain:
         read_results(dump, partial=True)
-    for jobs in (2, 1):
+    for now in (jobs, 1):  # and again, by what the processes left
         with pytest.raises(DataError) as caught:
-            read_results(dump, partial=True, jobs=jobs, parts=tmp_path / "parts")
+            read_results(dump, partial=True, jobs=now, parts=tmp_path / "parts")
         assert str(caught.value) == str(plain.value)
 
 
@@ -320,6 +351,7 @@ class Killed:
         raise AssertionError
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_one_line(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("x")
@@ -330,12 +362,27 @@ def test_a_process_that_is_killed_is_one_line(tmp_path):
 # --- interrupted from outside -------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Path:
+    """A dump of 400 models, which takes some seconds to read."""
+    dump = tmp_path_factory.mktemp("large")
+    scores = np.random.default_rng(0).integers(0, 2, 250).astype(float).tolist()
+    lines = samples(dump / "m0", "arc", rows("arc", scores))
+    for k in range(1, 400):
+        (dump / f"m{k}").mkdir()
+        shutil.copy(lines, dump / f"m{k}")
+    return dump
+
+
+@pytest.fixture(scope="module")
+def read_at_once(large) -> ResponseMatrix:
+    return read_results(large)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-def test_an_import_that_was_ended_goes_on(tmp_path, ending):
-    dump, folder = tmp_path / "dump", tmp_path / "parts"
-    lines = rows("arc", np.random.default_rng(0).integers(0, 2, 400).astype(float).tolist())
-    for k in range(400):
-        samples(dump / f"m{k}", "arc", lines)
+def test_an_import_that_was_ended_goes_on(large, read_at_once, tmp_path, ending):
+    dump, folder = large, tmp_path / "parts"
     command = [sys.executable, "-m", "tinyeval", "import", dump, "--out", tmp_path / "r.csv"]
     command += ["--jobs", "2", "--parts", folder]
     running = subprocess.Popen(
@@ -354,7 +401,7 @@ def test_an_import_that_was_ended_goes_on(tmp_path, ending):
     wait_for_the_end_of(running.pid)
     before = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert 5 <= len(before) < 400
-    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
+    same(read_results(dump, partial=True, parts=folder), read_at_once)
     after = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert len(after) == 400
     assert {name: after[name] for name in before} == before

@@ -1,20 +1,26 @@
 """Real results: better than random items, intervals that hold, and a word for awkward sets."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from helpers import real
 
 from tinyeval.backtesting.backtest import backtest
 from tinyeval.backtesting.splits import make_splits
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.responses import ResponseMatrix
 
+pytestmark = pytest.mark.slow
+
 QUICK = Settings().replace(device="cpu", irt={"dimensions": [2]}, interval={"folds": 2})
 
 
+@cache
 def read(name: str, every: int = 1) -> ResponseMatrix:
     """A result set, on every ``every``-th item."""
     folder = real(name)
@@ -49,11 +55,17 @@ PAIRS_OF = [("ollb2_ifeval_musr", 4), ("arc_challenge_official", 4), ("helm_lega
 FOLDS = QUICK.replace(items=50, interval={"folds": 4})
 
 
+@cache
+def banks(name: str, every: int, split: str) -> list[tuple[ResponseMatrix, ItemBank]]:
+    """Models to be tested on, and a bank of the others, for each of two splits at most."""
+    splits = make_splits(read(name, every), split, repeats=2)
+    return [(test, build(source, settings=FOLDS)) for source, test in splits]
+
+
 def compared(name: str, every: int, split: str) -> tuple[np.ndarray, ...]:
     """Coverage of each difference of test models, width, and what was said of the leader."""
     rows = []
-    for source, test in make_splits(read(name, every), split, repeats=2):
-        bank = build(source.take(None, source.observed.any(0)), settings=FOLDS)
+    for test, bank in banks(name, every, split):
         truth = dict(zip(test.models.ids, np.nanmean(test.scores, 1), strict=True))
         for one in bank.compare(test):
             gap = truth[one.a] - truth[one.b]
@@ -86,15 +98,14 @@ def test_the_signs_of_differences_beyond_the_range_are_no_more_certain_than_true
 @pytest.mark.parametrize(("name", "every"), PAIRS_OF)
 def test_flags_are_rare_on_models_like_the_source_and_find_mixed_up_answers(name, every):
     alarms, found, far = [], [], []
-    for source, test in make_splits(read(name, every), "random", repeats=2):
-        bank = build(source, settings=FOLDS)
+    for test, bank in banks(name, every, "random"):
         answers = test.align(bank.anchors.items)
         mixed = np.random.default_rng(0).permuted(answers, axis=1)
         spoilt = ResponseMatrix.from_arrays(mixed, test.models.ids, bank.anchors.items)
         alarms += [(not one.in_range, one.misfit) for one in bank.predict(test)]
         found += [one.misfit for one in bank.predict(spoilt)]
-    (source, test), *_ = make_splits(read(name, every), "top")
-    far = [not one.in_range for one in build(source, settings=FOLDS).predict(test)]
+    test, bank = banks(name, every, "top")[0]
+    far = [not one.in_range for one in bank.predict(test)]
     assert (np.mean(alarms, axis=0) <= 0.12).all()
     assert np.mean(found) > 0.85
     assert np.mean(far) > 0.7

@@ -38,11 +38,22 @@ def short_posterior(monkeypatch):
     monkeypatch.setattr(posterior, "fit_posterior", partial(posterior.fit_posterior, steps=30))
 
 
+SHORT = {
+    "sparseeval": {
+        "selection": {"options": {"rounds": 2, "epochs": 5}},
+        "estimator": {"options": {"epochs": 10}},
+    },
+    "tinybenchmarks": {"estimator": {"options": {"dimensions": [2, 5]}}},
+}
+"""Less work where a recipe takes long; how much there is of it makes no difference here."""
+
+
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipe_builds_a_bank_that_predicts_alike_when_loaded(
     name, models, tmp_path, short_posterior
 ):
     settings = load_settings(RECIPES[name]).replace(device="cpu", items=10, interval={"folds": 2})
+    settings = settings.replace(**SHORT.get(name, {}))
     source, new = models.take(np.arange(26)), models.take(np.arange(26, 34))
     bank = build(source, settings=settings, name=name)
     assert len(bank.anchors) == 10

@@ -1,6 +1,7 @@
-"""tinyeval's command line and its peak memory: ``python -m timing.command ANSWER ARGS...``.
+"""tinyeval's command line and its peak memory.
 
-One of several processes that work together adds its rank to the name of ANSWER.
+Run as ``python -m paper_repro.timing.command ANSWER ARGS...``.  One of several processes that work
+together adds its rank to the name of ANSWER.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from timing.child import Watch, spare_memory, spent
+from paper_repro.timing.child import Watch, spare_memory, spent
 
 
 def main() -> None:

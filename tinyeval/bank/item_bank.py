@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered
+from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered, who_answered
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
 from tinyeval.bank.folder import read_bank, write_bank
@@ -140,10 +140,12 @@ class ItemBank:
             level: of the intervals; the bank's own by default.
 
         Returns:
-            One prediction for one model, else a list in the order given.
+            One prediction for one model, else a list in the order given.  Models that answered
+            none of the anchors are left out with a warning, and so are answers to items that the
+            bank does not know.
 
         Raises:
-            DataError: scores outside [0, 1], or a model that answered none of the anchors.
+            DataError: scores outside [0, 1], or no model that answered an anchor.
 
         Example:
             >>> answers = dict.fromkeys(bank.anchors.items[:6], 1) | {bank.anchors.items[6]: 0}
@@ -157,7 +159,11 @@ class ItemBank:
         """
         level = self.level if level is None else level
         matrix, single = read_answers(answers)
-        predictions = self.predictor.predict(self._aligned(matrix), matrix.models.ids, level)
+        aligned = self._aligned(matrix)
+        some = who_answered(aligned, matrix.models.ids)
+        if some.any() and not some.all():
+            aligned, matrix = aligned[some], matrix.take(some)
+        predictions = self.predictor.predict(aligned, matrix.models.ids, level)
         return predictions[0] if single else predictions
 
     def compare(
@@ -200,7 +206,7 @@ class ItemBank:
 
     def _aligned(self, answers: ResponseMatrix) -> NDArray:
         """Return the answers on the anchors, whose hashes must agree where both are known."""
-        check_shared(answers, self.anchors.items)
+        check_shared(answers, self._hashes, self.anchors.items)
         check_hashes(answers.items, self._hashes)
         return answers.align(self.anchors.items)
 

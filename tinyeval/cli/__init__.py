@@ -50,13 +50,12 @@ COMMANDS: tuple[click.Command, ...] = (
 )
 @click.option(
     "--plugin",
-    "plugins",
     multiple=True,
     metavar="MODULE",
     help="Import a module of yours first: one that registers estimators.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def main(plugins: Sequence[str]) -> None:
+def main(plugin: Sequence[str]) -> None:
     """Score language models on a whole benchmark from their answers on a few items.
 
     `build` learns from historical results (many models, all items) which few items to run.
@@ -70,7 +69,7 @@ def main(plugins: Sequence[str]) -> None:
       tinyeval export bank --to csv
       tinyeval predict bank answers.csv
     """
-    for module in plugins:
+    for module in plugin:
         import_plugin(module)
 
 

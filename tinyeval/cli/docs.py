@@ -125,6 +125,30 @@ if it lies between 0 and 1, and refused if it has no worst value (perplexity). W
 says of a metric counts first, then `--direction`, then its name. `--scale 0:100` makes 0 to 1 of
 other marks.
 
+## Tables
+
+A wide table has a column of models and one column per item; a long one has a row per answer, with
+columns of models, items and scores, and perhaps benchmarks, subjects and trials. Other usual names
+of these columns (`model_name`, `question_id`, `resolved` ...) are recognised and told;
+`--model-column`, `--item-column`, `--score-column`, `--benchmark-column` and `--trial-column` name
+them otherwise. A file of answers without a column of models is of the model that its name says.
+
+Separators, decimal commas, byte order marks and packers (gzip, bzip2, xz, Zstandard) are told from
+the content. `true`, `pass`, `correct`, `C` ... are 1, their opposites 0; empty cells, `NA`, `-`,
+`.` ... are missing; `timeout` and `error` are missing unless `--failures wrong`; `85 %` is 0.85.
+
+Columns of a wide table that are no items (averages, sizes, dates) are left out and told, or, in
+doubt, refused until `--drop NAME` or `--keep NAME` decides. A table with items in its rows is
+refused until `--transpose` turns it. An item id in two benchmarks of a long table becomes
+`benchmark/item`. Two rows of one cell need a column that tells trials apart, or `--repeats
+average`.
+
+Beside `results.csv`, `results.items.csv` or `items.csv` (a column `item`, and `benchmark`,
+`subject`, `weight`, `cost` ...) and `results.models.csv` or `models.csv` are read, too.
+
+In Python, `read_results` takes frames of pandas and polars, Arrow tables, `Dataset`s,
+`(scores, models, items)`, lists of dicts and `{{model: {{item: score}}}}` as well.
+
 ## Models and runs
 
 Runs of one model that differ in a revision, an adapter or a quantisation are models of their own,
@@ -136,6 +160,10 @@ a model.
 Runs that differ in their date alone are repeats: a score is then the mean of several trials, and
 `trials` counts them. Copies of one run count once. Two tables that disagree on a cell are
 refused, or averaged with `--repeats average`.
+
+Samples, epochs and trials of one item are averaged, and counted. An answer that the infrastructure
+lost (an exception, an agent that was not installed, tests without a verdict) is missing, not wrong;
+`--failures wrong` counts it, as leaderboards do.
 
 A run with `--limit` is refused where the harness says how many items there are, unless other runs
 have the rest; `--partial` takes it as it is. `predict` and `compare` always do.

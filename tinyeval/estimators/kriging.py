@@ -1,4 +1,4 @@
-"""Kriging with evidence averaging: the default estimator.
+"""Kriging with evidence averaging: the linear predictor within the default estimator, `stack`.
 
 Under drift hypothesis s (``tinyeval.covariance.item_covariance``) answers and targets are jointly
 Gaussian, so the best linear predictor of a target from the answers y on the anchors A is

@@ -153,8 +153,11 @@ def assemble(
 
 
 def _check_size(parts: Sequence[Part], models: Sequence[str], items: Sequence[str]) -> None:
-    cells, known = len(models) * len(items), sum(part.known for part in parts)
-    if cells > LARGE and known < LEAST_KNOWN * cells:
+    cells = len(models) * len(items)
+    if cells <= LARGE:
+        return
+    known = sum(part.known for part in parts)
+    if known < LEAST_KNOWN * cells:
         raise DataError(
             f"{known:,} scores of {len(models):,} models x {len(items):,} items: "
             f"{100 * known / cells:.2g} % of the matrix is known, which is too little to learn "

@@ -1,7 +1,7 @@
 """What lies beside a table: notes on its items and models, and numbers of trials.
 
 Beside ``results.csv`` they are ``results.items.csv``, ``results.models.csv`` (or parquet) and
-``results.trials.parquet``; beside ``responses.*`` also ``items.csv`` and ``models.csv``.
+``results.trials.parquet``, or else ``items.csv`` and ``models.csv``.
 """
 
 from __future__ import annotations
@@ -14,35 +14,58 @@ from typing import Any
 import numpy as np
 
 from tinyeval.errors import DataError
-from tinyeval.importers.block import Block
+from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.notes import read_notes
+from tinyeval.importers.rawtable import stem_of
 from tinyeval.responses import Trials
+
+ENDS = (".csv", ".parquet")
+"""Of the names of tables of notes."""
 
 TRIALS = ".trials.parquet"
 """End of the name of a table of trials: a first column of models, then one column per item."""
 
 
 def notes_beside(block: Block) -> Iterator[Block]:
-    """Yield the items' and models' table beside a file as blocks without scores of their own."""
+    """Yield the items' and models' tables beside a file as blocks without scores of their own.
+
+    ``results.items.csv`` beside ``results.csv`` is of these items, or refused; ``items.csv`` may be
+    of other results of the folder, and is then left alone and named.
+    """
     for key, ids in (("item", block.items), ("model", block.models)):
-        path = side_table(block.source, f"{key}s")
-        if path is not None:
+        own, shared = side_tables(block.source, f"{key}s")
+        path = own or shared
+        if path is None or path == block.source:
+            continue
+        notes: dict[str, dict[str, object]] = {}
+        what = f"tables of {key}s beside the results were read"
+        said = Finding("guessed", what, 1, (path.name,)) if own is None else None
+        try:
             notes = read_notes(path, key, set(ids))
-            both = (notes, {}) if key == "item" else ({}, notes)
-            yield Block(path, [], [], np.empty((0, 0), np.float32), *both)
+        except DataError as error:
+            if own is not None or block.source.stem == "responses":
+                raise
+            reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+            what = f"tables of {key}s beside the results were not read: {reason}"
+            said = Finding("doubt", what, 1, (path.name,))
+        both = (notes, {}) if key == "item" else ({}, notes)
+        yield Block(
+            path, [], [], np.empty((0, 0), np.float32), *both, findings=(said,) if said else ()
+        )
 
 
-def side_table(table: Path, which: str) -> Path | None:
-    """Return the ``items`` or ``models`` table that lies beside a table of responses, if any."""
-    stems = [f"{table.stem}.{which}"] + ([which] if table.stem == "responses" else [])
-    names = [stem + suffix for stem in stems for suffix in (".csv", ".parquet")]
-    candidates = (table.with_name(name) for name in names)
-    return next((one for one in candidates if one.is_file()), None)
+def side_tables(table: Path, which: str) -> tuple[Path | None, Path | None]:
+    """Return the ``items`` or ``models`` table of a table, and the one of its folder, if any."""
+    if not table.parent.is_dir() or not table.is_file():  # results in memory have none
+        return None, None
+    names = [[stem + end for end in ENDS] for stem in (f"{stem_of(table)}.{which}", which)]
+    own, shared = ((table.with_name(name) for name in listed) for listed in names)
+    return next(filter(Path.is_file, own), None), next(filter(Path.is_file, shared), None)
 
 
 def with_trials(block: Block) -> Block:
     """Return a table's block with the numbers of trials that lie beside it, if any."""
-    path = block.source.with_name(block.source.stem + TRIALS)
+    path = block.source.with_name(stem_of(block.source) + TRIALS)
     if not path.is_file():
         return block
     if block.trials is not None or block.cells is not None:

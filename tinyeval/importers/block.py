@@ -74,7 +74,8 @@ class Run:
         model: the model, as the harness calls it.
         identity: facts that make another model: ``revision``, ``adapter``, ``agent`` ...
         settings: facts that make scores incomparable on one benchmark: ``n-shot``,
-            ``temperature``, ``version`` (of the task) ...
+            ``temperature``, ``version`` (of the task) ...; those that are a model's own, such as
+            ``dtype``, begin with ``args.`` or are in ``naming.OWN``.
         date: of the run, ISO text; empty: unknown.  Runs that differ in it alone are repeats.
     """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 
 from tinyeval.errors import ConfigError, DataError, examples
 
@@ -77,7 +78,8 @@ class Choice:
         example = available[0] if available else "NAME"
         raise DataError(
             f"{where}: task {task!r} has {len(available)} {self.what}s, expected one; available: "
-            f"{listed}{note}; choose with {self.what}={example!r} or {self.what}='{task}={example}'"
+            f"{listed}{note}; choose with --{self.what} {quote(example)}, or for this task alone "
+            f"--{self.what} {quote(f'{task}={example}')} (in Python {self.what}={example!r})"
         )
 
     def check_used(self, picked: Collection[str]) -> None:

@@ -85,10 +85,89 @@ FORMATS: dict[str, Format] = {
         "folders with samples_*.jsonl and results_*.json (--log_samples)",
         "tinyeval import lm_eval_output/ --metric acc --out results.parquet",
     ),
+    "swe_bench": Format(
+        "tinyeval.importers.swe_bench:SweBenchImporter",
+        "SWE-bench",
+        "reports MODEL.RUN.json, DATE_SYSTEM/results/results.json, or eval_results.json of Pro",
+        "tinyeval import reports/ --out results.parquet",
+    ),
+    "terminal_bench": Format(
+        "tinyeval.importers.terminal_bench:TerminalBenchImporter",
+        "Terminal-Bench",
+        "runs with results.json, of a run or of each trial",
+        "tinyeval import runs/ --out results.parquet",
+    ),
+    "tau_bench": Format(
+        "tinyeval.importers.tau_bench:TauBenchImporter",
+        "tau-bench",
+        "lists of trials with task_id, reward, info and traj",
+        "tinyeval import results/*-airline.json --out results.parquet",
+    ),
+    "livecodebench": Format(
+        "tinyeval.importers.livecodebench:LiveCodeBenchImporter",
+        "LiveCodeBench",
+        "output/MODEL/*_eval_all.json with graded_list, or the leaderboard's performances_*.json",
+        "tinyeval import output/ --out results.parquet",
+    ),
+    "livebench": Format(
+        "tinyeval.importers.livebench:LiveBenchImporter",
+        "LiveBench",
+        "ground_truth_judgment.jsonl with question_id, task, model and score",
+        "tinyeval import data/live_bench/ --out results.parquet",
+    ),
+    "bfcl": Format(
+        "tinyeval.importers.bfcl:BfclImporter",
+        "BFCL",
+        "score/MODEL/BFCL_*_score.json, result/ beside it",
+        "tinyeval import score/ --out results.parquet",
+    ),
+    "evalplus": Format(
+        "tinyeval.importers.evalplus:EvalPlusImporter",
+        "EvalPlus",
+        "*_eval_results.json with base_status and plus_status",
+        "tinyeval import evalplus_results/humaneval/ --metric plus --out results.parquet",
+    ),
+    "evalperf": Format(
+        "tinyeval.importers.evalperf:EvalPerfImporter",
+        "EvalPerf",
+        "*_evalperf_results.json with dps by task",
+        "tinyeval import evalplus_results/evalperf/ --metric dps --out results.parquet",
+    ),
+    "alpaca_eval": Format(
+        "tinyeval.importers.alpaca_eval:AlpacaEvalImporter",
+        "AlpacaEval",
+        "annotations.json with generator_1, generator_2 and preference",
+        "tinyeval import results/ --out results.parquet",
+    ),
+    "mt_bench": Format(
+        "tinyeval.importers.mt_bench:MtBenchImporter",
+        "MT-Bench",
+        "model_judgment/gpt-4_single.jsonl with judge, score and turn",
+        "tinyeval import model_judgment/gpt-4_single.jsonl --out results.parquet",
+    ),
+    "wildbench": Format(
+        "tinyeval.importers.wildbench:WildBenchImporter",
+        "WildBench",
+        "score.v2/eval=JUDGE/MODEL.json with session_id, score and model_test",
+        "tinyeval import eval_results/v2.0625/score.v2/ --out results.parquet",
+    ),
+    "zeroeval": Format(
+        "tinyeval.importers.zeroeval:ZeroEvalImporter",
+        "ZeroEval",
+        "answers with session_id, chat_history, generator and a mark such as correct",
+        "tinyeval import result_dirs/zebra-grid/ --out results.parquet",
+    ),
+    "mmlu_pro": Format(
+        "tinyeval.importers.mmlu_pro:MmluProImporter",
+        "MMLU-Pro",
+        "model_outputs_MODEL_5shots.json with answer and pred",
+        "tinyeval import eval_results/ --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
-        "csv, jsonl, json, parquet or npz; one row per model, or one row per answer",
+        "csv and other text, json, parquet, arrow, npz, xlsx, a saved Dataset, or a folder of "
+        "these; one row per model, or one row per answer",
         "tinyeval import results.csv --out results.parquet",
         tables=True,
     ),
@@ -129,7 +208,7 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
     harnesses = ", ".join(one.title for one in FORMATS.values() if not one.tables)
     raise DataError(
         f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), a "
-        f"folder with one table called responses.*, or what one of these writes: {harnesses} "
+        f"folder of tables, or what one of these writes: {harnesses} "
         "(lm-evaluation-harness with --log_samples); --format names it where it is not recognised"
     )
 
@@ -137,8 +216,16 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
 def overview() -> str:
     """Return the formats as a Markdown table, each with a command that reads it."""
     rows = [
-        f"| {one.title} | `{key}` | {one.looks_like} | `{one.example}` |"
+        " | ".join(
+            _cell(text) for text in (one.title, f"`{key}`", one.looks_like, f"`{one.example}`")
+        )
         for key, one in FORMATS.items()
     ]
+    rows = [f"| {row} |" for row in rows]
     head = ["| format | `--format` | what it looks like | example |", "|---|---|---|---|"]
     return "\n".join([*head, *rows]) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return text as it stands in a cell: a bar would end it."""
+    return text.replace("|", r"\|")

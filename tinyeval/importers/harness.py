@@ -17,8 +17,10 @@ returns :func:`read_jobs` of them::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,79 @@ def run_block(
         sizes=sizes or {},
         findings=(*findings, *turned),
     )
+
+
+def models_block(
+    path: Path,
+    marks: Mapping[str, Mapping[str, Sequence[float]]],
+    rules: Rules,
+    *,
+    benchmark: str | Mapping[str, str],
+    chosen: Mapping[str, str] | None = None,
+    notes: Notes | None = None,
+    findings: Sequence[Finding] = (),
+) -> Block:
+    """Return the block of a file that names several models itself.
+
+    Args:
+        path: the file.
+        marks: model -> item -> the marks of its trials, as for :func:`run_block`.
+        rules, benchmark, chosen, notes, findings: as for :func:`run_block`.
+
+    Raises:
+        DataError: no marks; a mark outside [0, 1]; a metric that makes no score.
+    """
+    items = {one: None for answers in marks.values() for one in answers}
+    if not items:
+        raise DataError(f"{path}: holds no marks of single items")
+    column = {one: k for k, one in enumerate(items)}
+    answered = [
+        (row * len(items) + column[one], trials)
+        for row, answers in enumerate(marks.values())
+        for one, trials in answers.items()
+    ]
+    cells = np.array([cell for cell, _ in answered], dtype=np.int64)
+    flat = np.fromiter((one for _, trials in answered for one in trials), np.float64)
+    metric = (chosen or {}).get("metric", "score")
+    flat, turned = orient(flat, metric, str(path), rules)
+    of_answer = np.repeat(np.arange(len(answered)), [len(trials) for _, trials in answered])
+    scores, trials = cell_means(of_answer, flat, len(answered), path)
+    of = dict.fromkeys(items, benchmark) if isinstance(benchmark, str) else benchmark
+    return Block(
+        path,
+        list(marks),
+        list(items),
+        scores,
+        {"benchmark": of, **(notes or {})},
+        chosen=chosen or {},
+        cells=cells,
+        trials=None if (trials <= 1).all() else trials,
+        findings=(*findings, *turned),
+    )
+
+
+def scaled(rules: Rules, low: float, high: float) -> Rules:
+    """Return rules by which marks from ``low`` to ``high`` become 0 to 1, unless the user's do."""
+    return rules if rules.scale is not None else replace(rules, scale=(low, high))
+
+
+def lost_mark(rules: Rules) -> float:
+    """Return the mark of an answer that the infrastructure lost: NaN, or 0 if it is to count."""
+    return 0.0 if rules.failures == "wrong" else math.nan
+
+
+def lost(rules: Rules, what: str, ids: Sequence[str]) -> tuple[Finding, ...]:
+    """Say what became of answers that the infrastructure lost; ``what`` ends with a verb.
+
+    >>> str(lost(Rules(), "trials ended with an error", ["t1"])[0])
+    "missing: 1 trials ended with an error, and are missing (--failures wrong counts them): 't1'"
+    """
+    if not ids:
+        return ()
+    wrong = rules.failures == "wrong"
+    then = "count as wrong" if wrong else "are missing (--failures wrong counts them)"
+    kind = "guessed" if wrong else "missing"
+    return (Finding(kind, f"{what}, and {then}", len(ids), tuple(ids[:3])),)
 
 
 def cell_means(

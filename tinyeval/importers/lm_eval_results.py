@@ -15,6 +15,23 @@ from tinyeval.importers.textfiles import read_json
 MODEL_ARGUMENTS = ("peft", "delta", "pretrained", "model", "path", "engine")
 """Arguments that name a model, in the harness's own order."""
 
+IDENTITY_ARGUMENTS = frozenset(
+    {"revision", "subfolder", "load_in_4bit", "load_in_8bit", "quantization", "autogptq"}
+    | {"gptqmodel", "gguf_file", "lora_local_path", "steer_path", *MODEL_ARGUMENTS}
+)
+"""Arguments that make another model."""
+
+HOW_IT_RUNS = frozenset(
+    {"batch_size", "max_batch_size", "device", "device_map", "device_map_option", "parallelize"}
+    | {"tensor_parallel_size", "data_parallel_size", "pipeline_parallel_size", "max_memory"}
+    | {"max_memory_per_gpu", "max_cpu_memory", "offload_folder", "gpu_memory_utilization"}
+    | {"swap_space", "low_cpu_mem_usage", "trust_remote_code", "use_fast_tokenizer", "cache_dir"}
+    | {"download_dir", "base_url", "api_key", "token", "num_concurrent", "max_retries", "timeout"}
+    | {"tokenizer_backend", "tokenized_requests", "eos_string", "verify_certificate", "seed"}
+    | {"attn_implementation", "enforce_eager", "logits_cache", "max_num_seqs", "disable_log_stats"}
+)
+"""Arguments that change where and how fast a model runs, not what it answers."""
+
 DEFAULT_REVISIONS = frozenset({"", "main", "None"})
 
 
@@ -67,7 +84,7 @@ def read_run(path: Path) -> Results:
     tasks = dict.fromkeys(task for place in places for task in _mapping(content, place))
     return Results(
         path,
-        str(content.get("model_name") or next(filter(None, named), "")),
+        str(content.get("model_name") or next(filter(None, named), "")).strip(),
         given if isinstance(given, str) else "",
         _identity(arguments, config),
         str(config.get("model_sha") or "")[:8],
@@ -109,8 +126,9 @@ def _identity(arguments: Mapping[str, str], config: Mapping[str, Any]) -> dict[s
         "revision": "" if revision in DEFAULT_REVISIONS else revision,
         "subfolder": arguments.get("subfolder", ""),
         "base": base,
-        "adapter": arguments.get("peft", ""),
+        "adapter": arguments.get("peft") or arguments.get("lora_local_path", ""),
         "delta": arguments.get("delta", ""),
+        "steering": arguments.get("steer_path", ""),
         "quantisation": "+".join(few_bits),
     }
 
@@ -121,15 +139,21 @@ def _settings(
     config = _mapping(content, "config")
     template = content.get("chat_template_sha") or ""
     shots = _mapping(content, "n-shot").get(task)
+    generation = config.get("gen_kwargs") or ""
+    if isinstance(generation, dict):
+        generation = " ".join(f"{name}={value}" for name, value in sorted(generation.items()))
+    named = IDENTITY_ARGUMENTS | HOW_IT_RUNS | {"dtype", "enable_thinking"}
     found = {
         "n-shot": "" if shots is None else str(shots),
         "version": str(_mapping(content, "versions").get(task) or ""),
         "chat template": "yes" if template else "",
         "template": str(template)[:8],
         "system prompt": str(content.get("system_instruction_sha") or "")[:8],
-        "generation": str(config.get("gen_kwargs") or ""),
+        "multiturn": "yes" if content.get("fewshot_as_multiturn") else "",
+        "generation": str(generation),
         "thinking": arguments.get("enable_thinking", ""),
         "dtype": arguments.get("dtype", ""),
+        **{f"args.{name}": arguments[name] for name in sorted(arguments.keys() - named)},
     }
     return {name: value for name, value in found.items() if value}
 

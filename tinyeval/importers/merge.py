@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import DataError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.assemble import Part, assemble
 from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Notes, gather
@@ -38,12 +38,11 @@ def merge(blocks: Iterable[Block], options: Options) -> Merged:
             notes (a different ``hash``: different documents under one item id), a model has part
             of a benchmark only, one benchmark is read by different metrics; no block at all.
     """
-    gathered = _Gathered()
-    for block in blocks:
-        gathered.add(block)
+    gathered = _gather(blocks)
     parts = gathered.parts
     if not parts:
-        raise DataError("there are no results to read: every file was empty")
+        why = "; ".join(str(one) for one in gather(gathered.findings)[:3])
+        raise DataError(f"there are no results to read: {why or 'every file was empty'}")
     findings = gathered.findings + gathered.name_models(options.name_by)
     models, items = tuple(gathered.models), tuple(gathered.items)
     benchmarks = gathered.item_notes.known.get("benchmark", {})
@@ -60,6 +59,13 @@ def merge(blocks: Iterable[Block], options: Options) -> Merged:
     responses, dropped = _without_changed(responses, gathered.item_notes, options)
     files = len({part.source for part in parts})
     return Merged(responses, files, gathered.chosen(), gather(findings + dropped))
+
+
+def _gather(blocks: Iterable[Block]) -> _Gathered:
+    gathered = _Gathered()
+    for block in blocks:
+        gathered.add(block)
+    return gathered  # and forget the last block: its scores may be as large as the matrix
 
 
 class _Gathered:
@@ -133,6 +139,10 @@ class _Gathered:
         """Give models their names, and parts their rows."""
         ran = [(part.run, part.benchmarks) for part in self.parts if part.run is not None]
         sources = [part.source for part in self.parts if part.run is not None]
+        if name_by and not ran:
+            raise ConfigError(
+                "these results name their models themselves: name_by has nothing to choose from"
+            )
         named = name_runs(ran, name_by, sources) if ran else Names([])
         names = iter(named.names)
         for part, models, notes in zip(self.parts, self._models, self._notes, strict=True):

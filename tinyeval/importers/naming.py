@@ -17,8 +17,10 @@ from tinyeval.importers.block import Finding, Run
 FILE, DATE, MODEL = "file", "date", "model"
 """Names for ``name_by`` that are no facts: folders, the date of the run, nothing more."""
 
-OWN = frozenset({"template", "tokenizer", "dtype"})
-"""Settings that every model has its own of: they tell its runs apart, and nothing of others."""
+OWN = frozenset({"template", "tokenizer", "dtype", "thinking"})
+OWN_START = "args."
+"""Settings that every model has its own of, and how others of this kind begin: they tell its runs
+apart, and nothing of other models."""
 
 Ran = tuple[Run, frozenset[str]]
 """A run, and the benchmarks that a file has of it."""
@@ -66,6 +68,8 @@ def compare_settings(runs: Sequence[Ran], names: Sequence[str]) -> tuple[Finding
     """Return a doubt for each setting in which models differ on one benchmark."""
     findings = []
     for setting in sorted({one for run, _ in runs for one in run.settings} - OWN):
+        if setting.startswith(OWN_START):
+            continue
         by_benchmark: dict[str, dict[str, str]] = {}
         for (run, benchmarks), name in zip(runs, names, strict=True):
             for one in benchmarks if run.settings else ():
@@ -151,11 +155,13 @@ class _Session:
         self.settings |= settings
 
     def agreement(self, other: _Session) -> int:
-        facts = (
-            {pair for one in each.settings.values() for pair in one.items()}
-            for each in (self, other)
-        )
-        return len(set.intersection(*facts))
+        """Return how many settings agree less those that do not, the default being one, too."""
+        both = [*self.settings.values(), *other.settings.values()]
+        keys = {key for one in both for key in one}
+        return sum(1 if self._values(key) & other._values(key) else -1 for key in keys)
+
+    def _values(self, key: str) -> set[str]:
+        return {one.get(key, "") for one in self.settings.values()}
 
 
 def _settings(runs: Sequence[Ran]) -> list[Facts]:
@@ -171,16 +177,18 @@ def _settings(runs: Sequence[Ran]) -> list[Facts]:
 
 
 def _sessions(runs: Sequence[Ran]) -> list[_Session]:
-    sessions: list[_Session] = []
-    by_date: dict[str, _Session] = {}
+    by_date: dict[str, list[_Session]] = {}
     for k, (run, benchmarks) in enumerate(runs):
-        settings = dict.fromkeys(benchmarks, run.settings)
-        session = by_date.get(run.date)
-        if session is None or not run.date or session.clashes(settings):
-            session = by_date[run.date] = _Session()
-            sessions.append(session)
-        session.take([k], settings)
-    return sessions
+        own = _Session()
+        own.take([k], dict.fromkeys(benchmarks, run.settings))
+        sessions = by_date.setdefault(run.date, [])
+        fitting = [one for one in sessions if run.date and not one.clashes(own.settings)]
+        best = max(fitting, key=own.agreement, default=None)
+        if best is None:
+            sessions.append(own)
+        else:
+            best.take(own.members, own.settings)
+    return [one for sessions in by_date.values() for one in sessions]
 
 
 def _compatible(sessions: Sequence[_Session]) -> list[_Session]:

@@ -9,11 +9,12 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, Unpack
 
-from tinyeval.errors import DataError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.audit.zeros import treat_zeros
-from tinyeval.importers.base import Asked, options_of
+from tinyeval.importers.base import Asked, Columns, Options, options_of
 from tinyeval.importers.block import Imported
-from tinyeval.importers.formats import get_importer, recognise
+from tinyeval.importers.formats import FORMATS, get_importer, recognise
+from tinyeval.importers.in_memory import are_paths, read_objects
 from tinyeval.importers.notes import annotate
 from tinyeval.responses import ResponseMatrix
 
@@ -24,7 +25,7 @@ WARNED = frozenset({"dropped", "joined", "turned", "doubt"})
 
 
 def import_results(
-    paths: str | Path | Sequence[str | Path],
+    paths: object,
     *,
     format: str | None = None,
     items_table: str | Path | None = None,
@@ -35,7 +36,9 @@ def import_results(
 
     Args:
         paths: one or several files or folders, all of one format; models and items are joined
-            by id.
+            by id.  Or what holds results in memory: a pandas or polars DataFrame, a pyarrow Table,
+            a Dataset or DatasetDict, a list of dicts, ``{model: {item: score}}``,
+            ``(scores, models, items)``, a ResponseMatrix, or a list of several.
         format: a key of ``FORMATS``; recognised from the files if None.
         metric: which score to read where there are several: a name, ``task=name``, or several of
             these separated by commas; for a long table, the name of its score column.
@@ -83,9 +86,17 @@ def import_results(
         [[1.0, 0.0], [0.5, nan]]
     """
     options = options_of(**asked)
-    listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)
-    name, why = recognise(listed) if format is None else (format, "")
-    merged = get_importer(name).read(listed, options)
+    if are_paths(paths):
+        listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)  # type: ignore[arg-type]
+        name, why = recognise(listed) if format is None else (format, "")
+        importer = get_importer(name)
+        _check_for_tables(name, options)
+        merged = importer.read(listed, options)
+    elif format not in (None, "table"):
+        raise ConfigError(f"an object in memory is a table, but format={format!r} was given")
+    else:
+        name = "table"
+        merged, why = read_objects(paths, options)
     responses = _annotated(merged.responses, items_table, models_table)
     responses, blocks = treat_zeros(responses, options.zeros)
     findings = (*merged.findings, *blocks)
@@ -119,6 +130,17 @@ def _responses_alone(read: Callable[P, Imported]) -> Callable[P, ResponseMatrix]
 
 
 read_results = _responses_alone(import_results)
+
+
+def _check_for_tables(name: str, options: Options) -> None:
+    """Refuse options that only tables have, where something else is read."""
+    given = [one for one in ("columns", "drop", "keep", "transpose") if getattr(options, one)]
+    if options.columns == Columns():
+        given = [one for one in given if one != "columns"]
+    if given and not FORMATS[name].tables:
+        raise ConfigError(
+            f"{', '.join(given)}: tables have these, but {FORMATS[name].title} files were given"
+        )
 
 
 def _annotated(

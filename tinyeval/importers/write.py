@@ -6,15 +6,18 @@ Files appear whole or not at all: all are written under hidden names, then renam
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.atomic import new_file
 from tinyeval.errors import DataError
+from tinyeval.importers.arrowtables import MARK
 from tinyeval.importers.beside import TRIALS
 from tinyeval.importers.notes import is_unknown
 from tinyeval.responses import ResponseMatrix
@@ -55,6 +58,12 @@ def write_results(responses: ResponseMatrix, path: str | Path, *, overwrite: boo
     if reserved and path.suffix.lower() != ".npz":
         raise DataError(
             f"{path}: an item is called {reserved[0]!r}, which is a table's own column; write npz"
+        )
+    cut = [one for one in (*responses.models.ids, *responses.items.ids) if one.endswith("\0")]
+    if cut and path.suffix.lower() == ".npz":
+        raise DataError(
+            f"{path}: {len(cut)} ids end in a NUL character, such as {cut[0][:60]!r}, which numpy "
+            "cuts off; write parquet"
         )
     try:
         _write_all(responses, path, write, overwrite)
@@ -109,17 +118,28 @@ def _write_columns(responses: ResponseMatrix, cells: NDArray, path: Path) -> Non
     columns = [pa.array(responses.models.ids, pa.string())]
     columns += [pa.array(column, from_pandas=True) for column in cells.T]
     table = pa.table(columns, names=["model", *responses.items.ids])
+    table = table.replace_schema_metadata({MARK: b"all columns but the first"})
     pq.write_table(table, path, write_statistics=False)  # they would take longer than the scores
 
 
 def _write_npz(responses: ResponseMatrix, path: Path) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(
-            file,
-            scores=responses.scores,
-            models=np.array(responses.models.ids),
-            items=np.array(responses.items.ids),
-        )
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        with archive.open("scores.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array(file, responses.scores)
+        for name, ids in (("models", responses.models.ids), ("items", responses.items.ids)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                _write_ids(file, ids)
+
+
+def _write_ids(file: IO[bytes], ids: Sequence[str]) -> None:
+    """Write ids as numpy's fixed-width text, some at a time: one long id makes all of them long."""
+    width = max(map(len, ids))
+    kind = np.dtype(f"U{width}")
+    header = {"descr": kind.str, "fortran_order": False, "shape": (len(ids),)}
+    np.lib.format.write_array_header_1_0(file, header)
+    step = max(1, 2**20 // width)
+    for k in range(0, len(ids), step):
+        file.write(np.array(ids[k : k + step], dtype=kind).tobytes())
 
 
 def _write_side_table(path: Path, key: str, table: Table) -> None:

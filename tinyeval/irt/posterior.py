@@ -109,7 +109,7 @@ def fit_posterior(
     chance = _guessing(guessing, responses.n_items)
     search = _Search(steps, learning_rate, seed, _place(device), progress)
     raw = _infer(responses.scores, chance, dimensions, search)
-    posterior = _canonical(raw)
+    posterior = canonical_form(raw)
     items, sd, ability = posterior.items, posterior.items_sd, posterior.ability
     model = IRTModel(
         responses.items.ids,
@@ -183,7 +183,9 @@ def _warm_start(scores: NDArray, guessing: Array, dimensions: int) -> dict[str, 
     }
 
 
-def _model(scores: torch.Tensor, observed: torch.Tensor, guessing: torch.Tensor, dims: int) -> None:
+def generative_model(
+    scores: torch.Tensor, observed: torch.Tensor, guessing: torch.Tensor, dims: int
+) -> None:
     """The generative model as Pyro reads it; ``scores`` hold 0 where not ``observed``."""
     first, spread = scores.new_zeros(dims + 1), scores.new_ones(dims + 1)
     first[0], spread[-1] = 1.0, 2.0
@@ -208,10 +210,11 @@ def _infer(scores: NDArray, guessing: Array, dimensions: int, search: _Search) -
     start = _warm_start(scores, guessing, dimensions)
     data = tensor(np.nan_to_num(scores)), tensor(~np.isnan(scores)), tensor(guessing), dimensions
     guide = AutoNormal(
-        _model, init_loc_fn=init_to_value(values={name: tensor(v) for name, v in start.items()})
+        generative_model,
+        init_loc_fn=init_to_value(values={name: tensor(v) for name, v in start.items()}),
     )
     rate = {"lr": search.learning_rate, "lrd": FINAL_RATE ** (1 / search.steps)}
-    svi = SVI(_model, guide, ClippedAdam({**rate, "clip_norm": math.inf}), Trace_ELBO())
+    svi = SVI(generative_model, guide, ClippedAdam({**rate, "clip_norm": math.inf}), Trace_ELBO())
     with _scratch(search.seed, search.place):
         for step in range(search.steps):
             if search.progress is not None and step % max(1, search.steps // 100) == 0:
@@ -255,7 +258,7 @@ def _scratch(seed: int, place: torch.device) -> Iterator[None]:
         yield
 
 
-def _canonical(raw: Posterior) -> Posterior:
+def canonical_form(raw: Posterior) -> Posterior:
     """Settle location, scale, rotation and sign; see :func:`fit_posterior`.
 
     With theta' = T^-1 (theta - m), a' = T'a and d' = d + a . m every probability stays what it
