@@ -115,6 +115,7 @@ ROOMS = {
     ),
     "calibrated": ("compute", "build_plan", "learning", "calibration", "prediction"),
     "building": (
+        "errors",
         "config",
         "compute",
         "responses",
@@ -450,7 +451,7 @@ sys.path.insert(0, "tests")
 import tinyeval
 from helpers import simulate
 settings = tinyeval.Settings().replace(device="cpu", irt={"dimensions": [1]}, items=5)
-tinyeval.build(simulate(12, 20)[0], settings=settings)
+tinyeval.build(simulate(24, 20)[0], settings=settings)
 """
     assert not {"pyro", "sklearn", "pandas", "datasets"} & loaded(code)
 

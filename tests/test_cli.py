@@ -896,7 +896,7 @@ def test_import_by_several_processes_and_from_parts_writes_the_same_bytes(harnes
 
 def test_long_reading_says_how_far_it_is(work, tmp_path, monkeypatch):
     arguments = ["import", work / "results.csv", "--out", tmp_path / "table.csv"]
-    assert succeed(*arguments).stderr == ""
+    assert "files read" not in succeed(*arguments).stderr
     monkeypatch.setattr("tinyeval.cli.output.SILENCE", -1.0)
     assert "0 of 1 files read" in succeed(*arguments, "--overwrite").stderr.splitlines()
 

@@ -50,6 +50,10 @@ class DependencyError(TinyEvalError):
     """An optional library that this operation needs and that is not installed."""
 
 
+class ThinHistoryWarning(UserWarning):
+    """A history from which a bank is built although it is too thin to say much."""
+
+
 def examples(values: Iterable[object], limit: int = 3) -> str:
     """Return the first ``limit`` values, quoted and comma-separated, for an error message."""
     listed = [repr(str(value)) for value in values]

@@ -212,15 +212,25 @@ class ResponseMatrix:
             >>> kept.models.ids, dropped
             (('c', 'a'), ('b',))
         """
+        dropped = self.duplicates()
+        if not dropped:
+            return self, ()
+        gone = set(dropped)
+        return self.take(np.array([one not in gone for one in self.models.ids])), dropped
+
+    def duplicates(self) -> tuple[str, ...]:
+        """Return the ids of the models that :meth:`drop_duplicates` drops.
+
+        Example:
+            >>> ResponseMatrix.from_arrays([[1], [0], [1]], ["b", "c", "a"], ["q1"]).duplicates()
+            ('b',)
+        """
         keeper: dict[bytes, str] = {}
         for k in by_id(self.models.ids):
             answers = np.where(np.isnan(self.scores[k]), np.float32(np.nan), self.scores[k] + 0)
             keeper.setdefault(sha256(answers.tobytes()).digest(), self.models.ids[k])
         kept = set(keeper.values())
-        dropped = tuple(one for one in self.models.ids if one not in kept)
-        if not dropped:
-            return self, ()
-        return self.take(np.array([one in kept for one in self.models.ids])), dropped
+        return tuple(one for one in self.models.ids if one not in kept)
 
 
 def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]) -> None:

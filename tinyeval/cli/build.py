@@ -26,6 +26,7 @@ from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.config import Settings
 
 
 @click.command("build", short_help="Build a bank from historical results.")
@@ -80,7 +81,7 @@ def build_command(
         from tinyeval.building import build
 
         bank = build(
-            lambda: reading.read(results, progress, item_key(settings)),
+            lambda: reading.told(results, progress, item_key(settings), overall=_overall(settings)),
             settings=settings,
             name=name or out.resolve().name,
             source=source,
@@ -95,6 +96,20 @@ def build_command(
         print_json(facts)
     else:
         click.echo(_text(facts))
+
+
+def _overall(settings: Settings) -> str:
+    """Say how a recipe defines the overall score; nothing if it leaves that to the items."""
+    target = settings.target
+    if target.column is not None:
+        return f"the models' column {target.column!r}"
+    parts = "mean over benchmarks" if target.benchmark_weights == "equal" else ""
+    if target.average == "subjects":
+        parts = f"{parts or 'mean over all items'}, subjects of a benchmark alike"
+    if target.columns:
+        known = ", ".join(map(repr, target.columns))
+        parts = f"{parts or 'mean over all items'}, of {known} a column of the models table"
+    return parts
 
 
 def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str, Any]:

@@ -175,9 +175,40 @@ models. Documents that differ are refused, or left out with `--changed drop`.
 
 ## What is told
 
-Every command prints to standard error what was *dropped*, *joined*, *guessed* or *turned* on the
-way, what is *missing* and what is in *doubt*, such as ids that differ in case or white space
-only. In Python, `import_results` returns these as `findings`, and `read_results` warns of them.
+`import` and `build` print some five lines to standard error. `import --describe` prints all of it
+to standard output, with `--json` as one object:
+
+```text
+read: table (a .parquet file), 1 file
+found: 80 models x 160 items, scores 0 or 1; overall: mean over all items
+missing: 18.8 %, whole benchmarks of 24 models; items 3 wrong for every model
+doubt: 9 items speak against the rest: ...
+```
+
+Findings of reading come first: what was *dropped*, *joined*, *guessed* or *turned* on the way, what
+is *missing* and what is in *doubt*, such as ids that differ in case or white space only. The other
+commands print these alone. Then the scores themselves are audited:
+
+* **Items speak against the rest** of their benchmark if models that score high on it score low on
+  them. They are flagged at a false discovery rate of 1 %. Check the key and the direction of the
+  marks.
+* **Rows are about fewer models** if more than 10 % of the models are near copies of others: what
+  neither the models' scores nor the items explain correlates by 0.7 or more, as if one in twelve
+  answers had been changed. Name families in the models table and build with `--groups`.
+* **Models equal another** in every answer. Nothing is to be done: a bank learns from one of each.
+* **Models have 0 on every item of a benchmark** where their other benchmarks, or the weakest of the
+  other models, let one expect seven right answers or more. If it was not run, `--zeros missing`.
+* **Models have one mark on every item of a benchmark**, not 0. Look at how they were scored. The
+  baseline of a comparison has 0.5.
+
+Thousands of models or items are sampled, the same ones each time.
+
+`build` also warns, before it fits, of a history that is too thin: fewer than 20 models, more than
+80 % of the scores missing, or models that differ hardly more than by chance.
+
+In Python, `import_results` returns the findings, `describe` takes what it returns, or a response
+matrix, and `read_results` warns of findings. `tinyeval.build` warns of thin histories by
+`ThinHistoryWarning`.
 """
 
 
