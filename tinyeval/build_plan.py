@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyeval.config import Settings, checked_options
+from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.groups import check_groups
@@ -17,7 +18,8 @@ from tinyeval.selection import get_selector
 from tinyeval.selection.base import Anchors
 from tinyeval.selection.budget import Budget, make_budget
 from tinyeval.selection.choose import choose
-from tinyeval.targets import OVERALL, Targets, make_targets
+from tinyeval.source_models import MIN_MODELS
+from tinyeval.targets import MIN_KNOWN, OVERALL, Targets, make_targets
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,24 @@ class BuildPlan:
             columns=target.columns,
             average=target.average,
         )
+
+    def check_known(self, responses: ResponseMatrix) -> None:
+        """Raise unless enough models answered enough for a calibration.
+
+        Args:
+            responses: of the source models.
+
+        Raises:
+            DataError: the true score of fewer than MIN_MODELS models is known.
+        """
+        known = int(self.targets(responses).are_known(responses.scores).all(axis=1).sum())
+        if known < MIN_MODELS:
+            raise DataError(
+                f"{known} of {responses.n_models} models answered {100 * MIN_KNOWN:g} % of every "
+                f"benchmark or more, and {MIN_MODELS} are needed, because intervals are calibrated "
+                "on models whose full scores are known: drop items or models with few answers, or "
+                "name a column of known full scores (--target)"
+            )
 
     def choose_anchors(self, history: History, rng: np.random.Generator) -> Anchors:
         """Choose the anchors by the selector of the settings."""

@@ -69,6 +69,7 @@ def build(
     check_methods(settings)  # before anything is read
     models = once_a_machine(lambda: _read(responses, processes.leads), processes)
     plan = BuildPlan.of(settings, models.responses)
+    plan.check_known(models.responses)
     learned = learn(models.responses, plan, progress, processes=processes)
     predictor = make_predictor(learned, plan, progress, processes=processes)
     return ItemBank(

@@ -28,9 +28,6 @@ from tinyeval.tables import Table
 HistoryOf = Callable[[ResponseMatrix, BuildPlan, Progress | None], History]
 AnchorsOf = Callable[[BuildPlan, History, np.random.Generator], Anchors]
 
-MIN_KNOWN = 0.6
-"""Share of a target's weight that a held-out model must have answered to be calibrated on."""
-
 ENOUGH_ITEMS = 5000
 """Answers from which a held-out model's ability is estimated where some are missing."""
 
@@ -98,8 +95,7 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
         return slab
 
     values = targets.values(models, LazyRows(scores.shape, filled))
-    known = targets.known(LazyRows(scores.shape, lambda cut: ~np.isnan(scores[cut])))
-    return np.where(known >= MIN_KNOWN, values, np.nan)
+    return np.where(targets.are_known(scores), values, np.nan)
 
 
 def learn(

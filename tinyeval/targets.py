@@ -14,12 +14,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.row_blocks import Matrix, times
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix
 from tinyeval.tables import Table
 
 OVERALL = "overall"
+
+MIN_KNOWN = 0.6
+"""Share of a target's weight that a model must have answered for its true value to be known."""
+
 Array = NDArray[np.float64]
 
 
@@ -78,13 +83,15 @@ class Targets:
             values[:, 0] = values[:, 1:] @ self.share
         return values
 
-    def known(self, observed: Matrix) -> Array:
-        """Share of each target's weight that is known of each model, shape (models, targets).
+    def are_known(self, scores: NDArray) -> NDArray[np.bool_]:
+        """Return which targets of each model are known, shape (models, targets).
 
         Args:
-            observed: whether a model answered an item, shape (models, items).
+            scores: shape (models, items), NaN where a model did not answer.
         """
-        return times(observed, self.own.T) + (1.0 - self.own.sum(axis=1))
+        observed = LazyRows(scores.shape, lambda cut: ~np.isnan(scores[cut]))
+        share = times(observed, self.own.T) + (1.0 - self.own.sum(axis=1))
+        return share >= MIN_KNOWN
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> Targets:
         """Return the mean over some of the items as the only target.
