@@ -37,6 +37,8 @@ def card(facts: Facts) -> str:
     rows = "\n".join(f"| {n} | {100 * error:.2f} |" for n, error in facts.expected_error.items())
     low, high = source["lowest_score"], source["highest_score"]
     note = str(source.get("note", "")).strip()
+    if source.get("content_licence"):
+        note = f"{note}\n\nLicence of content.parquet: {source['content_licence']}.".strip()
     return f"""---
 pretty_name: {json.dumps(facts.name, ensure_ascii=False)}
 tags: [tinyeval, item-bank, evaluation]

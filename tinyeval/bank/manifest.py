@@ -122,6 +122,7 @@ SOURCE: Form = {
     "lowest_score": SHARE,
     "highest_score": SHARE,
     "note": _optional(TEXT),
+    "content_licence": _optional(TEXT),
 }
 """Where the bank comes from."""
 
