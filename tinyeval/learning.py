@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
@@ -20,7 +21,7 @@ from tinyeval.config import Settings
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.irt.model import Array, IRTFit, IRTModel
+from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
 from tinyeval.tables import Table

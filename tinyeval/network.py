@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-Array = NDArray[np.floating]
+Floats = NDArray[np.floating]
 
 HIDDEN = (128, 64, 32)
 """Sizes of the hidden layers, those of SparseEval."""
@@ -42,7 +42,7 @@ class Networks:
         layers: each of shape (networks, inputs + 1, outputs), the bias as last row.
     """
 
-    layers: tuple[Array, ...]
+    layers: tuple[Floats, ...]
 
     @classmethod
     def random(cls, count: int, inputs: int, start: NDArray, rng: np.random.Generator) -> Networks:
@@ -63,11 +63,11 @@ class Networks:
         layers[-1][:, -1] = np.log(start / (1.0 - start))
         return cls(tuple(layers))
 
-    def predict(self, x: NDArray) -> Array:
+    def predict(self, x: NDArray) -> Floats:
         """Outputs, shape (networks, models, outputs), of inputs of shape (models, inputs)."""
         return self._forward(x)[0]
 
-    def input_gradient(self, x: NDArray, error: NDArray) -> Array:
+    def input_gradient(self, x: NDArray, error: NDArray) -> Floats:
         """Derivative of sum(error * output) by the inputs, shape (networks, models, inputs).
 
         Args:
@@ -125,7 +125,7 @@ class Networks:
                 best, least = best._replaced(current, better), np.minimum(loss, least)
         return best
 
-    def _forward(self, x: Array) -> tuple[Array, list[Array]]:
+    def _forward(self, x: Floats) -> tuple[Floats, list[Floats]]:
         """Outputs, and the slopes of every layer's activation."""
         slopes = []
         for k, layer in enumerate(self.layers):
@@ -155,14 +155,14 @@ def _forward_with_dropout(
     return torch.sigmoid(x @ last[:, :-1] + last[:, -1:])
 
 
-def _gelu(z: Array) -> tuple[Array, Array]:
+def _gelu(z: Floats) -> tuple[Floats, Floats]:
     """Return z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2 and its derivative."""
     square = z * z
     half = 0.5 + 0.5 * np.tanh(z * (0.79788456 + 0.035677408 * square))
     return z * half, half + half * (1.0 - half) * z * (1.5957691 + 0.21406445 * square)
 
 
-def _sigmoid(z: Array) -> tuple[Array, Array]:
+def _sigmoid(z: Floats) -> tuple[Floats, Floats]:
     """Return 1 / (1 + exp(-z)) and its derivative."""
     value = 0.5 + 0.5 * np.tanh(0.5 * z)
     return value, value * (1.0 - value)

@@ -95,7 +95,7 @@ class Reading(NamedTuple):
     ability: Ability
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Predictor:
     """The parts of a bank that a prediction needs.
 

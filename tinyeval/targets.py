@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import Matrix, times
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix
 from tinyeval.tables import Table
 
 OVERALL = "overall"
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
