@@ -29,7 +29,7 @@ PAIRS_AT_ONCE = 10_000
 
 
 class Difference(NamedTuple):
-    """A predicted difference of two scores, its interval, and the probability that it is positive."""
+    """A predicted difference of two scores, its interval and the probability that a > b."""
 
     difference: float
     lower: float
