@@ -55,6 +55,7 @@ WORLDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
 def test_new_models_are_predicted_better_than_by_random_items(fast, world):
     responses, _ = simulate(260, 150, seed=7, **WORLDS[world])
@@ -66,6 +67,7 @@ def test_new_models_are_predicted_better_than_by_random_items(fast, world):
     assert bank.expected_error[25] == pytest.approx(error, rel=0.5)
 
 
+@pytest.mark.slow
 def test_few_models_are_still_predicted_no_worse_than_by_random_items(fast):
     responses, _ = simulate(212, 150, seed=7)
     bank = build(responses.take(np.arange(12)), items=25, settings=fast)
@@ -74,6 +76,7 @@ def test_few_models_are_still_predicted_no_worse_than_by_random_items(fast):
     assert mean_error(bank, new, truth) < random_mean_error(new, truth, 25)
 
 
+@pytest.mark.slow
 def test_every_benchmark_is_predicted(fast):
     responses, _ = simulate(200, 120, dimensions=2, seed=3, benchmarks=2)
     new = responses.take(np.arange(100, 200))
@@ -87,6 +90,7 @@ def test_every_benchmark_is_predicted(fast):
     assert list(one.benchmarks) == ["bench0", "bench1"]
 
 
+@pytest.mark.slow
 def test_a_score_known_from_elsewhere_is_predicted(fast):
     responses, _ = simulate(200, 80, seed=3, column=True)
     source, new = responses.take(np.arange(100)), responses.take(np.arange(100, 200))
@@ -99,6 +103,7 @@ def test_a_score_known_from_elsewhere_is_predicted(fast):
     assert ((lower <= truth) & (truth <= upper)).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_missing_answers_cost_little(fast):
     responses, _ = simulate(160, 100, seed=3)
     scores = responses.scores.copy()
@@ -174,6 +179,7 @@ def test_another_seed_gives_another_bank(source, bank, fast):
     assert other.anchors.items != same.anchors.items
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("selector", "estimator"),
     [
@@ -194,6 +200,7 @@ def test_the_order_of_models_and_items_changes_no_prediction(
         assert (a.in_range, a.misfit) == (b.in_range, b.misfit)
 
 
+@pytest.mark.slow
 def test_the_order_of_models_changes_no_folds_of_groups(source, new_models, fast):
     names = np.array([f"family {k % 13}" for k in range(source.n_models)], dtype=object)
     source = replace(source, models=source.models.with_columns(family=names))
@@ -222,9 +229,10 @@ def test_a_history_that_is_remembered_is_used(source, fast):
         calls.append((responses.n_models, tuple(settings.irt.dimensions)))
         return make_history(responses, settings, progress)
 
-    learned = learn(source, fast, None, remember)
+    settings = fast.replace(irt={"dimensions": [1, 2]}, interval={"folds": 3})
+    learned = learn(source, settings, None, remember)
     assert calls == [(60, (1, 2))]
-    make_predictor(source, learned, fast, history_of=remember)
+    make_predictor(source, learned, settings, history_of=remember)
     chosen = (learned.irt.dimensions,)
     assert calls.count((40, chosen)) == 3
     assert all(n < 60 and dimensions == chosen for n, dimensions in calls[1:])
@@ -351,6 +359,7 @@ def test_all_items_may_be_anchors_though_one_model_alone_answered_one(fast):
     assert len(bank.anchors) == 30
 
 
+@pytest.mark.slow
 def test_drift_costs_little_for_a_score_on_another_scale(fast):
     responses, _ = simulate(300, 80, seed=3, column=True)
     source, new = responses.take(np.arange(100)), responses.take(np.arange(100, 300))
@@ -420,6 +429,7 @@ def with_full_scores(responses, seed=0):
     return replace(responses, models=responses.models.with_columns(**columns))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["kriging", "p_irt", "aipw", "ridge"])
 def test_full_scores_of_benchmarks_are_predicted(fast, estimator):
     responses, _ = simulate(200, 80, dimensions=2, seed=5, benchmarks=2)
@@ -478,6 +488,7 @@ def test_subjects_can_count_the_same(fast):
     assert_allclose([one.score for one in found], truth, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [*WORLDS, "missing answers"])
 def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatch, fast):
     options = WORLDS.get(world, {"missing": 0.2})

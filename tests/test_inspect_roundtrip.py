@@ -17,6 +17,8 @@ from tinyeval.building import build
 from tinyeval.cli import main
 from tinyeval.responses import ResponseMatrix
 
+pytestmark = pytest.mark.slow
+
 N = 30
 
 

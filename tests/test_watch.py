@@ -423,6 +423,7 @@ def test_the_command_ends_in_one_line_where_it_fails(place, bank_folder):
         assert message in found.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_command_follows_a_run_until_it_is_interrupted(place, bank_folder):
     """A real process, a checkpoint that appears while it watches, and Ctrl-C."""
     command = [sys.executable, "-m", "tinyeval.cli", "watch", "run", "--bank", str(bank_folder)]
