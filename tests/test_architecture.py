@@ -69,8 +69,10 @@ ROOMS = {
         "selection",
     ),
     "build_plan": (
+        "errors",
         "config",
         "responses",
+        "source_models",
         "groups",
         "targets",
         "history",
@@ -133,7 +135,6 @@ ROOMS = {
         "compute",
         "responses",
         "source_models",
-        "irt",
         "history",
         "selection",
         "estimators",
@@ -429,10 +430,12 @@ def loaded(code: str, *arguments: object) -> set[str]:
     return set(run(f"import sys\n{code}\nprint(*sys.modules)", *arguments).split())
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_cheap():
     assert not {"numpy", "torch", "yaml", "pyarrow", "click"} & loaded("import tinyeval")
 
 
+@pytest.mark.slow
 def test_predicting_needs_numpy_alone(bank_folder):
     code = """
 from tinyeval import ItemBank
@@ -445,6 +448,7 @@ bank.predict(dict.fromkeys(bank.anchors.items, 1))
     assert not heavy & found
 
 
+@pytest.mark.slow
 def test_building_with_the_default_method_needs_no_pyro_and_no_sklearn(tmp_path):
     code = """
 sys.path.insert(0, "tests")
@@ -470,6 +474,7 @@ def test_every_public_name_is_there_and_no_other():
         tinyeval.no_such_name  # noqa: B018
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["tinyeval.backtesting.backtest", "tinyeval.building"])
 def test_public_functions_are_functions_whatever_was_imported_before(first):
     run(f"""
