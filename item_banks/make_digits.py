@@ -1,6 +1,6 @@
 """Make the bank of the digits: 50 anchors of 900 images, shipped with the images themselves.
 
-    python item_banks/make_digits.py
+    python -m item_banks.make_digits
 
 Built from ``digits_dump`` beside this file; anyone can answer the anchors with a classifier of
 their own, see ``digits_dump/README.md``.
@@ -8,6 +8,7 @@ their own, see ``digits_dump/README.md``.
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,13 +28,16 @@ scores 1 where the model names the digit, else 0."""
 
 def main() -> None:
     """Build the bank, add the images, and write it."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--out", type=Path, default=HERE / "digits", help="folder of the bank")
+    out: Path = parser.parse_args().out
     responses = tinyeval.read_results(HERE / "digits_dump" / "responses.parquet")
     bank = tinyeval.build(responses, items=50, name="digits", source=ORIGIN)
     images = pq.read_table(HERE / "digits_dump" / "content.parquet").to_pylist()
     content = {one.pop("item"): one for one in images}
     bank = replace(bank, content=content, source={**bank.source, "note": NOTE})
-    digest = bank.save(HERE / "digits", overwrite=True)
-    print(f"{HERE / 'digits'}: {digest}")
+    digest = bank.save(out, overwrite=True)
+    print(f"{out}: {digest}")
 
 
 if __name__ == "__main__":

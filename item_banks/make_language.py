@@ -1,6 +1,6 @@
 """Make the bank of small text items: 60 anchors of 2,520, shipped with every item's text.
 
-    python item_banks/make_language.py
+    python -m item_banks.make_language
 
 Built from the dump in ``language`` beside this file, which ``language/population.py`` and
 ``language/dump.py`` make, by the recipe ``within_range``; ``language/README.md`` says why.  Written

@@ -1,6 +1,6 @@
 """Make the bank of MMLU-Pro: 100 anchors, parameters only, with measured error and coverage.
 
-    python item_banks/make_mmlu_pro.py --data DIR
+    python -m item_banks.make_mmlu_pro --data DIR
 
 DIR/mmlu_pro_29 holds ``responses.parquet`` and ``items.csv``: 29 models on the 12,032 questions,
 from the maintainers' own outputs (github.com/TIGER-AI-Lab/MMLU-Pro, commit f418b116,
@@ -11,13 +11,11 @@ from the maintainers' own outputs (github.com/TIGER-AI-Lab/MMLU-Pro, commit f418
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
-from tinyeval import ResponseMatrix, read_results
-from tinyeval.backtesting.backtest import backtest
-from tinyeval.building import build
-from tinyeval.config import Settings
+from tinyeval import ResponseMatrix, Settings, backtest, build, read_results
 
 RUN = {
     "dataset": "TIGER-Lab/MMLU-Pro",
@@ -53,7 +51,9 @@ wide."""
 def main() -> None:
     """Build, measure, and write the bank."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds mmlu_pro_29")
+    known = os.environ.get("TINYEVAL_TEST_DATA") or None
+    text = "folder that holds mmlu_pro_29 (default: $TINYEVAL_TEST_DATA)"
+    parser.add_argument("--data", type=Path, default=known, required=known is None, help=text)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "mmlu_pro")
     arguments = parser.parse_args()
     responses = read_results(arguments.data / "mmlu_pro_29" / "responses.parquet")

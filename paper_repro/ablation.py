@@ -1,6 +1,6 @@
 """What each part of the default brings: one part changed at a time.
 
-    python paper_repro/ablation.py --data DIR [--jobs 2]
+    python -m paper_repro.ablation --data DIR [--jobs 2]
 
 Add a row by a name: SELECTOR+ESTIMATOR, or an entry of VARIANTS with the settings it changes.
 """
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from default_choice import NAMES
-from engine.catalogue import SETS
-from engine.markdown import against_rivals, means
-from engine.measure import Case, Plan
-from engine.methods import BASE
-from engine.script import main
-from engine.table import Table
+from paper_repro.default_choice import NAMES
+from paper_repro.engine.catalogue import SETS
+from paper_repro.engine.markdown import against_rivals, means
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.methods import BASE
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 
 def both(**options: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What does it bring to know the items' costs? Error at equal cost, with and without.
 
-    python paper_repro/budgets.py --data DIR
+    python -m paper_repro.budgets --data DIR
 
 Costs are lognormal (standard deviation of the logarithm 0.8), drawn independently of everything
 else; the budget is 30 times the mean cost. Random and blind: random items and the default's order,
@@ -14,24 +14,25 @@ from __future__ import annotations
 import argparse
 import datetime
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from paper_repro.engine.data import add_data_option
+from tinyeval import ResponseMatrix, Settings, read_results
 from tinyeval.backtesting.splits import make_splits
-from tinyeval.building import usable
-from tinyeval.config import Settings
+from tinyeval.build_plan import BuildPlan
 from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.importers import read_results
 from tinyeval.learning import Learned, anchor_answers, make_history, true_targets
-from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors, equal_weights
 from tinyeval.selection.budget import Budget
 from tinyeval.selection.choose import choose
 from tinyeval.selection.optimal_design import select_optimal_design
 from tinyeval.selection.random import select_random
+from tinyeval.source_models import usable
 
 SETS = {
     "helm_lite_83": "HELM Lite, 83 models",
@@ -65,7 +66,7 @@ WAYS = {
 def main() -> None:
     """Run the splits and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -86,7 +87,7 @@ def main() -> None:
     seconds = round(time.perf_counter() - start)
     note = (
         "\nCost in mean costs of an item, error of the overall score in percentage points on test "
-        "models, kriging throughout. Command: `python paper_repro/budgets.py --data DIR`; "
+        "models, kriging throughout. Command: `python -m paper_repro.budgets --data DIR`; "
         f"{datetime.date.today()}, {seconds} s on one CPU core.\n"
     )
     (arguments.out / "budgets.md").write_text("\n".join(lines) + "\n" + note)
@@ -94,13 +95,14 @@ def main() -> None:
 
 def one_split(
     source: ResponseMatrix, test: ResponseMatrix, repeat: int
-) -> dict[str, tuple[float, ...]]:
+) -> Mapping[str, tuple[float, ...]]:
     """Number of anchors, their cost and the mean absolute error, by way of choosing."""
     source = source.take(None, source.observed.any(axis=0))
     cost = np.random.default_rng(repeat).lognormal(0.0, LOG_SD, source.n_items)
     cost /= cost.mean()
     source = replace(source, items=source.items.with_columns(cost=cost))
-    history = make_history(source, Settings().replace(device="cpu"))
+    settings = Settings().replace(items=ITEMS, device="cpu")
+    history = make_history(source, BuildPlan.of(settings, source))
     fit, found = get_estimator("kriging"), {}
     for way, select in WAYS.items():
         rng = np.random.default_rng(repeat)
@@ -109,7 +111,7 @@ def one_split(
         learned = Learned(history, anchors, fit(history, anchors, rng=rng))
         predicted = learned.estimator.predict(anchor_answers(learned, test)).mean[:, 0]
         error = np.abs(predicted - true_targets(learned, test)[:, 0]).mean()
-        found[way] = (len(anchors), cost[history.columns(anchors.items)].sum(), float(error))
+        found[way] = (len(anchors), cost[history.positions(anchors.items)].sum(), float(error))
     return found
 
 

@@ -1,6 +1,6 @@
 """Seconds that a whole build of the default takes, calibration included, on every set.
 
-    python paper_repro/build_time.py --data DIR
+    python -m paper_repro.build_time --data DIR
 
 All models of a set, 100 anchors (half of the items of a smaller benchmark), warm process, no other
 work on the machine.
@@ -14,18 +14,15 @@ import os
 import time
 from pathlib import Path
 
-from engine.markdown import lines_of
-
-from tinyeval.building import build, usable
-from tinyeval.config import Settings
-from tinyeval.errors import TinyEvalError
-from tinyeval.importers import read_results
+from paper_repro.engine.data import add_data_option
+from paper_repro.engine.markdown import lines_of
+from tinyeval import Settings, TinyEvalError, build, read_results
 
 
 def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="of the table")
     parser.add_argument("--sets", default="", help="only these, with commas")
     given = parser.parse_args()
@@ -35,22 +32,23 @@ def main() -> None:
         path = given.data / name / "responses.parquet"
         if not path.is_file():
             continue
-        responses, _ = usable(read_results(path))
+        responses = read_results(path)
         n = min(100, responses.n_items // 2)
         start = time.perf_counter()
         try:
-            bank = build(responses, settings=Settings().replace(items=n, device="cpu"))
+            bank = build(responses, items=n, settings=Settings().replace(device="cpu"))
         except TinyEvalError as error:
             print(f"{name}: left out: {error}", flush=True)
             continue
         seconds = time.perf_counter() - start
-        rows.append((seconds, [name, f"{responses.n_models} x {responses.n_items:,}", str(n)]))
+        size = f"{bank.source['models']} x {len(bank.items):,}"
+        rows.append((seconds, [name, size, str(n)]))
         rows[-1][1].extend([str(bank.irt.dimensions), f"{seconds:.1f}"])
         print(*rows[-1][1], flush=True)
     rows.sort()
     text = "# Seconds of a build\n\nModels x items, anchors, dimensions that the fit chose."
     table = lines_of(["set", "size", "anchors", "dimensions", "seconds"], [row for _, row in rows])
-    note = f"Command: `python paper_repro/build_time.py --data DIR`; {datetime.date.today()}, "
+    note = f"Command: `python -m paper_repro.build_time --data DIR`; {datetime.date.today()}, "
     note += f"{os.cpu_count()} CPU cores."
     (given.out / "build_time.md").write_text("\n\n".join([text, table, note]) + "\n")
 

@@ -1,6 +1,6 @@
 """Checkpoints of a training run, predicted from the checkpoints of other models.
 
-    python paper_repro/checkpoints.py --data DIR [--jobs 2]
+    python -m paper_repro.checkpoints --data DIR [--jobs 2]
 
 18 transformers on 29 benchmarks, each at five points of its training (1, 10, 25, 50 % and the
 best); every split puts whole models on one side, so a test model's own checkpoints are all unseen.
@@ -9,11 +9,12 @@ best); every split puts whole models on one side, so a test model's own checkpoi
 from __future__ import annotations
 
 import numpy as np
-from engine.catalogue import RIVALS, SETS
-from engine.markdown import lines_of, means, shown
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table, Unit
+
+from paper_repro.engine.catalogue import RIVALS, SETS
+from paper_repro.engine.markdown import lines_of, means, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table, Unit
 
 PLAN = Plan(
     "checkpoints",

@@ -1,6 +1,6 @@
 """Training runs that the bank has never seen: every checkpoint predicted, then asked everything.
 
-    python paper_repro/checkpoints_live.py [--each 7] [--jobs 1] [--device auto]
+    python -m paper_repro.checkpoints_live [--each 7] [--jobs 1] [--device auto]
 
 Small transformers of item_banks/language are trained here, as the bank's source models were but for
 other seeds, a larger size, or another data mix. At every checkpoint the anchors are answered and
@@ -21,27 +21,25 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engine.markdown import lines_of
 
-from tinyeval import ItemBank
+from item_banks.language.population import CHECKPOINTS, STEPS, find_device
+from item_banks.language.runs import GROUPS, Run, held_out_runs
+from paper_repro.engine.markdown import lines_of
+from tinyeval import ItemBank, Prediction, TinyEvalError
 from tinyeval.atomic import write_file
 from tinyeval.backtesting.metrics import interval_metrics
-from tinyeval.errors import DataError, TinyEvalError
-from tinyeval.prediction import Prediction
+from tinyeval.errors import DataError
 from tinyeval.training import QuickEval, bank_items
 
 HERE = Path(__file__).parent
 BANKS = HERE.parent / "item_banks"
-sys.path.insert(0, str(BANKS / "language"))
-
-from population import CHECKPOINTS, STEPS, find_device  # noqa: E402
-from runs import GROUPS, Run, held_out_runs  # noqa: E402
 
 TITLES = {
     "seed": "another seed",
@@ -105,8 +103,9 @@ def anchors_key(asked: Iterable[str]) -> str:
 def measure(plan: Plan, run: Run) -> str:
     """Train a run, keep what its checkpoints answer and how long that takes; return its name."""
     import torch
-    from answering import make_answer
-    from learning import train
+
+    from item_banks.language.answering import make_answer
+    from item_banks.language.learning import train
 
     torch.set_num_threads(1)  # models so small are slower on several
     bank = ItemBank.load(plan.bank)
@@ -115,8 +114,8 @@ def measure(plan: Plan, run: Run) -> str:
     everything = bank_items(bank, anchors_only=False)
     rows = []
     for one in train(run, plan.at, plan.device):
-        (asked, _), quick_seconds = timed(lambda model=one.model: ask_and_predict(quick, model))
-        answers, full_seconds = timed(lambda model=one.model: full.ask(everything, model))
+        (asked, _), quick_seconds = timed(partial(ask_and_predict, quick, one.model))
+        answers, full_seconds = timed(partial(full.ask, everything, one.model))
         rows.append(
             {"step": one.step, "train_seconds": one.seconds, "quick_seconds": quick_seconds}
             | {"full_seconds": full_seconds, "timed": len(asked), "anchors": anchors_key(asked)}
@@ -277,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is missing and write the tables."""
     given = parsed(arguments)
     try:
-        from learning import log_spaced
+        from item_banks.language.learning import log_spaced
 
         bank, device = ItemBank.load(given.bank), find_device(given.device)
         asked = items_key(bank)
@@ -291,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     spent = sum(column(rows, name).sum() for name in SECONDS)
     note = (
-        f"Command: `python paper_repro/checkpoints_live.py --each {given.each} --steps "
+        f"Command: `python -m paper_repro.checkpoints_live --each {given.each} --steps "
         f"{given.steps} --device {device}`; {datetime.date.today()}, {spent:.0f} s on one "
         f"{'GPU' if device.startswith('cuda') else 'CPU core'}.\n"
     )

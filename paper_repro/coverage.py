@@ -1,6 +1,6 @@
 """Do the 90 % intervals hold, and how wide are they? By split and by set.
 
-    python paper_repro/coverage.py --data DIR [--jobs 2]
+    python -m paper_repro.coverage --data DIR [--jobs 2]
 
 Beside the default: the mean of random items with its normal interval for a finite population.
 """
@@ -8,11 +8,12 @@ Beside the default: the mean of random items with its normal interval for a fini
 from __future__ import annotations
 
 import numpy as np
-from engine.catalogue import FRONTIERS, SETS
-from engine.markdown import figures, lines_of, shown
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+
+from paper_repro.engine.catalogue import FRONTIERS, SETS
+from paper_repro.engine.markdown import figures, lines_of, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 NAMES = tuple(SETS)[:9]
 

@@ -1,16 +1,17 @@
 """Why the default is the default: every selection with the estimators that suit it.
 
-python paper_repro/default_choice.py --data DIR [--jobs 2]
+python -m paper_repro.default_choice --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
 import numpy as np
-from engine.catalogue import SETS
-from engine.markdown import lines_of, shown
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+
+from paper_repro.engine.catalogue import SETS
+from paper_repro.engine.markdown import lines_of, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 NAMES = tuple(SETS)[:7]
 

@@ -1,6 +1,6 @@
 """Which scale for the error of a difference? Four candidates, on pairs of test models.
 
-    python paper_repro/differences.py --data DIR
+    python -m paper_repro.differences --data DIR
 
 The sets and splits of trust.py, 30 and 100 anchors. For each candidate the ratios and the slope are
 calibrated on pairs of held-out source models as a build does it, and all pairs of test models are
@@ -21,17 +21,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from trust import ITEMS, SETS, SPLITS, read
 
+from paper_repro.engine.data import add_data_option
+from paper_repro.trust import ITEMS, SETS, SPLITS, read
+from tinyeval import ResponseMatrix, Settings
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.backtesting.trial import Memory
+from tinyeval.build_plan import BuildPlan
 from tinyeval.calibration.folds import draw_folds
 from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs, draw_pairs
-from tinyeval.config import Settings
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.learning import Learned, anchor_answers, learn
-from tinyeval.responses import ResponseMatrix
 
 Scale = Callable[[NDArray, NDArray, NDArray, NDArray, NDArray], NDArray]
 OURS = "half of the shared part cancels (tinyeval)"
@@ -90,7 +91,7 @@ def hold(learned: Learned, models: ResponseMatrix) -> Held:
 
 def cases(held: Held, scale: Scale) -> PairCases:
     """Differences in units of a scale: :func:`tinyeval.calibration.pairs.pair_cases`."""
-    one, two = draw_pairs(held.ids, 0)
+    one, two = draw_pairs(len(held.ids), 0)
     unit = scale(held.spread, held.answers, held.p, one, two)
     predicted = held.mean[one] - held.mean[two]
     error = predicted - (held.truth[one] - held.truth[two])[:, None]
@@ -151,11 +152,12 @@ def one_split(
     memory = Memory()
     for n in ITEMS:
         settings = Settings().replace(items=n, device="cpu")
-        learned = learn(source, settings, None, memory.history)
+        learned = learn(source, BuildPlan.of(settings, source), history_of=memory.history)
         fixed = settings.replace(irt={"dimensions": [learned.irt.dimensions]})
         held: dict[bool, list[Held]] = {True: [], False: []}
-        for fold in draw_folds(source, source.scores.mean(1).astype(float), 5, 0):
-            part = learn(source.take(fold.source), fixed, None, memory.history)
+        for fold in draw_folds(source.models, source.scores.mean(1).astype(float), 5, 0):
+            own = source.take(fold.source)
+            part = learn(own, BuildPlan.of(fixed, own), history_of=memory.history)
             held[fold.beyond].append(hold(part, source.take(fold.held_out)))
         tested = hold(learned, test)
         for name, scale in CANDIDATES.items():
@@ -199,7 +201,7 @@ def table(rows: list[dict[str, object]]) -> str:
 def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -214,8 +216,8 @@ def main() -> None:
     note = (
         "\nMean over six sets (two random splits each); all pairs of test models; width in points. "
         "*Most alike*, *most unlike*: share held of a tenth of the pairs. *Says*: mean probability "
-        "of the model called ahead; *is right*: share truly ahead. Command: `python "
-        f"paper_repro/differences.py --data DIR`; {datetime.date.today()}, "
+        "of the model called ahead; *is right*: share truly ahead. Command: `python -m "
+        f"paper_repro.differences --data DIR`; {datetime.date.today()}, "
         f"{round(time.perf_counter() - start)} s.\n"
     )
     (arguments.out / "differences.md").write_text(table(rows) + "\n" + note)

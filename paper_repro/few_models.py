@@ -1,15 +1,15 @@
 """Few source models: 15, 30 and 50 models drawn at random, all others test models.
 
-python paper_repro/few_models.py --data DIR [--jobs 2]
+python -m paper_repro.few_models --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
-from engine.catalogue import RIVALS, SETS
-from engine.markdown import standard
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+from paper_repro.engine.catalogue import RIVALS, SETS
+from paper_repro.engine.markdown import standard
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 REPEATS = 3
 

@@ -1,6 +1,6 @@
 """How wrong is it? The default against random items, inside the range and beyond it.
 
-    python paper_repro/first_table.py --data DIR [--jobs 2]
+    python -m paper_repro.first_table --data DIR [--jobs 2]
 
 Four public sets (DATA.md), five random 75 / 25 splits and the top split (source = weakest 60 %,
 test = strongest 15 %), everything learned on source models only.
@@ -8,11 +8,11 @@ test = strongest 15 %), everything learned on source models only.
 
 from __future__ import annotations
 
-from engine.catalogue import SETS
-from engine.markdown import lines_of, shown
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+from paper_repro.engine.catalogue import SETS
+from paper_repro.engine.markdown import lines_of, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 SIZES = {
     "ollb2_ifeval_musr": 429,

@@ -1,6 +1,6 @@
 """The frontier: test models unlike the source models, every published method against the default.
 
-    python paper_repro/frontier.py --data DIR [--jobs 2]
+    python -m paper_repro.frontier --data DIR [--jobs 2]
 
 Source = weakest 60 %, test = strongest 15 % (top), its mirror (bottom), whole organisations,
 families, architectures or base models on one side (group), oldest against newest (date).
@@ -8,12 +8,12 @@ families, architectures or base models on one side (group), oldest against newes
 
 from __future__ import annotations
 
-from engine.catalogue import FRONTIERS, RIVALS, SETS
-from engine.markdown import standard
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.sets import LARGEST
-from engine.table import Table
+from paper_repro.engine.catalogue import FRONTIERS, RIVALS, SETS
+from paper_repro.engine.markdown import standard
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.sets import LARGEST
+from paper_repro.engine.table import Table
 
 GROUP_REPEATS = 2
 

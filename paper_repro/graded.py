@@ -1,16 +1,16 @@
 """Graded answers: preferences, pass rates and marks between 0 and 1 instead of right and wrong.
 
-python paper_repro/graded.py --data DIR [--jobs 2]
+python -m paper_repro.graded --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
-from engine.catalogue import RIVALS, SETS
-from engine.markdown import standard
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.sets import ResultSet
-from engine.table import Table
+from paper_repro.engine.catalogue import RIVALS, SETS
+from paper_repro.engine.markdown import standard
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.sets import ResultSet
+from paper_repro.engine.table import Table
 
 GRADED = (
     SETS["alpaca_eval2_weighted"],

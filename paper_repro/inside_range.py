@@ -1,16 +1,16 @@
 """Inside the range: every published method against the default, on random 75 / 25 splits.
 
-python paper_repro/inside_range.py --data DIR [--jobs 2]
+python -m paper_repro.inside_range --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
-from engine.catalogue import RIVALS, SETS
-from engine.markdown import standard
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.sets import LARGEST
-from engine.table import Table
+from paper_repro.engine.catalogue import RIVALS, SETS
+from paper_repro.engine.markdown import standard
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.sets import LARGEST
+from paper_repro.engine.table import Table
 
 PLAN = Plan(
     "inside_range",

@@ -1,15 +1,15 @@
 """metabench's own setting: thousands of models, its numbers of items, root mean square error.
 
-python paper_repro/metabench_table.py --data DIR [--jobs 2]
+python -m paper_repro.metabench_table --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
-from engine.catalogue import FULL_SCORES, POOLS
-from engine.markdown import beside
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+from paper_repro.engine.catalogue import FULL_SCORES, POOLS
+from paper_repro.engine.markdown import beside
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 ITEMS = {"arc": (100, 145), "truthfulqa": (136, 154), "winogrande": (106, 133), "mmlu": (96,)}
 

@@ -1,6 +1,6 @@
 """Histories with missing answers, where the truth is known none the less.
 
-    python paper_repro/missing.py --data DIR [--jobs 2]
+    python -m paper_repro.missing --data DIR [--jobs 2]
 
 Results that are incomplete have no full score to compare with, so the answers of complete models
 are hidden in the pattern of incomplete ones: whole blocks (a leaderboard's gaps), or all but the
@@ -9,12 +9,12 @@ few that an adaptive test chose according to the model's ability.
 
 from __future__ import annotations
 
-from engine.catalogue import SETS
-from engine.markdown import lines_of, shown
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.sets import ResultSet
-from engine.table import Table
+from paper_repro.engine.catalogue import SETS
+from paper_repro.engine.markdown import lines_of, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.sets import ResultSet
+from paper_repro.engine.table import Table
 
 BLOCKS = ResultSet(
     "ollb1_mix5_blocks_hidden", "", folder="ollb1_mix5_dense", pattern="ollb1_mix5_sparse"

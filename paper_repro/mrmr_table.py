@@ -1,16 +1,17 @@
 """mRMR's own setting: 15, 30 or 50 source models that span the range, a share of the items.
 
-python paper_repro/mrmr_table.py --data DIR [--jobs 2]
+python -m paper_repro.mrmr_table --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
 import numpy as np
-from engine.markdown import lines_of, shown
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.sets import ResultSet
-from engine.table import Table, Unit
+
+from paper_repro.engine.markdown import lines_of, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.sets import ResultSet
+from paper_repro.engine.table import Table, Unit
 
 REPEATS = 3
 

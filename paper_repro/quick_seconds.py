@@ -1,6 +1,6 @@
 """Seconds of a quick evaluation against those of a full one, by the size of the model.
 
-    python paper_repro/quick_seconds.py [--device cpu]
+    python -m paper_repro.quick_seconds [--device cpu]
 
 Untrained models (Llama's architecture) answer the anchors of item_banks/language_bank, then all its
 items; after a first time that does not count, the median of several. Weights do not matter for
@@ -15,15 +15,13 @@ import datetime
 import sys
 from pathlib import Path
 
-from engine.markdown import lines_of
-from timing.child import timed
-
+from paper_repro.engine.markdown import lines_of
+from paper_repro.timing.child import timed
 from tinyeval import ItemBank
 from tinyeval.training import QuickEval, bank_items
 
 HERE = Path(__file__).parent
 BANKS = HERE.parent / "item_banks"
-sys.path.insert(0, str(BANKS / "language"))
 
 SIZES = ((64, 2), (128, 2), (192, 3), (256, 6), (512, 8))
 """Width and depth."""
@@ -31,9 +29,9 @@ SIZES = ((64, 2), (128, 2), (192, 3), (256, 6), (512, 8))
 
 def row(bank: ItemBank, width: int, depth: int, device: str) -> list[str]:
     """Time a model of one size."""
-    from answering import make_answer
-    from learning import make_model
-    from runs import Mix, Run
+    from item_banks.language.answering import make_answer
+    from item_banks.language.learning import make_model
+    from item_banks.language.runs import Mix, Run
 
     run = Run("speed", "llama", width, depth, Mix("even", 0.0, 0), 1e-3, 0)
     model = make_model(run).to(device).eval()
@@ -67,7 +65,7 @@ def main() -> None:
         f"{len(bank.items) / len(bank.anchors):.0f} times fewer items."
     )
     note = (
-        f"Command: `python paper_repro/quick_seconds.py --device {given.device}`; "
+        f"Command: `python -m paper_repro.quick_seconds --device {given.device}`; "
         f"{datetime.date.today()}."
     )
     page = ["# Seconds of a quick evaluation", text, lines_of(head, rows), note]

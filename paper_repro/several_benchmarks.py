@@ -1,6 +1,6 @@
 """Does it help to learn several benchmarks together? Per-benchmark errors and coverage.
 
-    python paper_repro/several_benchmarks.py --data DIR
+    python -m paper_repro.several_benchmarks --data DIR
 
 Public sets of several benchmarks (DATA.md), random 75 / 25 splits, everything learned on source
 models only. Three ways to spend the same number of anchors: one bank of all benchmarks whose design
@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_repro.engine.data import add_data_option
+from tinyeval import ResponseMatrix, Settings, build, read_results
 from tinyeval.backtesting.splits import make_splits
-from tinyeval.building import build, usable
-from tinyeval.config import Settings
-from tinyeval.importers import read_results
+from tinyeval.build_plan import BuildPlan
 from tinyeval.learning import Learned, anchor_answers, learn, true_targets
-from tinyeval.responses import ResponseMatrix
+from tinyeval.source_models import usable
 
 SETS = {
     "helm_lite_83": ("HELM Lite, 83 models", 20, 5),
@@ -38,10 +38,15 @@ WAYS = ("together", "quotas", "apart")
 SETTINGS = Settings().replace(device="cpu")
 
 
+def learned_from(source: ResponseMatrix, **changes: object) -> Learned:
+    """Learn from all these models under the settings with some changes."""
+    return learn(source, BuildPlan.of(SETTINGS.replace(**changes), source))
+
+
 def main() -> None:
     """Run the splits and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--sets", default=",".join(SETS), help="names, separated by commas")
     arguments = parser.parse_args()
@@ -56,7 +61,7 @@ def main() -> None:
     seconds = round(time.perf_counter() - start)
     note = (
         "\nMean absolute error in percentage points on test models; coverage and width are of one "
-        "bank of all benchmarks (together). Command: `python paper_repro/several_benchmarks.py "
+        "bank of all benchmarks (together). Command: `python -m paper_repro.several_benchmarks "
         f"--data DIR`; {datetime.date.today()}, {seconds} s on one CPU core.\n"
     )
     (arguments.out / "several_benchmarks.md").write_text("\n".join(lines) + "\n" + note)
@@ -72,9 +77,9 @@ def table_rows(name: str, data: Path) -> list[str]:
     covered, width = [], []
     for source, test in make_splits(responses, "random", repeats, 0):
         source = source.take(None, source.observed.any(axis=0))
-        learned = learn(source, SETTINGS.replace(items=n))
+        learned = learned_from(source, items=n)
         truth = true_targets(learned, test)
-        quotas = learn(source, SETTINGS.replace(quotas={"anchors": each}))
+        quotas = learned_from(source, quotas={"anchors": each})
         errors["together"].append(np.abs(predicted(learned, test) - truth))
         errors["quotas"].append(np.abs(predicted(quotas, test) - truth))
         errors["apart"].append(np.abs(apart(source, test, each, learned) - truth))
@@ -113,7 +118,7 @@ def apart(
     benchmark = source.items.column("benchmark")
     scores = []
     for name in source.benchmarks:
-        part = learn(source.take(None, benchmark == name), SETTINGS.replace(items=each))
+        part = learned_from(source.take(None, benchmark == name), items=each)
         scores.append(predicted(part, test)[:, 0])
     own = np.stack(scores, axis=1)
     return np.column_stack([own @ joint.history.targets.share, own])

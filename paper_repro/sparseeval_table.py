@@ -1,15 +1,15 @@
 """SparseEval's own setting: thousands of source models, 200 test models, 20 to 100 items.
 
-python paper_repro/sparseeval_table.py --data DIR [--jobs 2]
+python -m paper_repro.sparseeval_table --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
-from engine.catalogue import FULL_SCORES, POOLS
-from engine.markdown import beside, lines_of
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+from paper_repro.engine.catalogue import FULL_SCORES, POOLS
+from paper_repro.engine.markdown import beside, lines_of
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 SOURCE = {"arc": 2344, "truthfulqa": 3286, "winogrande": 3355, "mmlu": 1050}
 """Source models that leave 200 of the different models of each set as test models."""

@@ -1,6 +1,6 @@
 """Seconds and memory of every step, against the machine's limits and against py-irt and girth.
 
-    python paper_repro/speed.py --venvs DIR [--data DIR]
+    python -m paper_repro.speed --venvs DIR [--data DIR]
 
 Every cell runs in a process of its own; without other work on the machine. ``--venvs`` is a folder
 for the rivals' own environments, made with pip where they are missing; ``--data`` adds a real set
@@ -19,11 +19,12 @@ import argparse
 import os
 from pathlib import Path
 
-from timing.cells import parts
-from timing.figures import to_csv
-from timing.pages import page
-from timing.rivals import install
-from timing.runs import Runner
+from paper_repro.engine.data import add_data_option
+from paper_repro.timing.cells import parts
+from paper_repro.timing.figures import to_csv
+from paper_repro.timing.pages import page
+from paper_repro.timing.rivals import install
+from paper_repro.timing.runs import Runner
 
 HERE = Path(__file__).parent
 
@@ -32,7 +33,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venvs", type=Path, help="folder of the rivals' environments")
-    parser.add_argument("--data", type=Path, help="folder of the sets, see DATA.md")
+    add_data_option(parser, required=False)
     parser.add_argument("--parts", default="", help="only these, with commas")
     parser.add_argument("--most", type=float, default=float("inf"), help="answers of a cell")
     parser.add_argument("--huge", action="store_true", help="20,000 x 100,000 as well")

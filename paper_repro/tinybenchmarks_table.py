@@ -1,17 +1,17 @@
 """tinyBenchmarks' own setting: 100 items, about 400 models, a quarter of them test models.
 
-python paper_repro/tinybenchmarks_table.py --data DIR [--jobs 2]
+python -m paper_repro.tinybenchmarks_table --data DIR [--jobs 2]
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.catalogue import FULL_SCORES, POOLS, SETS
-from engine.markdown import beside
-from engine.measure import Case, Plan
-from engine.script import main
-from engine.table import Table
+from paper_repro.engine.catalogue import FULL_SCORES, POOLS, SETS
+from paper_repro.engine.markdown import beside
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Table
 
 MODELS = 395
 """Models that the authors had of the leaderboard."""

@@ -1,6 +1,6 @@
 """How far can the flags be trusted? False alarms, power, and what the interval makes of them.
 
-    python paper_repro/trust.py --data DIR
+    python -m paper_repro.trust --data DIR
 
 Six public sets (DATA.md), 30 and 100 anchors. Two random 75 / 25 splits: how many test models of
 scores within the source's range are flagged though nothing is wrong, and how many misfits are found
@@ -21,14 +21,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_repro.engine.data import add_data_option
+from tinyeval import ItemBank, ResponseMatrix, Settings, build, read_results
 from tinyeval.backtesting.splits import make_splits
-from tinyeval.backtesting.trial import Memory
-from tinyeval.building import make_predictor, usable
-from tinyeval.config import Settings
-from tinyeval.importers import read_results
-from tinyeval.learning import learn
-from tinyeval.prediction import Predictor
-from tinyeval.responses import ResponseMatrix
+from tinyeval.source_models import usable
 
 SETS = {
     "ollb2_ifeval_musr": None,
@@ -63,10 +59,10 @@ def spoilt(answers: NDArray, difficulty: NDArray, seed: int = 0) -> dict[str, ND
     }
 
 
-def figures(predictor: Predictor, answers: NDArray, truth: NDArray) -> Iterator[dict[str, object]]:
+def figures(bank: ItemBank, answers: NDArray, truth: NDArray) -> Iterator[dict[str, object]]:
     """Flags, coverage and width of all models, of those flagged and of the others."""
-    ids = tuple(f"model {k}" for k in range(len(answers)))
-    found = predictor.predict(answers, ids, Settings().interval.level)
+    models = [f"model {k}" for k in range(len(answers))]
+    found = bank.predict(ResponseMatrix.from_arrays(answers, models, bank.anchors.items))
     beyond, misfit = (
         np.array([not one.in_range for one in found]),
         np.array([one.misfit for one in found]),
@@ -88,17 +84,16 @@ def one_split(
     low, high = np.quantile(source.scores.mean(1), [0, 1])
     truth = test.scores.mean(1)
     kept = ((truth >= low) & (truth <= high)) == inside
-    test, truth, memory = test.take(kept), truth[kept], Memory()
+    test, truth = test.take(kept), truth[kept]
     for n in ITEMS:
-        settings = Settings().replace(items=n, device="cpu")
-        learned = learn(source, settings, None, memory.history)
-        predictor = make_predictor(source, learned, settings, history_of=memory.history)
-        answers = test.align(predictor.anchors.items).astype(float)
+        bank = build(source, items=n, settings=Settings().replace(device="cpu"))
+        answers = test.align(bank.anchors.items).astype(float)
         kinds = {AS_GIVEN: answers}
         if inside:
-            kinds |= spoilt(answers, learned.anchor_mean())
+            mean = bank.items.column("mean_score")
+            kinds |= spoilt(answers, mean[bank.items.index(bank.anchors.items)])
         for kind, given in kinds.items():
-            for row in figures(predictor, given, truth):
+            for row in figures(bank, given, truth):
                 yield {"items": n, "answers": kind, **row}
 
 
@@ -174,7 +169,7 @@ def pooled(rows: list[dict[str, object]], where: dict[str, object]) -> list[str]
 def main() -> None:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -189,7 +184,7 @@ def main() -> None:
     note = (
         "\nMean over six sets (two random splits each); in the last table over models, their "
         "number in brackets. "
-        f"Command: `python paper_repro/trust.py --data DIR`; {datetime.date.today()}, "
+        f"Command: `python -m paper_repro.trust --data DIR`; {datetime.date.today()}, "
         f"{round(time.perf_counter() - start)} s.\n"
     )
     (arguments.out / "trust.md").write_text(tables(rows) + "\n" + note)

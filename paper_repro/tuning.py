@@ -1,6 +1,6 @@
 """The constants of the default, one changed at a time, judged on source models alone.
 
-    python paper_repro/tuning.py --data DIR [--jobs 2]
+    python -m paper_repro.tuning --data DIR [--jobs 2]
 
 Each split is made within the source models of a split of the same kind, so that no test model of
 that split is seen here. nested:top: of the weakest 60 %, source = weakest 60 %, test = strongest
@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ablation import both
-from engine.catalogue import SETS
-from engine.markdown import lines_of
-from engine.measure import Case, Plan
-from engine.methods import BASE
-from engine.script import main
-from engine.table import Column, Table
+
+from paper_repro.ablation import both
+from paper_repro.engine.catalogue import SETS
+from paper_repro.engine.markdown import lines_of
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.methods import BASE
+from paper_repro.engine.script import main
+from paper_repro.engine.table import Column, Table
 
 KINDS = ("nested:random", "nested:top", "far:top", "nested:bottom", "far:bottom")
 REPEATS = 2

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from tinyeval.bank.folder import BankFiles
-from tinyeval.responses import Table
+from tinyeval.bank.codec import decode_arrays, decode_content, decode_items
+from tinyeval.bank.contents import BankFiles
+from tinyeval.bank.identity import identity
+from tinyeval.errors import BankError
+from tinyeval.tables import Table
 
 N_ITEMS = 12
 SCHEMA = Path(__file__).parent.parent / "docs" / "item-bank-manifest.schema.json"
@@ -31,12 +34,27 @@ def make_items(n=N_ITEMS, **columns):
         "mean_score": np.linspace(0, 1, n),
         "anchor_rank": rank,
         "anchor_weight": weight,
-        "reserve": np.arange(n) == 5,
         "difficulty": np.linspace(-3, 3, n),
         "author": np.array(["Zoë"] * n, dtype=object),
         **columns,
     }
     return Table(ids, {name: values for name, values in table.items() if values is not None})
+
+
+def make_settings(**sections):
+    return {
+        "cost": "cost",
+        "seed": 0,
+        "device": "cpu",
+        "quotas": {"by": "benchmark", "anchors": None},
+        "target": {},
+        "irt": {"dimensions": [1, 2], "block_size": None},
+        "selection": {"method": "optimal_design", "options": {"drift": 0.1}},
+        "estimator": {"method": "mean"},
+        "interval": {"level": 0.9},
+        "run": {"key": None, "prefix": ""},
+        **sections,
+    }
 
 
 def make_manifest(**sections):
@@ -45,9 +63,19 @@ def make_manifest(**sections):
         "tinyeval_version": "0.1.0",
         "targets": ["overall", "mmlu", "gsm8k"],
         "created": "2026-01-31T09:30:00Z",
-        "seed": 0,
-        "settings": {"selection": {"name": "optimal_design", "options": {"drift": 0.1}}},
-        "expected_error": [[3, 0.02], [2, 0.03]],
+        "estimator": {"method": "mean", "items": ["gsm8k/0", "mmlu/0"]},
+        "settings": make_settings(),
+        "source": {
+            "origin": "nowhere",
+            "models": 30,
+            "duplicates_dropped": 1,
+            "answers": 350,
+            "missing": 0.03,
+            "lowest_score": 0.2,
+            "highest_score": 0.7,
+        },
+        "expected_error": {"3": 0.02, "2": 0.03},
+        "free": [1, {"as": "you like"}],
         **sections,
     }
     return {key: value for key, value in manifest.items() if value is not None}
@@ -116,7 +144,7 @@ def canonical(manifest, *left_out):
 
 
 def forge(folder, change=None, listing=True, **replaced):
-    """Change a bank and make its digests right again, as an attacker would.
+    """Change a bank and make its digest and checksums right again, as an attacker would.
 
     ``change`` is called with the manifest; ``replaced`` maps a file's stem to its new bytes.
     """
@@ -131,25 +159,52 @@ def forge(folder, change=None, listing=True, **replaced):
             entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     if change is not None:
         change(manifest)
-    digest = hashlib.sha256(canonical(manifest, "created", "digest", "checksum")).hexdigest()
     if "digest" in manifest:
-        manifest["digest"] = digest
+        manifest["digest"] = digest_of(folder, manifest) or manifest["digest"]
     if "checksum" in manifest:
         manifest["checksum"] = hashlib.sha256(canonical(manifest, "checksum")).hexdigest()
     (folder / "manifest.json").write_bytes(canonical(manifest))
+
+
+def digest_of(folder, manifest):
+    """The digest of a bank with another manifest; None where the parts are no bank's."""
+    data = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    try:
+        return identity(
+            BankFiles(
+                manifest,
+                decode_items(data["items.parquet"]),
+                decode_arrays(data["parameters.safetensors"]),
+                decode_content(data["content.parquet"]) if "content.parquet" in data else None,
+                "",
+            )
+        )
+    except (BankError, KeyError):
+        return None
 
 
 def schema():
     return json.loads(SCHEMA.read_text())
 
 
+JSON_TYPES = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "null": (type(None),),
+}
+
+
 def violations(value, rule, root):
     """Return what of ``value`` breaks ``rule``: the part of JSON Schema that ours uses."""
     if "$ref" in rule:
         rule = root["$defs"][rule["$ref"].removeprefix("#/$defs/")]
-    types = {"object": dict, "array": list, "string": str, "integer": int}
-    if "type" in rule and (type(value) is not types[rule["type"]]):
-        return [f"{value!r} is no {rule['type']}"]
+    allowed = rule.get("type", [])
+    allowed = [allowed] if isinstance(allowed, str) else allowed
+    if allowed and not any(type(value) in JSON_TYPES[one] for one in allowed):
+        return [f"{value!r} is no {' or '.join(allowed)}"]
     found = []
     if isinstance(value, dict):
         found += [f"no {key}" for key in rule.get("required", ()) if key not in value]
@@ -163,7 +218,7 @@ def violations(value, rule, root):
         found += [v for inner in value for v in violations(inner, rule.get("items", {}), root)]
         if len(value) < rule.get("minItems", 0):
             found.append("too short")
-        if rule.get("uniqueItems") and len(set(value)) != len(value):
+        if rule.get("uniqueItems") and len(set(map(str, value))) != len(value):
             found.append("not unique")
     if isinstance(value, str):
         # the $ of JSON Schema is the end of the text, that of Python may precede a line feed
@@ -171,9 +226,13 @@ def violations(value, rule, root):
             found.append(f"{value!r} does not match {rule['pattern']}")
         if len(value) < rule.get("minLength", 0):
             found.append("too short")
-    if isinstance(value, int):
+    if isinstance(value, (int, float)):
         if not rule.get("minimum", value) <= value <= rule.get("maximum", value):
             found.append(f"{value} out of range")
+        if value <= rule.get("exclusiveMinimum", value - 1):
+            found.append(f"{value} too small")
+        if value >= rule.get("exclusiveMaximum", value + 1):
+            found.append(f"{value} too large")
         if value != rule.get("const", value):
             found.append(f"{value} is not {rule['const']}")
     return found

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from helpers import simulate
@@ -14,6 +15,10 @@ from tinyeval.responses import ResponseMatrix
 
 collect_ignore = ["harness.py", "language_models.py", "small_benchmark.py", "two_processes.py"]
 """No tests: helpers that need libraries which not everybody has."""
+
+# How busy a machine is tells nothing of the code.
+hypothesis.settings.register_profile("tinyeval", deadline=None)
+hypothesis.settings.load_profile("tinyeval")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ import pytest
 
 from tinyeval.history import History
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 from tinyeval.targets import OVERALL, make_targets
 
 ROOT = Path(__file__).parents[1]

@@ -7,10 +7,10 @@ from sklearn.linear_model import Ridge
 
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.aipw import fit_aipw
-from tinyeval.estimators.means import own_weights
-from tinyeval.responses import Table
+from tinyeval.estimators.common import own_weights
 from tinyeval.selection.base import equal_weights
 from tinyeval.selection.random import select_random
+from tinyeval.tables import Table
 
 
 def rng(seed=0):
@@ -30,7 +30,7 @@ def published(source, seen, y, alpha=10.0):
 def test_the_estimate_is_the_published_one(n, alpha):
     source, test = split_models(make_history(30, 60, seed=1), 24)
     anchors = select_random(source, n, rng=rng())
-    columns = source.columns(anchors.items)
+    columns = source.positions(anchors.items)
     answers = test.filled[:, columns].astype(float)
     found = fit_aipw(source, anchors, rng=rng(), alpha=alpha).predict(answers).mean[:, 0]
     expected = [published(source.filled, columns, y, alpha) for y in answers]
@@ -40,7 +40,7 @@ def test_the_estimate_is_the_published_one(n, alpha):
 def test_unanswered_anchors_count_as_any_other_unseen_item():
     source, test = split_models(make_history(30, 60, seed=2), 24)
     anchors = select_random(source, 20, rng=rng())
-    answers = test.filled[:, source.columns(anchors.items)].astype(float)
+    answers = test.filled[:, source.positions(anchors.items)].astype(float)
     answers[:, 12:] = np.nan
     few = fit_aipw(source, anchors.head(12), rng=rng()).predict(answers[:, :12])
     many = fit_aipw(source, anchors, rng=rng()).predict(answers)
@@ -53,7 +53,7 @@ def test_weighted_items_and_benchmarks_follow_the_difference_estimator():
     items = responses.items.with_columns(weight=rng(1).uniform(0.2, 3.0, 40))
     source, test = split_models(history_of(replace(responses, items=items), fit), 24)
     anchors = select_random(source, 15, rng=rng())
-    seen = source.columns(anchors.items)
+    seen = source.positions(anchors.items)
     rest = np.setdiff1d(np.arange(40), seen)
     answers = test.filled[:, seen].astype(float)
     found = fit_aipw(source, anchors, rng=rng()).predict(answers).mean
@@ -96,7 +96,7 @@ def test_a_model_beyond_the_source_models_is_followed():
 def test_one_answer_has_the_spread_of_a_typical_answer():
     source, test = split_models(make_history(30, 50, seed=6), 24)
     anchors = select_random(source, 1, rng=rng())
-    answers = test.filled[:, source.columns(anchors.items)]
+    answers = test.filled[:, source.positions(anchors.items)]
     fitted = fit_aipw(source, anchors, rng=rng())
     scores = source.filled.astype(float)
     variance = (scores.mean(axis=1) * (1 - scores.mean(axis=1))).mean()

@@ -10,14 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from tinyeval.bank.card import card
+from tinyeval.bank import item_bank as module
+from tinyeval.bank import packing
 from tinyeval.bank.contents import BankFiles
-from tinyeval.bank.folder import bank_digest, write_bank
+from tinyeval.bank.folder import read_bank, write_bank
+from tinyeval.bank.identity import identity
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.errors import BankError, DataError, TinyEvalError
-from tinyeval.responses import ResponseMatrix, Table, by_id
+from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
+from tinyeval.tables import Table, by_id
 
 
 def answers_of(bank, matrix, k=0):
@@ -49,7 +52,7 @@ def test_a_loaded_bank_predicts_exactly_the_same(bank, bank_folder, new_models):
 
 
 def test_saving_twice_gives_the_same_bytes(bank, bank_folder, tmp_path):
-    assert bank.save(tmp_path / "again") == bank.digest == bank_digest(bank_folder)
+    assert bank.save(tmp_path / "again") == bank.digest
     for file in bank_folder.iterdir():
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
 
@@ -89,17 +92,16 @@ def test_content_is_saved_with_the_bank(bank, tmp_path):
         item: {"prompt": f"Question {item}?", "choices": ["a", "b"]}
         for item in bank.anchors.items[:3]
     }
-    replace(bank, content=content).save(tmp_path / "bank")
+    assert replace(bank, content=content).save(tmp_path / "bank") == bank.digest
     assert ItemBank.load(tmp_path / "bank").content == content
 
 
-def test_weights_and_reserve_flags_are_saved(bank, tmp_path):
-    weights, reserve = np.arange(1.0, 16) / 120, np.arange(15) % 4 == 0
-    anchors = Anchors(bank.anchors.items, weights, reserve)
+def test_weights_are_saved(bank, tmp_path):
+    weights = np.arange(1.0, 16) / 120
+    anchors = Anchors(bank.anchors.items, weights)
     replace(bank, predictor=replace(bank.predictor, anchors=anchors)).save(tmp_path / "bank")
     loaded = ItemBank.load(tmp_path / "bank").anchors
     assert_array_equal(loaded.weights, weights)
-    assert_array_equal(loaded.reserve, reserve)
 
 
 def test_the_card_says_what_the_bank_is(bank, bank_folder):
@@ -116,7 +118,7 @@ def test_the_card_lists_benchmarks_where_there_are_several(bank):
     benchmark = bank.items.column("benchmark")[bank.items.index(bank.anchors.items)]
     for name, errors in bank.benchmark_errors.items():
         count = (benchmark == name).sum()
-        assert f"| {name} | {count} | {100 * errors[15]:.2f} |" in card(bank)
+        assert f"| {name} | {count} | {100 * errors[15]:.2f} |" in bank.files().readme
 
 
 def test_a_folder_that_is_no_bank_is_refused(tmp_path):
@@ -130,31 +132,79 @@ def test_a_folder_that_is_no_bank_is_refused(tmp_path):
 # --- digest -------------------------------------------------------------------------------------
 
 
-def test_the_digest_does_not_depend_on_the_time(bank):
-    later = replace(bank, created="2030-01-01T00:00:00Z")
-    assert later.created != bank.created
-    assert later.digest == bank.digest
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created": "2030-01-01T00:00:00Z"},
+        {"name": "other"},
+        {"content": {"item0001": {"prompt": "?"}}},
+        {"source": {"origin": "elsewhere", "models": 7, "note": "read me"}},
+        {"settings": {"device": "cuda", "run": {"key": "question_id", "prefix": "q-"}}},
+    ],
+)
+def test_the_digest_does_not_depend_on_what_predicts_nothing(bank, change):
+    for section in {"source", "settings"} & set(change):
+        change = {section: {**getattr(bank, section), **change[section]}}
+    assert replace(bank, **change).digest == bank.digest
 
 
-def test_a_bank_without_a_time_gets_one(bank):
-    assert replace(bank, created="").created[:2] == "20"
+@pytest.mark.parametrize("change", [{"seed": 1}, {"items": 16}, {"interval": {"level": 0.8}}])
+def test_the_digest_covers_the_settings(bank, change):
+    assert replace(bank, settings={**bank.settings, **change}).digest != bank.digest
 
 
-@pytest.mark.parametrize("change", [{"name": "other"}, {"source": {"origin": "x"}}])
-def test_the_digest_covers_what_the_bank_says(bank, change):
-    if "source" in change:
-        change = {"source": {**bank.source, **change["source"]}}
-    assert replace(bank, **change).digest != bank.digest
+def test_the_digest_covers_the_items(bank):
+    for column in ("mean_score", "benchmark", "subject", "new"):
+        items = bank.items.with_columns(**{column: bank.items.column(column, 0.0)[::-1]})
+        assert replace(bank, items=items).digest != bank.digest, column
 
 
 def test_the_digest_covers_the_anchors(bank):
-    assert bank.head(14).digest != bank.digest
+    heads = {bank.head(n).digest for n in range(1, 16)}
+    assert len(heads) == 15
+    assert bank.head(15).digest == bank.digest
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_the_digest_covers_every_number(bank, data):
+    files = bank.files()
+    name = data.draw(st.sampled_from(sorted(files.arrays)))
+    array = np.array(files.arrays[name])
+    place = data.draw(st.integers(0, array.size - 1))
+    array.flat[place] += data.draw(st.integers(1, 9))
+    assert identity(replace(files, arrays={**files.arrays, name: array})) != bank.digest
 
 
 def test_the_digest_does_not_depend_on_the_order_of_models(bank, source, fast):
     order = np.random.default_rng(0).permutation(60)
-    again = build(source.take(order), settings=fast, name="simulated", source="tests/helpers.py")
+    again = build(source.take(order), settings=fast, name="another name")
     assert again.digest == bank.digest
+
+
+def test_a_bank_of_one_version_is_the_same_to_the_next(bank, tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "__version__", "0.0.1")
+    bank.save(tmp_path / "old")
+    monkeypatch.setattr(packing, "__version__", "0.0.2")
+    monkeypatch.setattr(packing, "card", lambda facts: "another card")
+    loaded = ItemBank.load(tmp_path / "old")
+    assert loaded.digest == bank.digest == loaded.save(tmp_path / "new")
+    manifests = [read_bank(tmp_path / name).manifest for name in ("old", "new")]
+    assert [one["tinyeval_version"] for one in manifests] == ["0.0.1", "0.0.2"]
+    assert manifests[0]["digest"] == manifests[1]["digest"]
+    assert manifests[0]["checksum"] != manifests[1]["checksum"]
+
+
+def test_the_digest_of_a_loaded_bank_is_the_one_in_its_manifest(bank_folder, monkeypatch):
+    """Kept, not computed again: another version may hold the same parts in other arrays."""
+    monkeypatch.setattr(module, "identity", lambda files: "computed again")
+    loaded = ItemBank.load(bank_folder)
+    assert loaded.digest == read_bank(bank_folder).manifest["digest"]
+    assert loaded.head(3).digest == "computed again"
+
+
+def test_a_bank_without_a_time_gets_one(bank):
+    assert replace(bank, created="").created[:2] == "20"
 
 
 # --- a hostile folder that is well formed -------------------------------------------------------
@@ -162,7 +212,7 @@ def test_the_digest_does_not_depend_on_the_order_of_models(bank, source, fast):
 
 def forged(bank, tmp_path, arrays=None, **manifest):
     """A folder with a valid digest whose parts do not fit each other."""
-    files = bank._files()
+    files = bank.files()
     changed = {**files.arrays, **(arrays or {})}
     parts = {**files.manifest, **manifest}
     write_bank(tmp_path / "bank", BankFiles(parts, files.items, changed, None, files.readme))
@@ -177,12 +227,19 @@ def forged(bank, tmp_path, arrays=None, **manifest):
         ("calibration/inside", (0, 60, 3)),
         ("calibration/noise", (7,)),
         ("calibration/novelty_limit", (2,)),
-        ("calibration/surprise_limit", (0,)),
+        ("calibration/misfit_limit", (0,)),
         ("calibration/range_margin", (2,)),
         ("comparison/inside", (3, 0, 3)),
         ("comparison/slope_inside", (3,)),
         ("comparison/slope_beyond", (3, 2)),
         ("comparison/sizes", (2,)),
+        ("comparison/sizes", (3, 1)),
+        ("calibration/sizes", (3, 1)),
+        ("calibration/sizes", (0,)),
+        ("calibration/expected_error", (3,)),
+        ("calibration/beyond", (3, 0, 3)),
+        ("calibration/scale", (3, 11, 2)),
+        ("calibration/scale_at", (3, 3)),
         ("estimator/kriging/mean", (3,)),
         ("estimator/kriging/cov", (8, 3, 3)),
         ("estimator/kriging/cross", (1, 15, 3)),
@@ -192,81 +249,49 @@ def forged(bank, tmp_path, arrays=None, **manifest):
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_on_loading(bank, tmp_path, array, shape):
-    folder = forged(bank, tmp_path, {array: np.zeros(shape)})
-    with pytest.raises(BankError, match="download or build the bank again"):
+    kind = np.int64 if array.endswith("sizes") else np.float64
+    folder = forged(bank, tmp_path, {array: np.ones(shape, kind)})
+    part = array.split("/")[-2].replace("irt", "IRT")
+    with pytest.raises(BankError, match=f"{part}.*; download or build the bank again") as caught:
         ItemBank.load(folder)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("array", "shape"),
+    ("arrays", "message"),
     [
-        ("calibration/sizes", (0,)),
-        ("calibration/expected_error", (3,)),
-        ("calibration/beyond", (3, 0, 3)),
+        ({"comparison/sizes": np.array([5, 5, 15])}, "comparison sizes must be ascending"),
+        ({"calibration/sizes": np.array([0, 10, 15])}, "calibration sizes must be ascending"),
+        ({"calibration/sizes": np.array([[5], [10], [15]])}, "calibration sizes must be"),
+        ({"calibration/sizes": np.array([5.0, 10, 15])}, "sizes has type float64, expected int64"),
+        ({"irt/intercept": np.zeros(60, np.uint8)}, "intercept has type uint8, expected float64"),
+        ({"calibration/noise": np.zeros(3, np.float32)}, "noise has type float32, expected float"),
+        ({"calibration/surprise_limit": np.zeros(3)}, "no bank has 'calibration/surprise_limit'"),
+        ({"scores": np.zeros(3)}, "arrays: no bank has 'scores'"),
+        ({"extra/scores": np.zeros(3)}, "arrays: no bank has 'extra/scores'"),
     ],
 )
-def test_arrays_that_are_needed_later_are_refused_on_loading(bank, tmp_path, array, shape):
-    folder = forged(bank, tmp_path, {array: np.zeros(shape)})
-    with pytest.raises(BankError):
-        ItemBank.load(folder)
-
-
-@pytest.fixture
-def earlier(bank, tmp_path):
-    """The bank as an earlier tinyeval wrote it: another measure of misfit, no comparisons."""
-    files = bank._files()
-    new = ("comparison/", "calibration/range_margin", "calibration/surprise_limit")
-    arrays = {name: one for name, one in files.arrays.items() if not name.startswith(new)}
-    arrays["calibration/misfit_limit"] = np.full(3, 1.2)
-    write_bank(
-        tmp_path / "bank", BankFiles(files.manifest, files.items, arrays, None, files.readme)
-    )
-    return tmp_path / "bank"
-
-
-def test_a_bank_of_an_earlier_format_predicts_flags_no_misfit_and_says_so(
-    bank, new_models, earlier
-):
-    with pytest.warns(UserWarning, match=r"compares no models and flags no misfit: build it again"):
-        old = ItemBank.load(earlier)
-    spoilt = {item: float(k % 2) for k, item in enumerate(old.anchors.items)}
-    assert not old.predict(spoilt).misfit
-    for one, other in zip(old.predict(new_models), bank.predict(new_models), strict=True):
-        assert one.score == other.score
-    with pytest.raises(BankError, match="before comparisons were calibrated; build it again"):
-        old.compare(new_models)
-
-
-def test_a_bank_of_an_earlier_format_is_saved_and_loaded_again(earlier, tmp_path):
-    with pytest.warns(UserWarning, match="build it again"):
-        old = ItemBank.load(earlier)
-    old.save(tmp_path / "again")
-    with pytest.warns(UserWarning, match="build it again"):
-        assert ItemBank.load(tmp_path / "again").predictor.pairs is None
+def test_arrays_that_no_bank_has_are_refused_on_loading(bank, tmp_path, arrays, message):
+    with pytest.raises(BankError, match=f"{message}.*; download or build the bank again"):
+        ItemBank.load(forged(bank, tmp_path, arrays))
 
 
 @pytest.mark.parametrize(
     "array", ["calibration/inside", "comparison/inside", "estimator/kriging/mean", "irt/intercept"]
 )
 def test_a_missing_array_is_refused_on_loading(bank, tmp_path, array):
-    files = bank._files()
+    files = bank.files()
     left = {name: one for name, one in files.arrays.items() if name != array}
     write_bank(tmp_path / "bank", BankFiles(files.manifest, files.items, left, None, files.readme))
-    with pytest.raises(BankError, match=str(tmp_path / "bank")):
+    with pytest.raises(BankError, match=f"{tmp_path / 'bank'}.*{array.split('/')[-1]}"):
         ItemBank.load(tmp_path / "bank")
 
 
 @pytest.mark.parametrize(
     "section",
     [
-        {"settings": {}},
-        {"settings": {"interval": {"level": 2}}},
-        {"settings": {"interval": {"level": "high"}}},
-        {"settings": []},
-        {"estimator": {"method": "kriging"}},
-        {"estimator": {"method": "os.system", "items": []}},
         {"estimator": {"method": "mean", "items": ["item0000"]}},
-        {"estimator": "kriging"},
+        {"estimator": {"method": "stack", "items": ["no such item"]}},
         {"targets": ["overall"]},
         {"targets": ["bench0", "bench1", "overall"]},
     ],
@@ -275,6 +300,26 @@ def test_a_manifest_that_does_not_fit_is_refused_on_loading(bank, tmp_path, sect
     folder = forged(bank, tmp_path, **section)
     with pytest.raises(BankError, match="download or build the bank again"):
         ItemBank.load(folder)
+
+
+def test_an_estimator_that_is_not_known_is_refused_on_loading(bank, tmp_path):
+    folder = forged(bank, tmp_path, estimator={"method": "os.system", "items": ["item0000"]})
+    with pytest.raises(BankError, match=r"bank: unknown estimator 'os\.system'"):
+        ItemBank.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": {}},
+        {"source": "a leaderboard"},
+        {"settings": {}},
+        {"settings": {"interval": {"level": 2}}},
+    ],
+)
+def test_a_bank_is_not_made_with_a_source_or_settings_that_lack_something(bank, change):
+    with pytest.raises(BankError, match=rf"manifest: '{next(iter(change))}\S*' must be"):
+        replace(bank, **change)
 
 
 def test_parts_that_name_different_items_are_refused(bank):
@@ -323,7 +368,7 @@ def test_scores_may_be_booleans_whole_numbers_or_numpy(bank):
 def test_the_order_of_answers_and_items_that_are_no_anchors_change_nothing(bank, new_models):
     answers = answers_of(bank, new_models)
     others = {item: 1.0 for item in bank.items.ids if item not in answers}
-    mixed = {"no such item": 0.5, **others, **dict(reversed(answers.items()))}
+    mixed = {**others, **dict(reversed(answers.items()))}
     assert bank.predict(mixed) == bank.predict(answers)
 
 
@@ -371,9 +416,26 @@ def test_no_answers_are_refused(bank, empty):
         bank.predict(empty)
 
 
-def test_a_model_without_answers_among_others_is_refused_by_name(bank, new_models):
+def test_a_model_without_any_anchor_is_named_and_the_others_predicted(bank, new_models):
+    answers = answers_of(bank, new_models)
+    other = next(one for one in bank.items.ids if one not in bank.anchors.items)
+    with pytest.warns(UserWarning, match=r"1 models answered none of the 15 anchors .*: 'b'$"):
+        found = bank.predict({"a": answers, "b": {other: 1}, "c": answers})
+    assert [one.model for one in found] == ["a", "c"]
+    assert found[0].score == pytest.approx(bank.predict(answers).score, abs=1e-12)
     with pytest.raises(DataError, match="model 'b' answered none of the bank's 15 anchors"):
-        bank.predict({"a": answers_of(bank, new_models), "b": {}})
+        bank.predict({"b": {other: 1, bank.anchors.items[0]: float("nan")}})
+
+
+def test_answers_that_name_no_item_are_counted_and_what_was_meant_is_asked(bank, new_models):
+    answers = answers_of(bank, new_models)
+    first = bank.anchors.items[0]
+    renamed = {f"bench/{one}" if one == first else one: score for one, score in answers.items()}
+    renamed["nobody"] = 1
+    told = rf"^2 answers name no item of this bank: .*'bench/{first}'.*did you mean '{first}'\?$"
+    with pytest.warns(UserWarning, match=told):
+        found = bank.predict(renamed)
+    assert found.n_answered == len(answers) - 1
 
 
 @pytest.mark.parametrize("score", [2, -1, 57.3, float("inf")])
@@ -493,11 +555,6 @@ def test_the_cost_is_that_of_the_anchors_there_are(bank):
     assert replace(words, settings={**bank.settings, "cost": "words"}).cost == priced.cost
     unknown = np.where(np.arange(len(cost)) == index[0], np.nan, cost)
     assert replace(bank, items=bank.items.with_columns(cost=unknown)).cost is None
-
-
-def test_a_bank_of_before_there_were_costs_has_none(bank):
-    settings = {key: value for key, value in bank.settings.items() if key != "cost"}
-    assert replace(bank, settings=settings).cost is None
 
 
 def test_errors_of_benchmarks_are_by_number_of_anchors_too(bank):

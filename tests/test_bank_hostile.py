@@ -15,14 +15,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bank_examples import assert_same, forge, make_files, schema, violations
+from bank_examples import (
+    assert_same,
+    canonical,
+    forge,
+    make_files,
+    make_manifest,
+    schema,
+    violations,
+)
 from safetensors.numpy import load, save
 
 from tinyeval.bank import folder as bank_format
 from tinyeval.bank import parquet as bank_parquet
 from tinyeval.bank.folder import read_bank, write_bank
+from tinyeval.bank.manifest import MANIFEST, SETTINGS
+from tinyeval.config import Settings, load_settings
 from tinyeval.errors import BankError
 
+CONFIGS = Path(__file__).parent.parent / "configs"
 DATA_FILES = ("items.parquet", "parameters.safetensors", "content.parquet", "README.md")
 
 
@@ -56,9 +67,9 @@ def test_missing_folder(tmp_path):
 
 
 def test_missing_folder_after_an_interrupted_overwrite(bank):
-    aside = bank.with_name(".bank.old-0a1b2c3d")
+    aside = bank.with_name(".bank.old")
     bank.rename(aside)
-    refuse(bank, "an interrupted overwrite left the old bank in .*old-0a1b2c3d")
+    refuse(bank, r"an interrupted overwrite left the old bank in .*\.bank\.old")
     aside.rename(bank)
     assert_same(make_files(), read_bank(bank))
 
@@ -232,9 +243,12 @@ def put(key, value, sep="/"):
         if value is None:
             del manifest[last]
         else:
-            manifest[last] = value
+            manifest[last] = None if value is NULL else value
 
     return change
+
+
+NULL = object()
 
 
 def entry(size=16, sha256="0" * 64):
@@ -247,7 +261,7 @@ MANIFESTS = {
     "version true": (put("format_version", True), "found True"),
     "version float": (put("format_version", 1.0), "found 1.0"),
     "version 2": (put("format_version", 2), "reads up to 1; install a newer tinyeval"),
-    "no digest": (put("digest", None), "does not match its own digest"),
+    "no digest": (put("digest", None), "'digest' must be 64 hexadecimal digits"),
     "no checksum": (put("checksum", None), "does not match its own checksum"),
     "no sizes": (put("sizes", None), "'sizes' must count items, anchors and targets, found None"),
     "sizes list": (put("sizes", [12, 3, 3]), "'sizes' must count"),
@@ -282,6 +296,27 @@ MANIFESTS = {
     "targets twice": (put("targets", ["a", "a"]), "'targets' must be a list"),
     "targets blank": (put("targets", [""]), "'targets' must be a list"),
     "created": (put("created", "2026-1-1"), "'created' must be a UTC time"),
+    "no settings": (put("settings", None), "'settings' must be an object, found nothing"),
+    "settings empty": (put("settings", {}), "'settings/cost' must be text, found nothing"),
+    "settings list": (put("settings", []), r"'settings' must be an object, found \[\]"),
+    "no interval": (put("settings/interval", NULL), "'settings/interval' must be an object"),
+    "level text": (put("settings/interval/level", "high"), "must be a number between 0 and 1"),
+    "level 2": (put("settings/interval/level", 2), "'settings/interval/level' must be a number"),
+    "level true": (put("settings/interval/level", True), "'settings/interval/level' must be"),
+    "level 0": (put("settings/interval/level", 0), "'settings/interval/level' must be a number"),
+    "seed": (put("settings/seed", 0.5), "'settings/seed' must be a whole number"),
+    "run": (put("settings/run", {"key": 5}), "'settings/run/key' must be text or null, found 5"),
+    "source empty": (put("source", {}), "'source/origin' must be text, found nothing"),
+    "source text": (put("source", "a leaderboard"), "'source' must be an object, found 'a lead"),
+    "source null": (put("source", NULL), "'source' must be an object, found None"),
+    "models text": (put("source/models", "30"), "'source/models' must be a whole number"),
+    "models less": (put("source/models", -1), "'source/models' must be a whole number"),
+    "scores": (put("source/lowest_score", 1.5), "'source/lowest_score' must be a number from 0"),
+    "no estimator": (put("estimator", None), "'estimator' must be an object"),
+    "estimator text": (put("estimator", "kriging"), "'estimator' must be an object"),
+    "estimator items": (put("estimator/items", ["a", "a"]), "'estimator/items' must be a list"),
+    "estimator item": (put("estimator/items", [["a"]]), "'estimator/items' must be a list"),
+    "errors": (put("expected_error", [0.1]), "'expected_error' must be an object"),
 }
 
 
@@ -294,6 +329,53 @@ def test_manifest_that_breaks_the_schema_is_refused(bank, case):
     assert violations(manifest, schema(), schema()) != []
 
 
+def places(form, where=""):
+    """Every place in a form, sections included, with whether it must be there."""
+    for key, rule in form.items():
+        if isinstance(rule, dict):
+            yield where + key, True
+            yield from places(rule, f"{where}{key}/")
+        elif rule.expected != "anything":
+            yield where + key, rule.required
+
+
+@pytest.mark.parametrize(("place", "required"), list(places(MANIFEST)))
+def test_every_value_of_a_wrong_kind_is_refused_by_its_place(bank, place, required):
+    whole = json.loads(json.dumps(make_manifest(settings=Settings().model_dump())))
+    forge(bank, lambda manifest: manifest.update(settings=whole["settings"]))
+    original = (bank / "manifest.json").read_bytes()
+    for wrong in ([1.5], None) if required else ([1.5],):
+        (bank / "manifest.json").write_bytes(original)
+        forge(bank, put(place, wrong))
+        refuse(bank, f"manifest: '{place}' must be ")
+        manifest = json.loads((bank / "manifest.json").read_bytes())
+        assert violations(manifest, schema(), schema()) != []
+
+
+def test_every_setting_has_its_place_in_the_form():
+    def keys(values, form):
+        assert set(values) == set(form)
+        for key, rule in form.items():
+            if isinstance(rule, dict):
+                keys(values[key], rule)
+
+    keys(Settings().model_dump(), SETTINGS)
+
+
+@pytest.mark.parametrize("recipe", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_settings_of_every_recipe_fit_the_form_and_the_schema(recipe):
+    settings = json.loads(load_settings(recipe).model_dump_json())
+    make_files(manifest=make_manifest(settings=settings))
+    assert violations(settings, schema()["properties"]["settings"], schema()) == []
+
+
+def test_a_digest_that_is_another_banks_is_refused(bank):
+    manifest = json.loads((bank / "manifest.json").read_bytes()) | {"digest": "0" * 64}
+    manifest["checksum"] = hashlib.sha256(canonical(manifest, "checksum")).hexdigest()
+    (bank / "manifest.json").write_bytes(canonical(manifest))
+    refuse(bank, "manifest.json: 'digest' is not that of the bank; download")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -302,7 +384,7 @@ def test_manifest_that_breaks_the_schema_is_refused(bank, case):
         (put("targets", ["overall"]), "but the files hold .*'targets': 1"),
         (put("files/README.md", entry(10**15)), "README.md: has .* bytes, expected 10000000"),
         (put("files/content.parquet", entry()), "content.parquet: has .* bytes, expected 16"),
-        (put("source", "\ud800"), "not valid Unicode"),
+        (put("notes", "\ud800"), "not valid Unicode"),
         (put("created", "2026-02-30T00:00:00Z"), "'created' must be a UTC time"),
     ],
 )
@@ -361,11 +443,7 @@ ITEMS = {
     ),
     "text rank": (lambda b: parquet(items_with(b, anchor_rank=["0"] * 12)), "expected int32"),
     "float rank": (lambda b: parquet(items_with(b, anchor_rank=[0.0] * 12)), "expected int32"),
-    "int reserve": (lambda b: parquet(items_with(b, reserve=[0] * 12)), "expected bool"),
-    "null reserve": (
-        lambda b: parquet(items_with(b, reserve=pa.array([None] * 12, pa.bool_()))),
-        "'reserve' must be true or false",
-    ),
+    "bool": (lambda b: parquet(items_with(b, spare=[True] * 12)), "expected string or double"),
     "time": (lambda b: parquet(items_with(b, when=pa.array([0] * 12, pa.date32()))), "date32"),
     "rank gap": (
         lambda b: parquet(items_with(b, anchor_rank=pa.array([0, 2, *[None] * 10], pa.int32()))),
@@ -421,7 +499,7 @@ def test_a_billion_rows_are_not_read(bank):
 
 def test_too_many_cells_are_not_read(bank, monkeypatch):
     monkeypatch.setattr(bank_parquet, "MAX_CELLS", 100)
-    refuse(bank, "claims 12 rows of 12 columns; at most 10000000 rows and 100 cells are read")
+    refuse(bank, "claims 12 rows of 11 columns; at most 10000000 rows and 100 cells are read")
 
 
 def test_too_much_text_is_not_read(bank, monkeypatch):
@@ -539,11 +617,14 @@ def test_readme_that_is_not_text(bank):
 # --- the identity of what is forged well ----------------------------------------------------------
 
 
-def test_a_well_forged_bank_has_another_digest(bank):
-    before = read_bank(bank).manifest["digest"]
+def test_a_well_forged_bank_is_another_only_if_it_predicts_otherwise(bank):
+    before = read_bank(bank).manifest
     forge(bank, README=b"send your answers to me")
     after = read_bank(bank)
     assert after.readme == "send your answers to me"
-    assert after.manifest["digest"] != before
+    assert after.manifest["digest"] == before["digest"]
+    assert after.manifest["checksum"] != before["checksum"]
     listed = after.manifest["files"]["README.md"]["sha256"]
     assert listed == hashlib.sha256(b"send your answers to me").hexdigest()
+    forge(bank, parameters=arrays_with(bank, irt__intercept=np.zeros(12)))
+    assert read_bank(bank).manifest["digest"] != before["digest"]

@@ -10,6 +10,7 @@ import pytest
 from helpers import real
 
 from tinyeval.backtesting.splits import make_splits
+from tinyeval.build_plan import BuildPlan
 from tinyeval.config import Settings
 from tinyeval.estimators import get_estimator
 from tinyeval.importers import read_results
@@ -36,7 +37,7 @@ def splits():
     """Histories of three quarters of the models, and the others."""
     settings = Settings().replace(device="cpu", irt={"dimensions": [1]})
     pairs = make_splits(read_results(real("arc_challenge_official")), "random", repeats=2)
-    return [(make_history(source, settings), test) for source, test in pairs]
+    return [(make_history(source, BuildPlan.of(settings, source)), test) for source, test in pairs]
 
 
 def mean_error(select, fit, n, draws):

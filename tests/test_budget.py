@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import Table
 from tinyeval.selection.budget import Allowance, Bounds, Budget, item_costs, make_budget
+from tinyeval.tables import Table
 
 GROUPS = np.array(list("ppppqqqrrr"))
 
@@ -179,7 +179,7 @@ def test_what_is_allowed_is_what_can_still_be_finished(cost, money, n, quotas, o
         allowed = bool(allowance.allowed()[k])
         assert allowed == can_be_finished(budget, items, [*taken, k])
         if allowed:
-            allowance.take(k)
+            allowance.spend(k)
             taken.append(k)
     assert not allowance.due.any()
 

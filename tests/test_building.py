@@ -9,11 +9,14 @@ from helpers import simulate
 from numpy.testing import assert_allclose
 
 from tinyeval import building
-from tinyeval.building import build, make_predictor, usable
+from tinyeval.build_plan import BuildPlan
+from tinyeval.building import build
+from tinyeval.calibrated import make_predictor
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
 from tinyeval.learning import learn, make_history
 from tinyeval.responses import ResponseMatrix
+from tinyeval.source_models import usable
 
 NAN = float("nan")
 
@@ -216,8 +219,8 @@ def test_renaming_the_bank_changes_no_prediction(source, new_models, bank, fast)
 
 def test_nothing_is_learned_from_held_out_models(source, fast):
     part = source.take(np.arange(30))
-    learned = learn(part, fast)
-    assert learned.history.responses.models.ids == part.models.ids
+    learned = learn(part, BuildPlan.of(fast, part))
+    assert learned.history.responses.models.ids == tuple(sorted(part.models.ids))
     assert len(learned.history.fit.ability) == 30
     assert learned.history.target_values.shape == (30, 3)
 
@@ -225,14 +228,15 @@ def test_nothing_is_learned_from_held_out_models(source, fast):
 def test_a_history_that_is_remembered_is_used(source, fast):
     calls = []
 
-    def remember(responses, settings, progress=None):
-        calls.append((responses.n_models, tuple(settings.irt.dimensions)))
-        return make_history(responses, settings, progress)
+    def remember(responses, plan, progress=None):
+        calls.append((responses.n_models, tuple(plan.settings.irt.dimensions)))
+        return make_history(responses, plan, progress)
 
     settings = fast.replace(irt={"dimensions": [1, 2]}, interval={"folds": 3})
-    learned = learn(source, settings, None, remember)
+    plan = BuildPlan.of(settings, source)
+    learned = learn(source, plan, history_of=remember)
     assert calls == [(60, (1, 2))]
-    make_predictor(source, learned, settings, history_of=remember)
+    make_predictor(learned, plan, history_of=remember)
     chosen = (learned.irt.dimensions,)
     assert calls.count((40, chosen)) == 3
     assert all(n < 60 and dimensions == chosen for n, dimensions in calls[1:])

@@ -78,12 +78,12 @@ def learn_from(n, say):
 
 def calibrated(responses, say, folds=2, learn=None):
     learn = learn or learn_from(responses.n_models, say)
-    return calibrate(responses, learn(responses), learn, folds=folds, seed=0, parallel=False)[0]
+    return calibrate(learn(responses), learn, folds=folds, seed=0, parallel=False)[0]
 
 
 def plan_of(responses, folds=2):
     """The folds that ``calibrated`` draws."""
-    return list(draw_folds(responses, responses.models.columns["full"], folds, 0))
+    return list(draw_folds(responses.models, responses.models.columns["full"], folds, 0))
 
 
 def within(responses):
@@ -137,9 +137,9 @@ def test_the_limit_of_misfit_is_exceeded_by_no_more_than_the_false_alarms():
     for k, size in enumerate((5, 10)):
         answers = responses.align(ANCHORS).astype(float)
         answers[:, size:] = np.nan
-        surprise = misfit_statistic(answers, estimate_ability(irt, answers))
-        assert_allclose(calibration.surprise_limit[k], brute_limit(surprise))
-        assert calibration.is_misfit(surprise, np.full(199, size)).sum() == 9
+        misfit = misfit_statistic(answers, estimate_ability(irt, answers))
+        assert_allclose(calibration.misfit_limit[k], brute_limit(misfit))
+        assert calibration.is_misfit(misfit, np.full(199, size)).sum() == 9
 
 
 def test_a_model_that_answered_none_of_the_anchors_sets_no_limit():
@@ -147,7 +147,7 @@ def test_a_model_that_answered_none_of_the_anchors_sets_no_limit():
     responses = world(LEVELS[:40], missing=[(k, slice(10)) for k in range(0, 40, 4)])
     calibration = calibrated(responses, saying(novelty))
     assert_allclose(calibration.novelty_limit, brute_limit(novelty[np.arange(40) % 4 > 0]))
-    assert np.isfinite(calibration.surprise_limit).all()
+    assert np.isfinite(calibration.misfit_limit).all()
 
 
 def test_where_every_model_lies_beyond_the_others_there_is_no_limit():
@@ -157,7 +157,7 @@ def test_where_every_model_lies_beyond_the_others_there_is_no_limit():
     assert not within(apart).any()
     calibration = calibrated(apart, saying(novelty))
     assert (calibration.novelty_limit == NO_LIMIT).all()
-    assert (calibration.surprise_limit == NO_LIMIT).all()
+    assert (calibration.misfit_limit == NO_LIMIT).all()
     assert (calibration.range_margin == 0).all()
 
 

@@ -38,7 +38,7 @@ def run(name, history, budget, seed=0):
 
 def facts(history, anchors):
     """Cost of the anchors and their number by benchmark."""
-    items = history.responses.items.take(history.columns(anchors.items))
+    items = history.responses.items.take(history.positions(anchors.items))
     names, counts = np.unique(items.column("benchmark").astype(str), return_counts=True)
     return items.column("cost").sum(), dict(zip(names, map(int, counts), strict=True))
 
@@ -97,7 +97,7 @@ def test_a_group_weighs_as_in_the_target_whatever_its_quota():
     quotas = {"bench0": Bounds(10, 10), "bench1": Bounds(1, 1), "bench2": Bounds(2, 2)}
     for budget in (Budget(13, quotas=quotas), Budget(13, 20.0, quotas=quotas)):
         anchors = run("random", history, budget)
-        items = history.responses.items.take(history.columns(anchors.items))
+        items = history.responses.items.take(history.positions(anchors.items))
         for name in quotas:
             own = anchors.weights[items.column("benchmark") == name].sum()
             assert own == pytest.approx(1 / 3)

@@ -13,13 +13,14 @@ import pytest
 from click.testing import CliRunner
 from helpers import simulate
 
-from tinyeval import __version__
+from tinyeval import __version__, building, exporters
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
-from tinyeval.cli.citations import ESTIMATOR, INTERVALS, SELECTION, citations
-from tinyeval.cli.output import Progress, printable, table
+from tinyeval.cli.citations import INTERVALS, WORKS, citations
+from tinyeval.cli.output import ProgressBar, printable, table
 from tinyeval.cli.predict import prediction_table
 from tinyeval.cli.shipped import dump_path
+from tinyeval.errors import DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
@@ -27,7 +28,8 @@ from tinyeval.selection import SELECTORS
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
-    *("build", "predict", "compare", "show", "import", "export", "backtest", "watch", "demo")
+    *("build", "predict", "compare", "show", "import", "export", "backtest", "methods", "watch"),
+    "demo",
 ]
 HEAVY = {"torch", "pyro", "sklearn", "scipy", "pandas", "datasets", "pydantic", "yaml"}
 
@@ -152,7 +154,7 @@ def test_predict_imports_nothing_heavy(suffix, work, bank, results, tmp_path):
 
 @pytest.mark.slow
 def test_python_m_runs_the_program_and_errors_go_to_stderr(tmp_path):
-    result = in_process("-m", "tinyeval.cli", "show", tmp_path / "nothing")
+    result = in_process("-m", "tinyeval", "show", tmp_path / "nothing")
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.startswith("Error: ")
@@ -180,6 +182,48 @@ def test_what_goes_wrong_outside_ends_in_one_line(error, code, line, bank, monke
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("place", ["group", "command", "environment"])
+def test_debug_shows_the_traceback_and_the_line(place, bank, monkeypatch):
+    def fail(path):
+        try:
+            raise ZeroDivisionError("behind \x1b[2J")
+        except ZeroDivisionError as error:
+            raise DataError("before") from error
+
+    monkeypatch.setattr(ItemBank, "load", fail)
+    arguments = {
+        "group": ["--debug", "show", bank],
+        "command": ["show", bank, "--debug"],
+        "environment": ["show", bank],
+    }
+    env = {"TINYEVAL_DEBUG": "1"} if place == "environment" else None
+    result = run(*arguments[place], env=env)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "ZeroDivisionError: behind \\x1b[2J" in lines
+    assert "tinyeval.errors.DataError: before" in lines
+    assert lines[-1] == "Error: before"
+    assert run("show", bank).stderr == "Error: before\n"
+
+
+def test_debug_says_where_a_command_was_interrupted(bank, monkeypatch):
+    def fail(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ItemBank, "load", fail)
+    result = run("show", bank, "--debug")
+    assert result.exit_code == 130
+    assert "in fail" in result.stderr
+    assert result.stderr.endswith("Interrupted.\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_debug(name):
+    assert "--debug" in succeed(name, "-h").output
+
+
 def test_an_error_of_the_program_itself_is_not_hidden(bank, monkeypatch):
     def fail(path):
         raise ZeroDivisionError
@@ -191,7 +235,7 @@ def test_an_error_of_the_program_itself_is_not_hidden(bank, monkeypatch):
 
 @pytest.mark.slow
 def test_a_reader_that_stops_early_ends_the_program_quietly(bank):
-    code = f"{sys.executable} -m tinyeval.cli show {bank} --all | head -1"
+    code = f"{sys.executable} -m tinyeval show {bank} --all | head -1"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(code, shell=True, capture_output=True, text=True, env=env, check=True)
     assert (result.stdout, result.stderr) == ("bank\n", "")
@@ -295,6 +339,37 @@ def test_overwrite_replaces_a_bank_and_only_a_bank(work, quick, tmp_path):
     assert (tmp_path / "folder" / "thesis.tex").read_text() == "irreplaceable"
 
 
+def test_what_comes_while_a_bank_is_built_stays(work, quick, tmp_path, monkeypatch):
+    out, real = tmp_path / "b", building.build
+
+    def build(*args, **options):
+        made = real(*args, **options)
+        made.save(out)
+        return made
+
+    monkeypatch.setattr(building, "build", build)
+    arguments = ["build", work / "results.csv", *quick, "--items", 6, "--out", out]
+    line = assert_one_line(run(*arguments))
+    assert line == f"Error: {out}: exists already; choose another folder, or pass --overwrite"
+    assert [one.name for one in tmp_path.iterdir()] == ["b"]
+
+
+def test_what_comes_while_a_file_is_made_stays(bank, tmp_path, monkeypatch):
+    out, real = tmp_path / "anchors.csv", exporters.export
+
+    def export(*args):
+        out.write_text("mine")
+        return real(*args)
+
+    monkeypatch.setattr(exporters, "export", export)
+    line = assert_one_line(run("export", bank, "--to", "csv", "--out", out))
+    assert line == f"Error: {out}: exists already; choose another name, or pass --overwrite"
+    assert out.read_text() == "mine"
+    succeed("export", bank, "--to", "csv", "--out", out, "--overwrite")
+    assert out.read_text().startswith("rank,")
+    assert [one.name for one in tmp_path.iterdir()] == ["anchors.csv"]
+
+
 @pytest.mark.usefixtures("intact")
 def test_a_build_that_fails_leaves_the_old_bank_alone(work, bank, quick):
     arguments = ["build", work / "results.csv", "--out", bank, "--overwrite", *quick, "--items", 41]
@@ -326,7 +401,7 @@ HOSTILE = {
     "parquet": (lambda f, s: _written(f / "t.parquet", b"PAR1 and so on"), "damaged"),
     "four models": (_five_lines, "at least 5"),
     "folder": (lambda f, s: f, "found no results"),
-    "suffix": (lambda f, s: _written(f / "table.xlsx", b"PK"), "found no results"),
+    "suffix": (lambda f, s: _written(f / "table.docx", b"PK"), "found no results"),
     "percent": (lambda f, s: _written(f / "p.csv", b"model,a\nx,71.5\n"), r"outside \[0, 1\]"),
     "binary": (lambda f, s: _written(f / "b.csv", bytes(range(256))), "b.csv"),
 }
@@ -414,7 +489,7 @@ def test_hostile_answers(case, work, bank, tmp_path):
         (["export", "BANK", "--to", "csv", "--out", "R"], 1, "exists already"),
         (["export", "BANK", "--to", "csv", "--out", "BANK"], 1, "is a folder"),
         (["export", "BANK", "--to", "csv", "--items", "13"], 1, "between 1 and 12 anchors"),
-        (["export", "BANK", "--to", "csv", "--dataset", "R"], 2, "for --to lm-eval only"),
+        (["export", "BANK", "--to", "csv", "--dataset", "R"], 2, "needs no data set"),
         (["export", "BANK", "--to", "lm-eval", "--key", "k"], 1, "needs the data set"),
         (["export", "BANK", "--to", "lm-eval", "--task", "=x"], 2, "BENCHMARK=NAME"),
         (["backtest", "R", "--items", "5,x"], 2, "not a list of numbers"),
@@ -733,21 +808,57 @@ def test_show_json_carries_the_anchors_in_order(bank):
 
 @pytest.mark.parametrize("selection", SELECTORS)
 def test_every_selection_can_be_cited(selection):
-    assert SELECTION[selection]
-    assert all(f"{{{key}" in citations(selection, "mean") for key in SELECTION[selection])
+    cites = SELECTORS[selection].cites
+    assert cites
+    assert all(f"{{{key}" in citations(selection, "mean") for key in cites)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_every_estimator_can_be_cited(estimator):
     text = citations("random", estimator)
-    assert all(f"{{{key}" in text for key in (*ESTIMATOR[estimator], "tinyeval", *INTERVALS))
+    cites = ESTIMATORS[estimator].cites
+    assert cites
+    assert all(f"{{{key}" in text for key in (*cites, "tinyeval", *INTERVALS))
     entries = re.findall(r"^@\w+\{(\w+),", text, re.M)
     assert len(set(entries)) == len(entries)
     assert text.count("{") == text.count("}")
 
 
-def test_a_method_of_a_later_version_is_no_error():
-    assert citations("telepathy", "guess").startswith("@software{tinyeval")
+def test_every_work_is_cited():
+    cited = {key for one in (*SELECTORS.values(), *ESTIMATORS.values()) for key in one.cites}
+    assert {*cited, *INTERVALS} == set(WORKS)
+
+
+def test_a_method_that_is_not_known_is_named_instead():
+    text = citations("telepathy", "my_module:guess")
+    assert text.startswith("@software{tinyeval")
+    assert "% telepathy is not tinyeval's own: cite it as its authors ask" in text
+    assert "% my_module:guess is not tinyeval's own" in text
+
+
+# methods
+
+
+def test_methods_lists_every_method_with_its_options():
+    text = succeed("methods").stdout
+    shown = json.loads(succeed("methods", "--json").stdout)
+    for section, registry in (("selection", SELECTORS), ("estimator", ESTIMATORS)):
+        assert list(shown[section]) == list(registry)
+        for name, one in registry.items():
+            assert re.search(rf"^  {name} +{re.escape(one.summary)}$", text, re.M)
+            assert shown[section][name]["cites"] == list(one.cites)
+    assert shown["selection"]["mrmr"]["options"] == {"scheme": "quotient"}
+    assert shown["estimator"]["kriging"]["options"]["undrifted"] is None
+    assert '  scheme: "quotient"\n' in text
+    assert [n for n, one in shown["selection"].items() if one["draws"]] == ["random", "stratified"]
+
+
+@pytest.mark.slow
+def test_methods_needs_no_torch():
+    code = "import sys; from tinyeval.cli import main; main(['methods'], standalone_mode=False)"
+    heavy = {"torch", "pyro", "sklearn", "scipy"}
+    result = in_process("-c", f"{code}; print(sorted({heavy} & set(sys.modules)))")
+    assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
 
 
 # import
@@ -790,7 +901,7 @@ def test_import_by_several_processes_and_from_parts_writes_the_same_bytes(harnes
 
 def test_long_reading_says_how_far_it_is(work, tmp_path, monkeypatch):
     arguments = ["import", work / "results.csv", "--out", tmp_path / "table.csv"]
-    assert succeed(*arguments).stderr == ""
+    assert "files read" not in succeed(*arguments).stderr
     monkeypatch.setattr("tinyeval.cli.output.SILENCE", -1.0)
     assert "0 of 1 files read" in succeed(*arguments, "--overwrite").stderr.splitlines()
 
@@ -916,7 +1027,8 @@ def test_importers_warnings_are_one_line_on_stderr(harness, tmp_path):
     result = succeed("predict", folder / "bank", two)
     warned = [line for line in result.stderr.splitlines() if "in the same way" in line]
     assert len(warned) == 1
-    assert warned[0].startswith("warning: models were not run in the same way")
+    assert warned[0].startswith("doubt: 1 benchmarks were not run in the same way for all models")
+    assert "'toy: 0 (model" in warned[0]
 
 
 # export
@@ -981,7 +1093,7 @@ def test_backtest_json_with_intervals_of_the_default(work, quick):
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "bank"
-    return out, in_process("-m", "tinyeval.cli", "demo", "--out", out)
+    return out, in_process("-m", "tinyeval", "demo", "--out", out)
 
 
 @pytest.mark.slow
@@ -1038,7 +1150,7 @@ class Terminal(io.StringIO):
 
 def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    with Progress() as progress:
+    with ProgressBar() as progress:
         for done in range(4):
             progress(done, 4, "first stage")
         progress(0, 10, "second stage")
@@ -1051,7 +1163,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
 
 
 def test_progress_is_a_line_per_stage_elsewhere(capsys):
-    with Progress() as progress:
+    with ProgressBar() as progress:
         for done in range(4):
             progress(done, 4, "first stage")
         progress(0, 4, "second stage")

@@ -5,7 +5,8 @@ import click
 import pytest
 
 from tinyeval.cli import main
-from tinyeval.cli.docs import reference
+from tinyeval.cli.docs import formats_page, reference
+from tinyeval.importers import FORMATS
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 
@@ -21,6 +22,19 @@ def test_the_page_is_what_the_commands_say():
     assert PAGE.read_text(encoding="utf-8") == reference(), (
         "docs/cli.md is out of date: python -m tinyeval.cli.docs > docs/cli.md"
     )
+
+
+def test_the_page_of_formats_is_what_the_registry_says():
+    assert PAGE.with_name("formats.md").read_text(encoding="utf-8") == formats_page(), (
+        "docs/formats.md is out of date: python -m tinyeval.cli.docs formats > docs/formats.md"
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_example_of_every_format_parses(name):
+    program, command, *arguments = shlex.split(FORMATS[name].example)
+    assert program == "tinyeval"
+    main.commands[command].make_context(command, arguments)
 
 
 @pytest.mark.parametrize("name", list(main.commands))

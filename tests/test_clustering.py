@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from helpers import history_of, make_history, simulate
 
-from tinyeval.responses import Table
 from tinyeval.selection.clustering import select_by_correctness, select_by_irt
 from tinyeval.selection.random import select_random
+from tinyeval.tables import Table
 
 
 def rng(seed=0):
@@ -28,28 +28,28 @@ def grouped(weight=None):
 def test_planted_clusters_are_found_and_weighed():
     history, group = grouped()
     anchors = select_by_correctness(history, 3, rng=rng())
-    assert group[history.columns(anchors.items)].tolist() == [0, 1, 2]
+    assert group[history.positions(anchors.items)].tolist() == [0, 1, 2]
     np.testing.assert_allclose(anchors.weights, [6 / 12, 4 / 12, 2 / 12])
 
 
 def test_weights_are_shares_of_the_target_weight():
     history, group = grouped(weight=[1.0, 1.0, 7.0])
     anchors = select_by_correctness(history, 3, rng=rng())
-    assert group[history.columns(anchors.items)].tolist() == [2, 0, 1]
+    assert group[history.positions(anchors.items)].tolist() == [2, 0, 1]
     np.testing.assert_allclose(anchors.weights, [14 / 24, 6 / 24, 4 / 24])
 
 
 def test_items_of_little_weight_draw_no_centre():
     history, group = grouped(weight=[0.001, 1.0, 1.0])
     anchors = select_by_correctness(history, 2, rng=rng())
-    assert set(group[history.columns(anchors.items)]) == {1, 2}
+    assert set(group[history.positions(anchors.items)]) == {1, 2}
 
 
 def test_anchors_stand_for_the_items_better_than_random_ones_do():
     history = make_history(40, 60, seed=4)
     anchors = select_by_correctness(history, 5, rng=rng(2))
     points = history.filled.T.astype(float)
-    chosen = history.columns(anchors.items)
+    chosen = history.positions(anchors.items)
 
     def loss(items):
         return ((points[:, None] - points[items]) ** 2).sum(axis=2).min(axis=1).sum()
@@ -63,7 +63,7 @@ def test_duplicate_items_share_the_weight_of_their_cluster():
     scores[:, 4:] = responses.scores[:, [0]]
     history = history_of(replace(responses, scores=scores), fit)
     anchors = select_by_correctness(history, 4, rng=rng())
-    weights = dict(zip(history.columns(anchors.items).tolist(), anchors.weights, strict=True))
+    weights = dict(zip(history.positions(anchors.items).tolist(), anchors.weights, strict=True))
     same, other = ([w for k, w in weights.items() if (k < 4) == first] for first in (True, False))
     assert len(same) in (2, 3)
     np.testing.assert_allclose(same, 4 / 6 / len(same))
@@ -76,7 +76,7 @@ def test_irt_embedding_tells_difficulties_apart():
     model = replace(fit.model, intercept=np.where(easy, 4.0, -4.0), discrimination=np.ones((40, 1)))
     history = history_of(responses, replace(fit, model=model))
     anchors = select_by_irt(history, 2, rng=rng())
-    assert set(easy[history.columns(anchors.items)]) == {True, False}
+    assert set(easy[history.positions(anchors.items)]) == {True, False}
     np.testing.assert_allclose(anchors.weights, 0.5)
 
 
@@ -91,7 +91,7 @@ def test_all_items_together_weigh_as_in_the_target(select):
     items = Table(responses.items.ids, {"weight": np.arange(1.0, 13.0)})
     history = history_of(replace(responses, items=items), fit)
     anchors = select(history, 12, rng=rng())
-    target = history.targets.weights[0, history.columns(anchors.items)]
+    target = history.targets.weights[0, history.positions(anchors.items)]
     np.testing.assert_allclose(anchors.weights, target)
 
 
@@ -100,7 +100,7 @@ def mean_error(history, scores, draw):
     errors = []
     for k in range(10):
         anchors = draw(history, 20, rng=rng(k))
-        estimate = scores[:, history.columns(anchors.items)] @ anchors.weights
+        estimate = scores[:, history.positions(anchors.items)] @ anchors.weights
         errors.append(np.abs(estimate - scores.mean(axis=1)).mean())
     return np.mean(errors)
 

@@ -13,10 +13,9 @@ from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
-from tinyeval.calibration.scale_by_score import even_scale
 from tinyeval.comparison import Comparison, compare, rank_ranges
 from tinyeval.config import Settings
-from tinyeval.errors import BankError, ConfigError, DataError
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import IRTModel
@@ -42,26 +41,33 @@ class Share:
 def predictor(**changes):
     ratios = np.ones((2, 200, 2))
     calibration = Calibration(
-        np.array([2, 4]),
-        ratios,
-        ratios,
-        np.array([[0.0, 0.0], [1.0, 1.0]]),
-        np.zeros(2),
-        np.full(2, 0.5),
-        np.full(2, 9.0),
-        np.zeros((2, 2)),
-        np.zeros(2),
-        *even_scale(2, 2),
+        sizes=np.array([2, 4]),
+        inside=ratios,
+        beyond=ratios,
+        score_range=np.array([[0.0, 0.0], [1.0, 1.0]]),
+        range_margin=np.zeros(2),
+        novelty_limit=np.full(2, 0.5),
+        misfit_limit=np.full(2, 9.0),
+        expected_error=np.zeros((2, 2)),
+        noise=np.zeros(2),
+        scale_at=np.zeros((2, 1, 2)),
+        scale=np.ones((2, 1, 2)),
     )
     pairs = PairCalibration(
-        np.array([2, 4]),
-        ratios * np.array([2.0, 1.0])[:, None, None],
-        ratios * 3.0,
-        np.array([[1.0, 1.0], [2.0, 1.0]]),
-        np.array([[0.5, 0.5], [0.4, 3.0]]),
+        sizes=np.array([2, 4]),
+        inside=ratios * np.array([2.0, 1.0])[:, None, None],
+        beyond=ratios * 3.0,
+        slope_inside=np.array([[1.0, 1.0], [2.0, 1.0]]),
+        slope_beyond=np.array([[0.5, 0.5], [0.4, 3.0]]),
     )
     parts = Predictor(
-        equal_weights(ITEMS), ("overall", "maths"), IRT, "share", Share(), calibration, pairs
+        anchors=equal_weights(ITEMS),
+        targets=("overall", "maths"),
+        irt=IRT,
+        method="share",
+        estimator=Share(),
+        calibration=calibration,
+        pairs=pairs,
     )
     return replace(parts, **changes)
 
@@ -186,11 +192,6 @@ def test_a_level_that_is_no_probability_is_refused(level):
 def test_one_model_is_refused():
     with pytest.raises(DataError, match="answers of two models or more, found 1"):
         compare(predictor(), np.array([A]), ("a",), 0.9)
-
-
-def test_a_bank_without_a_calibration_of_differences_says_so():
-    with pytest.raises(BankError, match="before comparisons were calibrated; build it again"):
-        both(pairs=None)
 
 
 def test_a_comparison_is_one_json_object():

@@ -7,9 +7,10 @@ import yaml
 from helpers import simulate
 
 from tinyeval.building import build
+from tinyeval.cli import main
 from tinyeval.config import Settings, checked_options, load_settings
-from tinyeval.estimators import ESTIMATORS, get_estimator
-from tinyeval.selection import SELECTORS, get_selector
+from tinyeval.estimators import get_estimator
+from tinyeval.selection import get_selector
 
 RECIPES = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -40,10 +41,10 @@ def test_the_default_recipe_states_the_options_defaults(name, function):
     assert yaml.safe_load(stated.group(1).replace("#", "")) == expected
 
 
-def test_the_default_recipe_names_every_method():
+def test_the_default_recipe_says_where_methods_are_listed():
     text = (RECIPES[0].parent / "default.yaml").read_text()
-    for method in (*SELECTORS, *ESTIMATORS):
-        assert re.search(rf"\b{method}\b", text), method
+    assert text.count("`tinyeval methods`") == 2
+    assert "methods" in main.commands
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

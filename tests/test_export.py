@@ -20,8 +20,8 @@ from tinyeval.exporters.documents import DataSource, split_ids
 from tinyeval.exporters.inspect import inspect_command, inspect_samples
 from tinyeval.exporters.lm_eval import lm_eval_command, lm_eval_documents, lm_eval_samples
 from tinyeval.exporters.tables import export_csv, export_jsonl
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors
+from tinyeval.tables import Table
 
 
 def table(ids, **columns):

@@ -21,8 +21,13 @@ from tinyeval.responses import ResponseMatrix
 DATE, LATER = "2026-11-22T06-01-31.192469", "2026-11-22T07-00-00"
 
 
+def doc(task: str, doc_id: int) -> dict[str, object]:
+    return {"question": f"{task} {doc_id}", "acc": "not a metric"}
+
+
 def doc_hash(task: str, doc_id: int) -> str:
-    return hashlib.sha256(f"{task} {doc_id}".encode()).hexdigest()
+    """The harness's own."""
+    return hashlib.sha256(json.dumps(doc(task, doc_id), indent=2).encode()).hexdigest()
 
 
 Line = dict[str, object]
@@ -32,7 +37,7 @@ def row(task: str, doc_id: int, filter: str | None = "none", **metrics: object) 
     """A line as version 0.4.13 writes it; ``filter=None``: as older versions did."""
     shown = {
         "doc_id": doc_id,
-        "doc": {"question": f"{task} {doc_id}", "acc": "not a metric"},
+        "doc": doc(task, doc_id),
         "target": "1",
         "arguments": {"gen_args_0": {"arg_0": "Q", "arg_1": "A"}},
         "resps": [[["-0.50", "False"]]],
@@ -118,7 +123,7 @@ def test_real_old_samples(real_old, metric):
 
 
 def test_real_old_samples_need_a_choice(real_old):
-    with pytest.raises(DataError, match="available: 'acc', 'acc_norm'; choose with metric='acc'"):
+    with pytest.raises(DataError, match="available: 'acc', 'acc_norm'; choose with --metric acc"):
         read_results(real_old)
 
 
@@ -158,15 +163,17 @@ def test_a_folder_of_models_takes_names_from_the_results(tmp_path):
     assert scores(same, "org/a:1", "gsm8k") == [1, 0, 1]
 
 
-def test_the_newest_run_of_each_task_counts(tmp_path):
+def test_runs_that_differ_in_their_date_alone_are_repeats(tmp_path):
     samples(tmp_path, "arc", rows("arc", [0, 0]), DATE)
     samples(tmp_path, "gsm", rows("gsm", [0, 1]), DATE)
     samples(tmp_path, "arc", rows("arc", [1, 1]), LATER)
     results(tmp_path, "org/m", {"arc": 2, "gsm": 2}, DATE)
     results(tmp_path, "org/m", {"arc": 2}, LATER)
-    read = read_results(tmp_path)
-    assert scores(read, "org/m", "arc") == [1, 1]
+    with pytest.warns(UserWarning, match="2 runs were averaged with others of the same model"):
+        read = read_results(tmp_path)
+    assert scores(read, "org/m", "arc") == [0.5, 0.5]
     assert scores(read, "org/m", "gsm") == [0, 1]
+    assert read.select(items=["arc/0", "arc/1", "gsm/0"]).trials.tolist() == [[2, 2, 1]]
 
 
 def test_two_models_in_one_folder_are_told_apart_by_date(tmp_path):
@@ -206,8 +213,8 @@ def test_file_names(tmp_path):
     ):
         path = tmp_path / name
         path.write_text(json.dumps(row(task, 0, acc=1)) + "\n")
-        (found,) = find_samples(path)
-        assert (found.task, found.date, found.model) == (task, date, tmp_path.name)
+        ((found,), _) = find_samples([path])
+        assert (found.task, found.run.date, found.run.model) == (task, date, tmp_path.name)
         assert read_results(path).items.ids == (f"{task}/0",)
 
 
@@ -216,7 +223,9 @@ def test_a_cut_run_is_recorded(tmp_path):
     samples(tmp_path / "b", "arc", rows("arc", [1] * 9))
     for name in "ab":
         results(tmp_path / name, name, {"arc": 9})
-    read = read_results(tmp_path)
+    with pytest.raises(DataError, match=r"'a' has a part only .* arc \(2 of 9\).*--partial"):
+        read_results(tmp_path)
+    read = read_results(tmp_path, partial=True)
     assert list(read.models.column("partial")) == ["arc (2 of 9)", ""]
     assert int(read.observed[0].sum()) == 2
 
@@ -312,7 +321,7 @@ def test_old_rows(tmp_path):
 def test_one_metric_for_all_models(tmp_path):
     samples(tmp_path / "a", "arc", rows("arc", [1], "acc"))
     samples(tmp_path / "b", "arc", rows("arc", [1], "exact_match"))
-    with pytest.raises(DataError, match=r"metric 'exact_match' and .* here, but 'acc' and 'none'"):
+    with pytest.raises(DataError, match=r"metric 'exact_match' and .* here, but metric 'acc' and"):
         read_results(tmp_path)
 
 
@@ -354,8 +363,10 @@ def test_one_model_in_two_folders(tmp_path):
     for name, marks in (("x", [1, 0]), ("y", [1, 1])):
         samples(tmp_path / name, "arc", rows("arc", marks))
         results(tmp_path / name, "org/m", {"arc": 2})
-    with pytest.raises(DataError, match="'org/m' has two scores on item 'arc/1'"):
-        read_results(tmp_path)
+    with pytest.warns(UserWarning, match="joined: 2 runs were averaged.*'org/m'"):
+        read = read_results(tmp_path)
+    np.testing.assert_array_equal(read.scores, [[1, 0.5]])
+    np.testing.assert_array_equal(read.trials, [[2, 2]])
 
 
 def test_models_run_in_different_ways(tmp_path):
@@ -363,7 +374,9 @@ def test_models_run_in_different_ways(tmp_path):
         samples(tmp_path / name, "arc", rows("arc", [1]))
         settings = {"n-shot": {"arc": shots, "gsm": shots}, "chat_template_sha": template}
         results(tmp_path / name, name, {"arc": 1}, **settings)
-    with pytest.warns(UserWarning, match="n-shot of arc: 5 .a., 0 .b..*chat template") as caught:
+    with pytest.warns(
+        UserWarning, match="chat template differs.*n-shot differs.*'arc: 5 .a., 0 .b.'"
+    ) as caught:
         read_results(tmp_path)
     assert "gsm" not in str(caught[0].message)
     with warnings.catch_warnings():
@@ -383,7 +396,8 @@ def test_models_run_in_different_ways(tmp_path):
         ('{"acc": 1}\n', ":1: expected an integer doc_id, found None"),
         ('{"doc_id": true, "acc": 1}\n', ":1: expected an integer doc_id, found True"),
         ('{"doc_id": 0, "acc": 1}\n{"doc_id": 1}\n', ":2: expected a metric 'acc'"),
-        ('{"doc_id": 0, "ppl": 12.5}\n', ":1: metric 'ppl' is 12.5, outside"),
+        ('{"doc_id": 0, "bleu": 12.5}\n', ":1: metric 'bleu' is 12.5, outside"),
+        ('{"doc_id": 0, "ppl": 12.5}\n', "'ppl' is better where it is lower and has no worst"),
         ('{"doc_id": 0, "acc": -Infinity}\n', ":1: metric 'acc' is -inf, outside"),
         ('{"doc_id": 0, "acc": 1' + "0" * 400 + "}\n", ":1: metric 'acc' is not a number"),
         ('{"doc_id": 0, "acc": "1"}\n', "has 0 metrics"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,18 @@ from hypothesis import strategies as st
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import (
-    IMPORTERS,
+    FORMATS,
+    Columns,
+    Format,
     check_hashes,
     get_importer,
+    import_results,
     read_results,
     write_results,
 )
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.importers.block import Merged
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 
@@ -52,31 +58,34 @@ def write(path: Path, text: str) -> Path:
 # --- the registry -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_importer_has_the_protocol(name, tmp_path):
     importer = get_importer(name)
-    assert importer.sniff(write(tmp_path / "notes.txt", "hello")) is False
-    assert importer.sniff(tmp_path) is False
+    assert importer.sniff(write(tmp_path / "notes.txt", "hello")) == ""
+    assert importer.sniff(tmp_path) == ""
 
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
     path = write(tmp_path / "a.csv", "model,q0\na,1\n")
-    with pytest.raises(ConfigError, match=r"unknown results format 'helm'.*lm_eval, table"):
-        read_results(path, format="helm")
+    with pytest.raises(ConfigError, match=r"unknown results format 'excel'.*lm_eval, .*, table"):
+        read_results(path, format="excel")
 
 
 def test_a_new_importer_is_one_line(tmp_path, monkeypatch):
     path = write(tmp_path / "results.weird", "anything")
-    monkeypatch.setitem(IMPORTERS, "weird", f"{__name__}:WeirdImporter")
+    monkeypatch.setitem(FORMATS, "weird", Format(f"{__name__}:WeirdImporter", "Weird", "", ""))
     assert read_results(path, metric="m").items.ids == ("from weird", "m")
+    found = import_results(path, metric="m")
+    assert (found.format, found.why, found.files) == ("weird", "a weird suffix", 1)
 
 
 class WeirdImporter:
     def sniff(self, path):
-        return path.suffix == ".weird"
+        return "a weird suffix" if path.suffix == ".weird" else ""
 
     def read(self, paths, options):
-        return ResponseMatrix.from_arrays(np.zeros((1, 2)), ["a"], ["from weird", options.metric])
+        items = ["from weird", options.metric]
+        return Merged(ResponseMatrix.from_arrays(np.zeros((1, 2)), ["a"], items), files=1)
 
 
 # --- paths ------------------------------------------------------------------------------------
@@ -89,7 +98,7 @@ def test_missing_path_and_no_path(tmp_path):
         read_results([])
 
 
-@pytest.mark.parametrize("name", ["results.xlsx", "results", "a folder"])
+@pytest.mark.parametrize("name", ["results.docx", "results", "a folder"])
 def test_what_is_no_result(tmp_path, name):
     path = tmp_path / name
     if name == "a folder":
@@ -104,8 +113,19 @@ def test_formats_are_not_mixed(tmp_path):
     table = write(tmp_path / "a.csv", "model,q0\na,1\n")
     harness = tmp_path / "samples_t_2026-01-01T00-00-00.jsonl"
     write(harness, '{"doc_id": 0, "acc": 1}\n')
-    with pytest.raises(DataError, match=r"looks like lm_eval, but .*a\.csv does not"):
+    with pytest.raises(DataError, match=r"looks like lm_eval .*, but .*a\.csv does not"):
         read_results([table, harness])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
+    path = tmp_path / "r.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="expected a file or a folder, found a device or pipe"):
+        read_results(path)
 
 
 def test_progress_counts_files(tmp_path):
@@ -216,9 +236,9 @@ def test_tables_beside_are_found(tmp_path, table, items, suffix):
     np.testing.assert_array_equal(read.items.column("cost"), [2, np.nan])
 
 
-def test_items_beside_another_name_are_not_taken(tmp_path):
-    write(tmp_path / "items.csv", "item,benchmark\nq0,arc\n")
-    read = read_results(write(tmp_path / "r.csv", "model,q0\na,1\n"))
+def test_items_of_other_results_are_not_taken(tmp_path):
+    write(tmp_path / "items.csv", "item,benchmark\nother,arc\n")
+    read = import_results(write(tmp_path / "r.csv", "model,q0\na,1\n")).responses
     assert read.items.columns == {}
     assert read.benchmarks == ("benchmark",)
 
@@ -265,6 +285,57 @@ def test_round_trip_with_notes(tmp_path, suffix):
     write_results(plain, str(path))
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
     same(plain, read_results(path))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_round_trip_of_trials(tmp_path, suffix):
+    plain = matrix()
+    trials = np.where(plain.observed, 2, 0)
+    trials[0, 0] = 700
+    counted = ResponseMatrix(plain.scores, plain.models, plain.items, trials)
+    path = tmp_path / f"table{suffix}"
+    write_results(counted, path)
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, "table.trials.parquet"}
+    read = read_results(path)
+    same(counted, read)
+    np.testing.assert_array_equal(read.trials, trials)
+    write_results(plain, path)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert read_results(path).trials is None
+
+
+def test_trials_of_another_table_are_refused(tmp_path):
+    plain = matrix()
+    trials = np.where(plain.observed, 2, 0)
+    write_results(
+        ResponseMatrix(plain.scores, plain.models, plain.items, trials), tmp_path / "t.csv"
+    )
+    side = tmp_path / "t.trials.parquet"
+    write_results(matrix(n_models=2), tmp_path / "u.csv")
+    side.rename(tmp_path / "u.trials.parquet")
+    with pytest.raises(DataError, match=r"u\.trials\.parquet: has the trials of 3 models and 4 it"):
+        read_results(tmp_path / "u.csv")
+    (tmp_path / "u.trials.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"u\.trials\.parquet: not a table of trials, or damaged"):
+        read_results(tmp_path / "u.csv")
+
+
+def test_trials_of_a_table_whose_items_have_odd_names(tmp_path):
+    odd = ResponseMatrix.from_arrays(np.ones((1, 2)), ["a"], ["model", "score"])
+    odd = ResponseMatrix(odd.scores, odd.models, odd.items, np.array([[2, 3]]))
+    write_results(odd, tmp_path / "r.npz")
+    assert read_results(tmp_path / "r.npz").trials.tolist() == [[2, 3]]
+
+
+def test_a_cell_of_several_trials_and_scores(tmp_path):
+    """A long table's repeats and those beside a wide one are the same trials."""
+    text = "model,item,score,trial\na,q0,1,1\na,q0,0,2\na,q1,1,1\n"
+    read = read_results(write(tmp_path / "long.csv", text))
+    assert read.trials.tolist() == [[2, 1]]
+    write_results(read, tmp_path / "wide.csv")
+    again = read_results(tmp_path / "wide.csv")
+    same(read, again)
+    assert again.trials.tolist() == [[2, 1]]
 
 
 ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
@@ -348,3 +419,18 @@ def test_reading_a_small_table_imports_nothing_heavy(tmp_path, suffix):
         write_results(matrix(), path)
     code = f"from tinyeval.importers import read_results; read_results({str(path)!r})"
     assert imported(code) == ({"pyarrow"} if suffix == ".parquet" else set())
+
+
+def test_options_of_tables_are_for_tables(tmp_path):
+    path = write(tmp_path / "samples_t_2026-01-01T00-00-00.jsonl", '{"doc_id": 0, "acc": 1}\n')
+    with pytest.raises(
+        ConfigError, match="drop, transpose: tables have these, but lm-evaluation-h"
+    ):
+        read_results(path, drop=["x"], transpose=True)
+    with pytest.raises(ConfigError, match="columns: tables have these"):
+        read_results(path, columns=Columns(model="m"))
+    table = write(tmp_path / "a.csv", "model,q0\na,1\n")
+    with pytest.raises(ConfigError, match="name their models themselves"):
+        read_results(table, name_by="revision")
+    with pytest.raises(TypeError, match="nonsense"):
+        read_results(table, nonsense=True)

@@ -60,7 +60,7 @@ def test_each_bin_takes_its_item():
     abilities = np.linspace(-2, 2, 200)
     history = along_the_range(np.linspace(-2.5, 2.5, 51), abilities)
     anchors = select_information(history, 4, rng=rng())
-    model = history.fit.model.take(history.columns(anchors.items))
+    model = history.fit.model.take(history.positions(anchors.items))
     # The most informative item of a bin is the one whose difficulty is the bin's middle.
     np.testing.assert_allclose(np.sort(model.difficulty), [-1.5, -0.5, 0.5, 1.5], atol=0.051)
 
@@ -68,7 +68,7 @@ def test_each_bin_takes_its_item():
 def test_a_prefix_spans_the_range_as_well():
     history = along_the_range(np.linspace(-2.5, 2.5, 101), np.linspace(-2, 2, 200))
     anchors = select_information(history, 40, rng=rng())
-    difficulty = history.fit.model.take(history.columns(anchors.items)).difficulty
+    difficulty = history.fit.model.take(history.positions(anchors.items)).difficulty
     for k in (3, 5, 8, 13):
         gaps = np.diff(np.sort([-2.2, *difficulty[:k], 2.2]))
         assert gaps.max() < 2.2 * 4.4 / (k + 1)
@@ -83,7 +83,7 @@ def test_discriminating_items_win():
     scores = (rng(3).random(p.shape) < p).astype(np.float32)
     history = history_of(replace(responses, scores=scores), replace(fit, model=model))
     anchors = select_information(history, 10, rng=rng())
-    assert strong[history.columns(anchors.items)].sum() >= 9
+    assert strong[history.positions(anchors.items)].sum() >= 9
 
 
 def test_the_direction_is_that_of_the_target():
@@ -97,7 +97,7 @@ def test_the_direction_is_that_of_the_target():
     scores = (rng(5).random(p.shape) < p).astype(np.float32)
     history = history_of(replace(responses, scores=scores), replace(fit, model=model))
     anchors = select_information(history, 12, rng=rng())
-    assert first[history.columns(anchors.items)].all()
+    assert first[history.positions(anchors.items)].all()
 
 
 def test_useless_items_come_last():
@@ -109,7 +109,7 @@ def test_useless_items_come_last():
     history = history_of(replace(responses, scores=scores), fit)
     options = {"easiest": 0.95, "least_correlation": 0.1}
     anchors = select_information(history, 40, rng=rng(), **options)
-    order = history.columns(anchors.items)
+    order = history.positions(anchors.items)
     mean, total = scores.mean(axis=0), scores.mean(axis=1)
     with np.errstate(invalid="ignore"):
         correlation = np.array([np.corrcoef(one, total)[0, 1] for one in scores.T])
@@ -122,7 +122,7 @@ def test_useless_items_come_last():
 def test_bins_are_taken_in_turn_until_there_are_enough():
     history = along_the_range(np.linspace(-2.5, 2.5, 51), np.linspace(-2, 2, 200))
     anchors = select_information(history, 12, rng=rng(), bins=3)
-    difficulty = history.fit.model.take(history.columns(anchors.items)).difficulty
+    difficulty = history.fit.model.take(history.positions(anchors.items)).difficulty
     middle = np.array([-4 / 3, 0.0, 4 / 3])
     nearest = np.abs(difficulty[:, None] - middle).argmin(axis=1)
     assert np.bincount(nearest).tolist() == [4, 4, 4]

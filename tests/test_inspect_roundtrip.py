@@ -15,6 +15,7 @@ import inspect_ai
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.cli import main
+from tinyeval.importers import import_results
 from tinyeval.responses import ResponseMatrix
 
 pytestmark = pytest.mark.slow
@@ -73,3 +74,7 @@ def test_exactly_the_anchors_run_and_their_answers_come_back(tmp_path, fast):
     answers = {f"sums/{one.id}": float(one.scores["match"].value == "C") for one in logged.samples}
     assert answers == {one: float(int(one[6:]) % 3 == 1) for one in asked}
     assert bank.predict(answers).n_answered == 9
+    found = import_results(tmp_path / "logs", partial=True)
+    read = found.responses
+    assert (found.format, found.chosen) == ("inspect", {"sums": {"metric": "match"}})
+    assert dict(zip(read.items.ids, map(float, read.scores[0]), strict=True)) == answers

@@ -7,8 +7,8 @@ from helpers import history_of, make_history, simulate, split_models
 from tinyeval.estimators.irt_based import fit_gp_irt, fit_p_irt, validation_error
 from tinyeval.estimators.means import fit_weighted_anchors
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, equal_weights
+from tinyeval.tables import Table
 
 
 def rng(seed=0):
@@ -20,7 +20,7 @@ def draw(history, n, seed=0):
 
 
 def answers_on(history, anchors):
-    return history.filled[:, history.columns(anchors.items)].copy()
+    return history.filled[:, history.positions(anchors.items)].copy()
 
 
 def test_p_irt_is_the_answers_plus_the_expected_rest():
@@ -28,7 +28,7 @@ def test_p_irt_is_the_answers_plus_the_expected_rest():
     anchors = draw(source, 10)
     answers = answers_on(test, anchors)
     answers[0, :4] = np.nan
-    columns = source.columns(anchors.items)
+    columns = source.positions(anchors.items)
     ability = estimate_ability(source.fit.model.take(columns), answers).mean
     expected = source.fit.model.probability(ability)
     for row in range(5):
@@ -43,7 +43,7 @@ def test_p_irt_spread_agrees_with_simulation():
     history = make_history(40, 60, 2, benchmarks=2, seed=3)
     anchors = draw(history, 25)
     answers = answers_on(history, anchors)[:1]
-    model, columns = history.fit.model, history.columns(anchors.items)
+    model, columns = history.fit.model, history.positions(anchors.items)
     posterior = estimate_ability(model.take(columns), answers)
     theta = rng(1).multivariate_normal(posterior.mean[0], posterior.cov[0], size=20_000)
     p = model.probability(theta)
@@ -61,7 +61,7 @@ def test_p_irt_gradient_holds_with_guessing():
     history = history_of(responses, replace(fit, model=model))
     anchors = draw(history, 20)
     answers = answers_on(history, anchors)[:1]
-    columns = history.columns(anchors.items)
+    columns = history.positions(anchors.items)
     ability = estimate_ability(model.take(columns), answers)
     weights = history.targets.weights[0].copy()
     weights[columns] = 0.0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from item_banks import make_language
+from item_banks.language import benchmark, runs
 from tinyeval.bank.codec import decode_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.importers import read_results
@@ -20,15 +20,15 @@ ROOT = Path(__file__).parents[1] / "item_banks"
 DUMP = ROOT / "language"
 RUNS, CHECKPOINTS, ITEMS, ANCHORS = 24, 10, 2520, 60
 
-sys.path[:0] = [str(DUMP), str(ROOT)]
-benchmark = importlib.import_module("benchmark")
-make_language = importlib.import_module("make_language")
-runs = importlib.import_module("runs")
-
 
 @pytest.fixture(scope="module")
 def responses() -> ResponseMatrix:
     return read_results(DUMP / "responses.parquet")
+
+
+@pytest.fixture(scope="module")
+def items() -> tuple[benchmark.TextItem, ...]:
+    return benchmark.make_items()
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,7 @@ def test_every_checkpoint_answered_every_item(responses):
     assert set(np.unique(responses.scores)) == {0, 1}
 
 
-def test_the_items_are_those_that_the_benchmark_makes(responses):
-    items = benchmark.make_items()
+def test_the_items_are_those_that_the_benchmark_makes(responses, items):
     assert set(responses.items.ids) == {one.id for one in items}
     families = dict(zip(responses.items.ids, responses.items.columns["benchmark"], strict=True))
     assert families == {one.id: one.family for one in items}
@@ -76,15 +75,16 @@ def test_training_teaches_something(responses):
     assert score[step == 2000].min() > score[step == 0].max()
 
 
-def test_the_bank_holds_every_item_with_its_text(bank):
+def test_the_bank_holds_every_item_with_its_text(bank, items):
     assert len(bank.anchors) == ANCHORS
     asked = {
         one.id: (dict(one.content), one.benchmark) for one in bank_items(bank, anchors_only=False)
     }
-    assert asked == {one.id: (one.content, one.family) for one in benchmark.make_items()}
+    assert asked == {one.id: (one.content, one.family) for one in items}
     assert bank.settings["interval"]["groups"] == "family"
 
 
+@pytest.mark.slow
 def test_the_bank_is_made_from_the_dump(bank):
     again = make_language.make_bank(DUMP, ANCHORS)
     assert again.anchors.items == bank.anchors.items

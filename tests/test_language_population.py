@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import math
 import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -19,26 +17,25 @@ pytest.importorskip("transformers", reason="needs tinyeval[hf]")
 
 import torch
 
+from item_banks import make_language
+from item_banks.language import (
+    answering,
+    benchmark,
+    dump,
+    families,
+    learning,
+    parts,
+    population,
+    runs,
+    tokens,
+)
+from paper_repro import checkpoints_live as live
+from paper_repro import quick_seconds
 from tinyeval.bank.codec import decode_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results
 from tinyeval.training import Item, QuickEval, bank_items
-
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / one) for one in ("item_banks/language", "item_banks", "paper_repro")]
-
-answering = importlib.import_module("answering")
-benchmark = importlib.import_module("benchmark")
-dump = importlib.import_module("dump")
-families = importlib.import_module("families")
-learning = importlib.import_module("learning")
-live = importlib.import_module("checkpoints_live")
-make_language = importlib.import_module("make_language")
-parts = importlib.import_module("parts")
-population = importlib.import_module("population")
-runs = importlib.import_module("runs")
-tokens = importlib.import_module("tokens")
 
 FAMILIES = ("agreement", "comparison", "copying", "logic", "sorting")
 ITEMS = benchmark.make_items(per_level=2, families=FAMILIES)
@@ -87,7 +84,7 @@ def questions(seed: int = 0):
 
 def test_our_tokens_are_the_tokenizers():
     tokenizer = tokens.make_tokenizer()
-    texts = [f"{one.prompt} {one.answer}\n" for one in islice(questions(), 3000)]
+    texts = [f"{one.prompt} {one.answer}\n" for one in islice(questions(), 1000)]
     texts += [f"{one.prompt} {one.answer}\n" for one in benchmark.make_items()]
     found = tokenizer(texts)["input_ids"]
     assert [one[1:] for one in found] == [tokens.encode(text) for text in texts]
@@ -214,6 +211,7 @@ def test_models_have_about_the_size_that_is_said(architecture):
     assert 1.3e6 < counts[2] < 1.6e6
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_again_alike_and_leaves_the_random_state_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -227,15 +225,17 @@ def test_a_run_is_trained_again_alike_and_leaves_the_random_state_alone():
     assert other[1] != one[1][2]
 
 
+@pytest.mark.slow
 def test_a_tiny_model_learns():
-    losses = [c.loss for c in learning.train(even(), (0, 5, 60, 120))]
+    losses = [c.loss for c in learning.train(even(), (0, 5, 60))]
     assert losses[1] > 3.5
-    assert losses[3] < 0.55 * losses[1]
+    assert losses[2] < 0.7 * losses[1]
 
 
 # --- parts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_parts_say_what_checkpoints_answered(tiny):
     part, key = parts.read_part(tiny.path(small(0)))
     assert part.run == small(0)
@@ -248,6 +248,7 @@ def test_parts_say_what_checkpoints_answered(tiny):
     assert part.scores[-1].tolist() == [found[one.id] for one in ITEMS]
 
 
+@pytest.mark.slow
 def test_a_stopped_population_goes_on(tiny):
     wanted = [small(0), small(1)]
     before = {run.name: tiny.path(run).stat().st_mtime_ns for run in wanted}
@@ -259,6 +260,7 @@ def test_a_stopped_population_goes_on(tiny):
     assert not replace(tiny, items=ITEMS[:-1]).is_done(small(0))
 
 
+@pytest.mark.slow
 def test_a_damaged_part_is_measured_again(tiny, tmp_path):
     plan = replace(tiny, folder=tmp_path, at=(0, 1))
     whole = tiny.path(small(0)).read_bytes()
@@ -271,6 +273,7 @@ def test_a_damaged_part_is_measured_again(tiny, tmp_path):
     assert plan.is_done(small(0))
 
 
+@pytest.mark.slow
 def test_another_process_changes_nothing(tiny, tmp_path):
     plan = replace(tiny, folder=tmp_path)
     assert population.grow(plan, [small(1)], jobs=2) == 1
@@ -279,6 +282,7 @@ def test_another_process_changes_nothing(tiny, tmp_path):
     assert one.loss[1:].tolist() == two.loss[1:].tolist()
 
 
+@pytest.mark.slow
 def test_the_command_grows_a_population(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(population, "draw_run", small)
     monkeypatch.setattr(population, "make_items", lambda per_level: ITEMS[: 4 * per_level])
@@ -297,6 +301,7 @@ def test_the_command_grows_a_population(tmp_path, monkeypatch, capsys):
 # --- the dump and the bank ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_dump_is_read_as_results(tiny, dumped):
     responses = read_results(dumped / "responses.parquet")
     assert responses.models.ids[1] == "run-000-step3"
@@ -315,6 +320,7 @@ def test_the_dump_is_read_as_results(tiny, dumped):
     assert {row["family"] for row in rows} == {f"run-00{number}" for number in range(5)}
 
 
+@pytest.mark.slow
 def test_parts_of_other_items_are_an_error(tiny, tmp_path, capsys):
     with pytest.raises(DataError, match=r"5 runs answered other items .* 'run-000', 'run-001'"):
         dump.read_parts(tiny.folder, ITEMS[1:])
@@ -322,6 +328,7 @@ def test_parts_of_other_items_are_an_error(tiny, tmp_path, capsys):
     assert "expected parts, found none" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_dump_command_writes_four_files(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(dump, "make_items", lambda: ITEMS)
     assert dump.main(["--parts", str(tiny.folder), "--out", str(tmp_path)]) == 0
@@ -329,6 +336,7 @@ def test_the_dump_command_writes_four_files(tiny, tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+@pytest.mark.slow
 def test_the_bank_asks_what_the_population_was_asked(tiny, tiny_bank):
     assert len(tiny_bank.anchors) == 12
     items = bank_items(tiny_bank, anchors_only=False)
@@ -340,6 +348,7 @@ def test_the_bank_asks_what_the_population_was_asked(tiny, tiny_bank):
     assert set(predicted.benchmarks) == set(FAMILIES)
 
 
+@pytest.mark.slow
 def test_the_bank_command_writes_a_bank(dumped, tmp_path, capsys):
     out = tmp_path / "bank"
     assert make_language.main(["--dump", str(dumped), "--items", "8", "--out", str(out)]) == 0
@@ -359,6 +368,7 @@ def short_runs(monkeypatch):
     monkeypatch.setattr(live, "held_out_runs", held_out)
 
 
+@pytest.mark.slow
 def test_unseen_runs_are_predicted_and_asked(tiny_bank, tmp_path, short_runs, monkeypatch):
     tiny_bank.save(tmp_path / "bank")
     options = ["--bank", str(tmp_path / "bank"), "--each", "1", "--steps", "6", "--device", "cpu"]
@@ -411,7 +421,24 @@ def test_figures_are_errors_and_coverage_in_points():
     assert found == ["5.00", "5.00", "0.50", "45.0", "1.00", "1.00", "0.00"]
 
 
+@pytest.mark.slow
 def test_a_bank_without_content_is_an_error(tiny_bank, tmp_path, capsys):
     replace(tiny_bank, content=None).save(tmp_path / "bank")
     assert live.main(["--bank", str(tmp_path / "bank")]) == 1
     assert "expected a bank with content.parquet" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_seconds_are_told_by_size(tiny_bank, tmp_path, monkeypatch, capsys):
+    tiny_bank.save(tmp_path / "bank")
+    monkeypatch.setattr(quick_seconds, "SIZES", ((32, 1),))
+    options = ["--bank", str(tmp_path / "bank"), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["quick_seconds", *options])
+    quick_seconds.main()
+    text = (tmp_path / "quick_seconds.md").read_text()
+    assert "12 anchors of 60 items" in text
+    assert "`python -m paper_repro.quick_seconds --device cpu`" in text
+    weights, quick, full, times = text.splitlines()[6].strip("| ").split(" | ")
+    assert int(weights.replace(",", "")) > 10_000
+    assert all(float(one) > 0 for one in (quick, full, times))
+    assert capsys.readouterr().err.startswith(f"{weights} weights: ")

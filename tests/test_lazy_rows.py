@@ -5,8 +5,7 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinyeval.compute import lazy_rows as module
-from tinyeval.compute.row_blocks import column_means, columns, times, whole
+from tinyeval.compute.row_blocks import column_means, pick_columns, times, whole
 from tinyeval.history import History, filled_in, probabilities
 from tinyeval.irt.fit import fit_irt
 from tinyeval.targets import make_targets
@@ -21,7 +20,7 @@ def history(request):
 
 @pytest.mark.parametrize("cells", [1, 200, 10**6])
 def test_probabilities_are_those_of_the_model(history, cells, monkeypatch):
-    monkeypatch.setattr(module, "CACHED", cells)
+    monkeypatch.setattr("tinyeval.history.CACHED", cells)
     found = probabilities(history.fit.model, history.fit.ability)
     expected = history.fit.model.probability(history.fit.ability)
     assert found.shape == expected.shape
@@ -42,7 +41,7 @@ def test_only_missing_cells_are_filled(history):
     assert missing.any()
     for cut in (slice(0, 40), slice(3, 4), slice(9, 31), slice(35, 99), slice(2, 2)):
         assert_array_equal(found[cut], np.where(missing, fitted[:], scores)[cut])
-    assert_array_equal(columns(found, np.array([5, 1])), found[:][:, [5, 1]].astype(float))
+    assert_array_equal(pick_columns(found, np.array([5, 1])), found[:][:, [5, 1]].astype(float))
     found[0:3][:] = 0.0
     assert_array_equal(found[0:3], np.where(missing, fitted[:], scores)[:3])
 

@@ -7,6 +7,7 @@ import pytest
 from helpers import simulate
 from numpy.testing import assert_allclose, assert_array_equal
 
+from tinyeval.build_plan import BuildPlan
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
 from tinyeval.learning import MIN_KNOWN, anchor_answers, learn, true_targets
@@ -16,7 +17,11 @@ NAN = float("nan")
 
 @pytest.fixture(scope="module")
 def learned(source, fast):
-    return learn(source, fast)
+    return learned_from(source, fast)
+
+
+def learned_from(responses, settings):
+    return learn(responses, BuildPlan.of(settings, responses))
 
 
 def with_scores(responses, scores):
@@ -32,6 +37,7 @@ def test_true_targets_of_complete_answers_are_their_means(learned, new_models):
 
 
 def test_a_missing_answer_counts_as_the_probability_that_the_others_imply(learned, new_models):
+    new_models = new_models.select(items=learned.irt.items)
     scores = new_models.scores.copy()
     scores[0, [3, 8]] = NAN
     found = true_targets(learned, with_scores(new_models, scores))
@@ -56,7 +62,7 @@ def test_too_few_answers_leave_the_target_unknown_of_that_benchmark_too(learned,
 
 def test_a_score_known_from_elsewhere_is_known_however_little_is_answered(fast):
     responses, _ = simulate(40, 30, seed=1, column=True)
-    learned = learn(responses, fast.replace(target={"column": "full"}))
+    learned = learned_from(responses, fast.replace(target={"column": "full"}))
     scores = responses.scores.copy()
     scores[:, 3:] = NAN
     found = true_targets(learned, with_scores(responses, scores))
@@ -79,11 +85,11 @@ def test_the_anchors_parameters_and_means_are_theirs(learned, source):
     anchors = learned.anchors.items
     assert learned.anchor_model().items == anchors
     assert_allclose(learned.anchor_mean(), source.select(items=anchors).scores.mean(0), atol=1e-6)
-    at = [source.items.ids.index(one) for one in anchors]
+    at = [learned.irt.items.index(one) for one in anchors]
     assert_array_equal(learned.anchor_model().intercept, learned.irt.intercept[at])
 
 
-# --- surprise -----------------------------------------------------------------------------------
+# --- misfit -------------------------------------------------------------------------------------
 
 
 def spread_out(n=60):
@@ -99,17 +105,17 @@ def drawn(model, n, seed=0):
     return (rng.random(p.shape) < p).astype(float)
 
 
-def surprise_of(model, answers):
+def misfit_of(model, answers):
     return misfit_statistic(answers, estimate_ability(model, answers))
 
 
-def test_surprise_is_the_log_likelihood_ratio_by_quadrature():
+def test_misfit_is_the_log_likelihood_ratio_by_quadrature():
     model = spread_out(20)
     answers = drawn(model, 6)
     answers[:, 15:] = NAN
     grid = np.linspace(-8, 8, 4001)
     p = model.probability(grid[:, None])[:, :15]
-    for found, y in zip(surprise_of(model, answers), answers[:, :15], strict=True):
+    for found, y in zip(misfit_of(model, answers), answers[:, :15], strict=True):
         likelihood = np.prod(np.where(y == 1, p, 1 - p), axis=1)
         density = np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi)
         evidence = np.log(np.trapezoid(likelihood * density, grid))
@@ -122,26 +128,26 @@ def test_answers_that_fit_are_below_0_and_mixed_up_ones_above():
     model = spread_out()
     answers = drawn(model, 300)
     rng = np.random.default_rng(1)
-    assert (surprise_of(model, answers) < 0).mean() > 0.95
+    assert (misfit_of(model, answers) < 0).mean() > 0.95
     for spoilt in (
         rng.permuted(answers, axis=1),
         answers[:, ::-1],
         1 - answers,
         rng.integers(0, 2, answers.shape).astype(float),
     ):
-        assert (surprise_of(model, spoilt) > 0).mean() > 0.95
+        assert (misfit_of(model, spoilt) > 0).mean() > 0.95
 
 
 @pytest.mark.parametrize("answers", [[1.0] * 60, [0.0] * 60, [1.0] + [NAN] * 59])
 def test_all_right_all_wrong_and_a_single_answer_are_finite(answers):
-    assert np.isfinite(surprise_of(spread_out(), np.array([answers]))).all()
+    assert np.isfinite(misfit_of(spread_out(), np.array([answers]))).all()
 
 
-def test_surprise_does_not_depend_on_the_order_of_anchors():
+def test_misfit_does_not_depend_on_the_order_of_anchors():
     model = spread_out()
     answers, order = drawn(model, 20), np.random.default_rng(0).permutation(60)
     assert_allclose(
-        surprise_of(model.take(order), answers[:, order]), surprise_of(model, answers), rtol=1e-6
+        misfit_of(model.take(order), answers[:, order]), misfit_of(model, answers), rtol=1e-6
     )
 
 
@@ -150,7 +156,7 @@ def test_surprise_does_not_depend_on_the_order_of_anchors():
 
 def test_the_scatter_of_unasked_items_is_that_of_coin_flips(fast):
     responses, fit = simulate(300, 80, seed=3)
-    learned = learn(responses, fast)
+    learned = learned_from(responses, fast)
     p = fit.model.probability(fit.ability)
     unasked = ~np.isin(responses.items.ids, learned.anchors.items)
     expected = np.sqrt((p * (1 - p)).mean(0)[unasked].sum()) / 80
@@ -158,12 +164,12 @@ def test_the_scatter_of_unasked_items_is_that_of_coin_flips(fast):
 
 
 def test_with_all_items_asked_nothing_scatters(fast):
-    assert_array_equal(learn(simulate(30, 15)[0], fast).noise(), 0)
+    assert_array_equal(learned_from(simulate(30, 15)[0], fast).noise(), 0)
 
 
 def test_a_score_known_from_elsewhere_has_no_such_floor(fast):
     responses, _ = simulate(40, 30, seed=1, column=True, benchmarks=2)
-    noise = learn(responses, fast.replace(target={"column": "full"})).noise()
+    noise = learned_from(responses, fast.replace(target={"column": "full"})).noise()
     assert noise[0] == 0
     assert (noise[1:] > 0.02).all()
 
@@ -172,9 +178,9 @@ def test_what_the_items_do_not_decide_has_no_scatter_of_theirs(fast):
     responses, _ = simulate(40, 30, seed=1, benchmarks=2)
     models = responses.models.with_columns(full=np.linspace(0.2, 0.8, 40))
     responses = replace(responses, models=models)
-    plain = learn(responses, fast.replace(items=6)).noise()
+    plain = learned_from(responses, fast.replace(items=6)).noise()
     target = {"columns": {"bench1": "full"}}
-    noise = learn(responses, fast.replace(items=6, target=target)).noise()
+    noise = learned_from(responses, fast.replace(items=6, target=target)).noise()
     assert noise[2] == 0
     assert 0 < noise[0] < plain[0]
     assert noise[1] > 0

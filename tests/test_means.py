@@ -5,8 +5,8 @@ import pytest
 from helpers import history_of, make_history, simulate, split_models
 
 from tinyeval.estimators.means import fit_mean, fit_weighted_anchors
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, equal_weights
+from tinyeval.tables import Table
 
 
 def fit(history, positions, weights=None, estimator=fit_mean):

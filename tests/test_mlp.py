@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import make_history, split_models
@@ -13,7 +18,7 @@ def rng(seed=0):
 
 def fitted_on(source, n=15, **options):
     anchors = select_random(source, n, rng=rng())
-    return fit_mlp(source, anchors, rng=rng(), **options), source.columns(anchors.items)
+    return fit_mlp(source, anchors, rng=rng(), **options), source.positions(anchors.items)
 
 
 def test_the_prediction_is_the_mean_of_one_network_per_fold():
@@ -66,6 +71,31 @@ def test_unanswered_anchors_widen_the_spread_by_what_they_could_move():
     more = np.einsum("mat,ab,mbt->mt", slope, left, slope)
     np.testing.assert_allclose(found.spread**2, fitted.variance + more, rtol=1e-3)
     assert (more > 0.01 * fitted.variance).any()
+
+
+def test_predicting_needs_no_torch(tmp_path):
+    source, test = split_models(make_history(40, 40, seed=6), 30)
+    fitted, columns = fitted_on(source, 6)
+    answers = test.filled[:, columns].astype(float)
+    answers[0, 0] = np.nan
+    np.savez(tmp_path / "state.npz", **fitted.state())
+    np.save(tmp_path / "answers.npy", answers)
+    code = """
+import sys
+sys.modules["torch"] = None
+import numpy as np
+from tinyeval.estimators.mlp import NetworkEstimator
+fitted = NetworkEstimator.from_state(np.load("state.npz"))
+found = fitted.predict(np.load("answers.npy"))
+np.save("found.npy", [found.mean, found.spread])
+"""
+    root = Path(__file__).parent.parent
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    expected = fitted.predict(answers)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "found.npy"), [expected.mean, expected.spread], rtol=1e-12
+    )
 
 
 def test_training_beats_the_first_draw():

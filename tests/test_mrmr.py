@@ -28,7 +28,7 @@ def with_scores(scores):
 
 
 def positions(history, anchors):
-    return history.columns(anchors.items).tolist()
+    return history.positions(anchors.items).tolist()
 
 
 def ross_by_definition(levels, score):

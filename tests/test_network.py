@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -106,10 +108,15 @@ def test_the_stage_that_predicts_held_out_models_best_is_kept():
     assert ((last.predict(x)[0] - y) ** 2).mean() < 0.01
 
 
-def test_dropout_keeps_the_expectation():
-    mask = network._mask((200, 500), rng())
-    assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.9)}
-    assert mask.mean() == pytest.approx(1.0, abs=0.01)
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_units_that_stay_make_up_for_those_left_out(monkeypatch, share):
+    monkeypatch.setattr(network, "DROPOUT", share)
+    x, y = data(300)
+    trained = Networks.random(3, 6, HALF[:2], rng()).train(
+        x, y, epochs=150, learning_rate=0.01, rng=rng()
+    )
+    slopes = [np.polyfit(out.ravel(), y.ravel(), 1)[0] for out in trained.predict(x)]
+    np.testing.assert_allclose(slopes, 1.0, atol=0.1)
 
 
 def test_first_weights_are_as_small_as_the_layer_is_wide():
@@ -144,3 +151,29 @@ def test_the_seed_decides():
     )
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
+
+
+def test_the_seed_is_that_of_the_dropout(monkeypatch):
+    monkeypatch.setattr(network, "DROPOUT", 0.0)
+    x, y = data()
+    networks = Networks.random(1, 6, HALF[:2], rng())
+    first, second = (
+        networks.train(x, y, epochs=5, learning_rate=0.01, rng=rng(seed)).predict(x)
+        for seed in (1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_training_side_by_side_changes_no_number_and_leaves_torch_as_it_was():
+    x, y = data()
+    networks = Networks.random(2, 6, HALF[:2], rng())
+
+    def train(seed):
+        return networks.train(x, y, epochs=30, learning_rate=0.01, rng=rng(seed)).predict(x)
+
+    before = torch.get_rng_state()
+    alone = [train(seed) for seed in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(train, range(6)))
+    np.testing.assert_array_equal(alone, together)
+    assert (torch.get_rng_state() == before).all()

@@ -10,9 +10,10 @@ from helpers import history_of, make_history, take_items, take_models
 from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.errors import ConfigError
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.budget import Allowance, Bounds, Budget
 from tinyeval.selection.optimal_design import greedy_design, select_optimal_design
+from tinyeval.tables import Table
 
 RNG = np.random.default_rng(0)
 
@@ -104,7 +105,7 @@ def select(history, budget):
 
 
 def cost_of(history, chosen):
-    return history.responses.items.column("cost")[history.columns(chosen)].sum()
+    return history.responses.items.column("cost")[history.positions(chosen)].sum()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -181,7 +182,7 @@ def test_quotas_hold_and_the_rest_goes_where_it_tells_most():
     history = make_history(40, 60, 2, benchmarks=3)
     quotas = {"bench0": Bounds(2, 2), "bench1": Bounds(7, 20)}
     chosen = select(history, Budget(12, quotas=quotas))
-    items = history.responses.items.take(history.columns(chosen))
+    items = history.responses.items.take(history.positions(chosen))
     counts = [int((items.column("benchmark") == name).sum()) for name in ("bench0", "bench1")]
     assert len(chosen) == 12
     assert counts[0] == 2

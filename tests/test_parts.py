@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from test_import_lm_eval import results, row, rows, samples
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers import read_results, write_results
 from tinyeval.importers.base import Options
-from tinyeval.importers.merge import Block
+from tinyeval.importers.block import Block, Finding, Run
 from tinyeval.importers.parts import read_blocks
 from tinyeval.responses import ResponseMatrix
 
@@ -58,12 +59,12 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_matrix_is_the_same_with_parts_and_without(dump, tmp_path, jobs):
-    plain = read_results(dump)
+    plain = read_results(dump, partial=True)
     assert "partial" in plain.models.columns
-    same(read_results(dump, jobs=jobs, parts=tmp_path / "parts"), plain)
+    same(read_results(dump, partial=True, jobs=jobs, parts=tmp_path / "parts"), plain)
     before = files(tmp_path / "parts")
     assert len(before) >= 2 * N_MODELS
-    same(read_results(dump, jobs=jobs, parts=tmp_path / "parts"), plain)
+    same(read_results(dump, partial=True, jobs=jobs, parts=tmp_path / "parts"), plain)
     assert files(tmp_path / "parts") == before
 
 
@@ -71,7 +72,7 @@ def test_the_matrix_is_the_same_with_parts_and_without(dump, tmp_path, jobs):
 def test_processes_alone_leave_nothing_behind(dump, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    same(read_results(dump, jobs=2), read_results(dump))
+    same(read_results(dump, partial=True, jobs=2), read_results(dump, partial=True))
     assert not list((tmp_path / "temporary").iterdir())
 
 
@@ -98,9 +99,22 @@ def test_a_long_table_keeps_its_notes(tmp_path):
 
 
 def test_items_are_kept_once_for_all_models(dump, tmp_path):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     layouts = [one for one in (tmp_path / "parts").iterdir() if one.suffix == ".layout"]
     assert len(layouts) == 3  # of each task, and of the one that was cut short
+
+
+def test_repeats_are_the_same_with_parts(dump, tmp_path):
+    samples(dump / "again", "arc", rows("arc", [0.5] * 7))
+    results(dump / "again", "org/m0", {"arc": 7})
+    with pytest.warns(UserWarning, match="2 runs were averaged"):
+        plain = read_results(dump, partial=True)
+    assert plain.trials is not None
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="2 runs were averaged"):
+            again = read_results(dump, partial=True, parts=tmp_path / "parts")
+        same(again, plain)
+        np.testing.assert_array_equal(again.trials, plain.trials)
 
 
 # --- going on, and reading again ----------------------------------------------------------------
@@ -115,11 +129,11 @@ def made(folder: Path, before: dict[str, tuple[bytes, int]]) -> int:
 
 def test_what_was_read_is_not_read_again(dump, tmp_path):
     folder = tmp_path / "parts"
-    read_results(dump, parts=folder)
+    read_results(dump, partial=True, parts=folder)
     assert made(folder, {}) == 2 * N_MODELS
     before = files(folder)
     samples(dump / "m9", "arc", rows("arc", [1.0] * 7))
-    assert "m9" in read_results(dump, parts=folder).models.ids
+    assert "m9" in read_results(dump, partial=True, parts=folder).models.ids
     assert made(folder, before) == 1
 
 
@@ -128,29 +142,90 @@ def test_an_error_half_way_keeps_what_was_read_before(dump, tmp_path):
     good = broken.read_text()
     broken.write_text(good[:-30])
     with pytest.raises(DataError, match="cut off"):
-        read_results(dump, parts=folder)
+        read_results(dump, partial=True, parts=folder)
     before = files(folder)
     assert made(folder, {}) == 4
     broken.write_text(good)
-    same(read_results(dump, parts=folder), read_results(dump))
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
     assert made(folder, before) == 6
 
 
 def test_a_changed_file_is_read_again(dump, tmp_path):
     folder = tmp_path / "parts"
-    read_results(dump, parts=folder)
+    read_results(dump, partial=True, parts=folder)
     before = files(folder)
     changed = samples(dump / "m1", "arc", rows("arc", [1.0] * 7))
     os.utime(changed, ns=(1, 1))
-    same(read_results(dump, parts=folder), read_results(dump))
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
     assert made(folder, before) == 1
 
 
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_file_is_told_by_its_content_where_time_and_size_are_the_same(dump, tmp_path, place):
+    path = next((dump / "m0").glob("samples_arc*"))
+    about = path.stat()
+    read_results(dump, partial=True, parts=tmp_path / "parts")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    one = lines[0 if place == "first" else -1]
+    one["acc"] = 1.0 - one["acc"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    again = read_results(dump, partial=True, parts=tmp_path / "parts")
+    same(again, read_results(dump, partial=True))
+
+
+@dataclass(frozen=True)
+class Whatever:
+    """A file of which a block has all that a block can have."""
+
+    path: Path
+    dense: bool
+
+    def read(self) -> Block:
+        items, run = ["q0", "q1", "q2"], Run("m", {"revision": "a"}, {"n-shot": "5"}, "2026-01-01")
+        scores, trials = np.float32([1, 0.3]), np.array([2, 3], np.uint16)
+        cells = np.array([2, 0])
+        if self.dense:
+            scores, trials = np.float32([[1, 0, np.nan]]), np.array([[2, 3, 0]], np.uint16)
+        return Block(
+            self.path,
+            ["m"],
+            items,
+            scores,
+            {"benchmark": dict.fromkeys(items, "arc")},
+            {"org": {"m": "A"}},
+            {"metric": "acc"},
+            cells=None if self.dense else cells,
+            trials=trials,
+            run=run,
+            sizes={"arc": 3},
+            findings=(Finding("dropped", "things", 2, ("x", "y")),),
+        )
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_part_has_all_that_a_block_has(tmp_path, dense):
+    path = tmp_path / "f"
+    path.write_text("x")
+    job = Whatever(path, dense)
+    for _ in range(2):
+        (found,) = read_blocks([job], Options(parts=tmp_path / "parts"))
+        expected = job.read()
+        for name in ("scores", "cells", "trials"):
+            mine, theirs = getattr(found, name), getattr(expected, name)
+            np.testing.assert_array_equal(mine, theirs)
+            assert theirs is None or mine.dtype == theirs.dtype
+        for name in ("source", "models", "items", "run", "sizes", "findings", "chosen"):
+            assert getattr(found, name) == getattr(expected, name), name
+        assert (found.item_notes, found.model_notes) == (expected.item_notes, expected.model_notes)
+
+
 def test_the_working_directory_does_not_matter(dump, tmp_path, monkeypatch):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     before = files(tmp_path / "parts")
     monkeypatch.chdir(dump.parent)
-    same(read_results("dump", parts="parts"), read_results(dump))
+    same(read_results("dump", partial=True, parts="parts"), read_results(dump, partial=True))
     assert files(tmp_path / "parts") == before
 
 
@@ -164,8 +239,8 @@ def test_another_choice_reads_everything_again(tmp_path):
 
 
 def test_damaged_parts_are_made_again(dump, tmp_path):
-    plain = read_results(dump)
-    read_results(dump, parts=tmp_path / "parts")
+    plain = read_results(dump, partial=True)
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     whole = {name: data for name, (data, _) in files(tmp_path / "parts").items()}
     rng = np.random.default_rng(0)
     for round_ in range(4):
@@ -177,10 +252,10 @@ def test_damaged_parts_are_made_again(dump, tmp_path):
             flipped[cut] ^= 0xFF
             spoilt = [b"", data[:cut], bytes(flipped), b"PAR1" + data[::-1]][round_]
             (folder / name).write_bytes(spoilt)
-        same(read_results(dump, parts=folder), plain)
-        same(read_results(dump, parts=folder), plain)
+        same(read_results(dump, partial=True, parts=folder), plain)
+        same(read_results(dump, partial=True, parts=folder), plain)
     shutil.rmtree(folder)
-    same(read_results(dump, parts=folder), plain)
+    same(read_results(dump, partial=True, parts=folder), plain)
 
 
 def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
@@ -197,10 +272,10 @@ def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
 
 
 def test_a_part_without_its_layout_is_made_again(dump, tmp_path):
-    read_results(dump, parts=tmp_path / "parts")
+    read_results(dump, partial=True, parts=tmp_path / "parts")
     folder = tmp_path / "without"
     shutil.copytree(tmp_path / "parts", folder, ignore=shutil.ignore_patterns("*.layout"))
-    same(read_results(dump, parts=folder), read_results(dump))
+    same(read_results(dump, partial=True, parts=folder), read_results(dump, partial=True))
     assert len(list(folder.glob("*.layout"))) == 3
 
 
@@ -211,11 +286,6 @@ def spoil_hash(dump: Path) -> None:
     lines = rows("arc", [1.0] * 7)
     lines[2]["doc_hash"] = "another"
     samples(dump / "m4", "arc", lines)
-
-
-def two_scores(dump: Path) -> None:
-    samples(dump / "again", "arc", rows("arc", [0.5] * 7))
-    results(dump / "again", "org/m0", {"arc": 7})
 
 
 def cut_off(dump: Path) -> None:
@@ -236,26 +306,26 @@ def percent(dump: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("spoil", [spoil_hash, two_scores, cut_off, two_metrics, empty, percent])
+@pytest.mark.parametrize("spoil", [spoil_hash, cut_off, two_metrics, empty, percent])
 def test_errors_are_the_same(dump, tmp_path, spoil, jobs):
     spoil(dump)
     with pytest.raises(DataError) as plain:
-        read_results(dump)
+        read_results(dump, partial=True)
     for now in (jobs, 1):  # and again, by what the processes left
         with pytest.raises(DataError) as caught:
-            read_results(dump, jobs=now, parts=tmp_path / "parts")
+            read_results(dump, partial=True, jobs=now, parts=tmp_path / "parts")
         assert str(caught.value) == str(plain.value)
 
 
 def test_no_jobs_are_refused(dump):
     with pytest.raises(ConfigError, match="expected one or more jobs, found 0"):
-        read_results(dump, jobs=0)
+        read_results(dump, partial=True, jobs=0)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(dump, tmp_path):
     (tmp_path / "parts").write_text("a file")
     with pytest.raises(DataError, match="parts cannot be written"):
-        read_results(dump, parts=tmp_path / "parts")
+        read_results(dump, partial=True, parts=tmp_path / "parts")
 
 
 def test_a_file_that_goes_away_is_one_line(dump, tmp_path, monkeypatch):
@@ -313,7 +383,7 @@ def read_at_once(large) -> ResponseMatrix:
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_an_import_that_was_ended_goes_on(large, read_at_once, tmp_path, ending):
     dump, folder = large, tmp_path / "parts"
-    command = [sys.executable, "-m", "tinyeval.cli", "import", dump, "--out", tmp_path / "r.csv"]
+    command = [sys.executable, "-m", "tinyeval", "import", dump, "--out", tmp_path / "r.csv"]
     command += ["--jobs", "2", "--parts", folder]
     running = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
@@ -331,7 +401,7 @@ def test_an_import_that_was_ended_goes_on(large, read_at_once, tmp_path, ending)
     wait_for_the_end_of(running.pid)
     before = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert 5 <= len(before) < 400
-    same(read_results(dump, parts=folder), read_at_once)
+    same(read_results(dump, partial=True, parts=folder), read_at_once)
     after = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.parquet")}
     assert len(after) == 400
     assert {name: after[name] for name in before} == before

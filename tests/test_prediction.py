@@ -44,7 +44,7 @@ def calibration(**changes):
         "score_range": np.array([[0.3, 0.2], [0.7, 0.9]]),
         "novelty_limit": np.full(2, 0.5),
         "range_margin": np.zeros(2),
-        "surprise_limit": np.full(2, 1.5),
+        "misfit_limit": np.full(2, 1.5),
         "expected_error": np.zeros((2, 2)),
         "noise": np.zeros(2),
         "scale_at": np.zeros((2, 1, 2)),
@@ -53,17 +53,34 @@ def calibration(**changes):
     return Calibration(**{**values, **changes})
 
 
+def pair_calibration(targets):
+    ratios, slopes = np.ones((2, 9, targets)), np.ones((2, targets))
+    return PairCalibration(
+        sizes=np.array([2, 4]),
+        inside=ratios,
+        beyond=ratios,
+        slope_inside=slopes,
+        slope_beyond=slopes,
+    )
+
+
 IRT = IRTModel(ITEMS, np.ones((4, 1)), np.zeros(4), np.zeros(4), np.zeros(1), np.eye(1))
 
 
-def surprise_of(answers):
+def misfit_of(answers):
     given = np.array([answers])
     return misfit_statistic(given, estimate_ability(IRT, given))[0]
 
 
 def predictor(targets=("overall", "maths"), limits=None, **estimate):
     return Predictor(
-        equal_weights(ITEMS), targets, IRT, "fixed", Fixed(**estimate), calibration(**limits or {})
+        anchors=equal_weights(ITEMS),
+        targets=targets,
+        irt=IRT,
+        method="fixed",
+        estimator=Fixed(**estimate),
+        calibration=calibration(**limits or {}),
+        pairs=pair_calibration(len(targets)),
     )
 
 
@@ -139,9 +156,9 @@ def test_the_limits_are_those_of_the_number_of_answers():
     novel = {"novelty_limit": np.array([0.3, 0.1])}
     assert one(few, limits=novel).in_range
     assert not one(limits=novel).in_range
-    surprised = surprise_of(few)
-    for limit, misfit in ((surprised - 0.01, True), (surprised + 0.01, False)):
-        found = one(few, limits={"surprise_limit": np.array([limit, 99.0])})
+    statistic = misfit_of(few)
+    for limit, misfit in ((statistic - 0.01, True), (statistic + 0.01, False)):
+        found = one(few, limits={"misfit_limit": np.array([limit, 99.0])})
         assert found.misfit == misfit
     assert one(few, mean=(0.75, 0.4), limits={"range_margin": np.array([0.06, 0.0])}).in_range
     assert not one(mean=(0.75, 0.4), limits={"range_margin": np.array([0.06, 0.0])}).in_range
@@ -163,9 +180,9 @@ def test_a_benchmark_beyond_its_range_alone_does_not_flag():
 
 
 def test_answers_that_do_not_fit_are_flagged_and_the_interval_wider():
-    limit = surprise_of(TYPICAL)
-    fits = one(limits={"surprise_limit": np.full(2, limit + 0.01)})
-    misfits = one(limits={"surprise_limit": np.full(2, limit - 0.01)})
+    limit = misfit_of(TYPICAL)
+    fits = one(limits={"misfit_limit": np.full(2, limit + 0.01)})
+    misfits = one(limits={"misfit_limit": np.full(2, limit - 0.01)})
     assert not fits.misfit
     assert misfits.misfit
     assert misfits.in_range
@@ -176,7 +193,7 @@ def test_answers_that_do_not_fit_are_flagged_and_the_interval_wider():
 
 
 def test_a_misfit_beyond_the_range_may_be_a_model_of_a_new_kind():
-    both = one(novelty=0.9, limits={"surprise_limit": np.full(2, -9.0)})
+    both = one(novelty=0.9, limits={"misfit_limit": np.full(2, -9.0)})
     assert both.misfit
     assert not both.in_range
     assert "if all is right, the model is of a new kind" in both.warnings[1]
@@ -243,10 +260,8 @@ def test_overall_must_come_first():
 
 
 def test_a_calibration_of_differences_must_be_of_the_same_targets():
-    ratios, slopes = np.ones((2, 9, 1)), np.ones((2, 1))
-    pairs = PairCalibration(np.array([2, 4]), ratios, ratios, slopes, slopes)
     with pytest.raises(DataError, match="comparison is of 1 targets, expected 2"):
-        replace(predictor(), pairs=pairs)
+        replace(predictor(), pairs=pair_calibration(1))
 
 
 def test_parts_that_give_no_finite_numbers_do_not_pass_the_check():

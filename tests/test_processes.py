@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import build_process
 import numpy as np
 import pytest
-import rank_process
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tinyeval.cli import main
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 
 TESTS = Path(__file__).parent
 
 
 @given(st.integers(0, 50), st.integers(1, 7))
 def test_every_thing_is_one_process_s(n, size):
-    ranks = [Ranks(k, size) for k in range(size)]
-    assert [k for one in ranks for k in range(n)[one.share(n)]] == list(range(n))
-    assert all(sum(one.mine(k) for one in ranks) == 1 for k in range(n))
-    lengths = [len(range(n)[one.share(n)]) for one in ranks]
+    processes = [Processes(k, size) for k in range(size)]
+    assert [k for one in processes for k in range(n)[one.share(n)]] == list(range(n))
+    assert all(sum(one.mine(k) for one in processes) == 1 for k in range(n))
+    lengths = [len(range(n)[one.share(n)]) for one in processes]
     assert max(lengths) - min(lengths) <= 1
 
 
@@ -48,7 +48,7 @@ def started(folder, tasks, size, rank, port):
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": size}
     place |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size}
     environment |= {name: str(value) for name, value in place.items()}
-    program = [sys.executable, str(TESTS / "rank_process.py"), str(folder), *tasks]
+    program = [sys.executable, str(TESTS / "build_process.py"), str(folder), *tasks]
     return subprocess.Popen(
         program, env=environment, cwd=TESTS, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     )
@@ -97,7 +97,7 @@ def run(request):
 @pytest.fixture(scope="module")
 def alone():
     """What each task finds without other processes."""
-    return cache(lambda task: rank_process.TASKS[task](ALONE))
+    return cache(lambda task: build_process.TASKS[task](ALONE))
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_shared_build_is_the_same_bank(two, alone):
 def test_a_process_that_is_lost_ends_the_others_in_one_line(two):
     assert two.codes == [1, 7]
     assert not two.found("lose")
-    (line,) = [one for one in two.said[0].splitlines() if one.startswith("RankError")]
+    (line,) = [one for one in two.said[0].splitlines() if one.startswith("ProcessError")]
     assert "nothing was written" in line
 
 
@@ -142,7 +142,7 @@ def test_torchrun_builds_the_bank_once(tmp_path):
     rows = [",".join(["model", *(f"q{k}" for k in range(20))])]
     rows += [f"m{k}," + ",".join(str(int(one)) for one in row) for k, row in enumerate(solved)]
     table.write_text("\n".join(rows))
-    command = ["tinyeval.cli", "build", str(table), "--items", "5", "--out"]
+    command = ["tinyeval", "build", str(table), "--items", "5", "--out"]
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -169,7 +169,7 @@ def test_results_that_cannot_be_read_end_every_process_in_one_line(tmp_path):
     table = tmp_path / "scores.csv"
     table.write_text("model,q1,q2\nm1,1,7\nm2,0,1\n")
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    command = ["tinyeval.cli", "build", str(table), "--out", str(tmp_path / "bank")]
+    command = ["tinyeval", "build", str(table), "--out", str(tmp_path / "bank")]
     done = subprocess.run(
         [sys.executable, "-m", *launcher, *command],
         capture_output=True,

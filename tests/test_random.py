@@ -6,8 +6,8 @@ from helpers import history_of, make_history
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyeval.responses import Table
 from tinyeval.selection.random import allocate, select_random, select_stratified
+from tinyeval.tables import Table
 
 
 def rng(seed=0):
@@ -27,7 +27,7 @@ def with_strata(sizes, weight=1.0):
 
 
 def strata_of(history, anchors):
-    return history.responses.items.column("subject")[history.columns(anchors.items)]
+    return history.responses.items.column("subject")[history.positions(anchors.items)]
 
 
 def test_every_item_is_equally_likely():
@@ -45,7 +45,7 @@ def test_the_weighted_mean_of_a_stratified_sample_is_unbiased():
     estimates = []
     for seed in range(800):
         anchors = select_stratified(history, 12, rng=rng(seed))
-        estimates.append(anchors.weights @ scores[history.columns(anchors.items)])
+        estimates.append(anchors.weights @ scores[history.positions(anchors.items)])
     assert np.mean(estimates) == pytest.approx(truth, abs=4 * np.std(estimates) / np.sqrt(800))
 
 
@@ -55,7 +55,7 @@ def test_stratified_samples_vary_less_than_random_ones():
 
     def sd(select):
         drawn = (select(history, 10, rng=rng(k)) for k in range(200))
-        return np.std([one.weights @ scores[history.columns(one.items)] for one in drawn])
+        return np.std([one.weights @ scores[history.positions(one.items)] for one in drawn])
 
     assert sd(select_stratified) < 1e-9 < 0.05 < sd(select_random)
 
@@ -91,7 +91,7 @@ def test_items_of_unlike_weight_weigh_alike_as_in_the_target():
     items = Table(history.responses.items.ids, {"weight": np.arange(1.0, 7.0)})
     history = history_of(replace(history.responses, items=items), history.fit)
     anchors = select_random(history, 3, rng=rng())
-    target = history.targets.weights[0][history.columns(anchors.items)]
+    target = history.targets.weights[0][history.positions(anchors.items)]
     np.testing.assert_allclose(anchors.weights, target / target.sum())
 
 
@@ -136,5 +136,5 @@ def test_equal_remainders_are_broken_at_random():
 def test_all_items_together_weigh_as_in_the_target(select):
     history = with_strata([4, 3, 5], weight=[1.0, 2.0, 0.5])
     anchors = select(history, 12, rng=rng())
-    target = history.targets.weights[0, history.columns(anchors.items)]
+    target = history.targets.weights[0, history.positions(anchors.items)]
     np.testing.assert_allclose(anchors.weights, target)

@@ -7,12 +7,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
 from tinyeval.errors import FitError
-from tinyeval.estimators.regression import (
-    PENALTIES,
-    fit_kernel_ridge,
-    fit_ridge,
-    kernel,
-)
+from tinyeval.estimators.regression import PENALTIES, fit_kernel_ridge, fit_ridge, kernel
 from tinyeval.selection.base import equal_weights
 
 FITS = [fit_ridge, fit_kernel_ridge]
@@ -27,7 +22,7 @@ def draw(history, n):
 
 
 def arrays_of(history, anchors):
-    x = history.filled[:, history.columns(anchors.items)].astype(float)
+    x = history.filled[:, history.positions(anchors.items)].astype(float)
     return x, history.target_values
 
 

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from tinyeval.errors import DataError
-from tinyeval.responses import ResponseMatrix, Table, as_ids
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table, as_ids
 
 NAN = float("nan")
 
@@ -253,3 +254,60 @@ def test_taking_everything_copies_nothing():
     same = responses.take(np.arange(3), np.ones(4, dtype=bool))
     assert np.shares_memory(same.scores, responses.scores)
     assert not np.shares_memory(responses.take(np.array([2, 1, 0])).scores, responses.scores)
+
+
+# --- trials -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counted(small):
+    trials = np.array([[3, 1, 2], [1, 0, 4]])
+    return ResponseMatrix(small.scores, small.models, small.items, trials)
+
+
+def test_trials_go_wherever_the_scores_go(counted):
+    assert counted.trials.dtype == np.uint16
+    assert counted.take([1], [2, 0]).trials.tolist() == [[4, 1]]
+    assert counted.select(["a", "b"], ["x", "z"]).trials.tolist() == [[0, 1], [1, 3]]
+    assert counted.take().trials.tolist() == counted.trials.tolist()
+    assert counted.take(models=np.array([False, True])).trials.tolist() == [[1, 0, 4]]
+    with pytest.raises(ValueError, match="read-only"):
+        counted.trials[0, 0] = 9
+
+
+def test_trials_on_items_are_aligned_as_scores_are(counted, small):
+    asked = ["y", "nothing", "x"]
+    assert counted.trials_on(asked).tolist() == [[2, 0, 1], [4, 0, 0]]
+    assert small.trials_on(asked).tolist() == [[1, 0, 1], [1, 0, 0]]
+    assert small.trials_on(asked).dtype == np.uint16
+    assert_array_equal(counted.trials_on(asked) > 0, ~np.isnan(counted.align(asked)))
+
+
+def test_one_trial_each_is_not_kept(small):
+    ones = (~np.isnan(small.scores)).astype(np.int64)
+    assert ResponseMatrix(small.scores, small.models, small.items, ones).trials is None
+    assert small.trials is None
+
+
+def test_trials_without_duplicates(counted):
+    copied = matrix([[0, 1], [0, 1]], ["b", "a"])
+    copied = ResponseMatrix(copied.scores, copied.models, copied.items, np.array([[2, 3], [4, 5]]))
+    kept, dropped = copied.drop_duplicates()
+    assert dropped == ("b",)
+    assert kept.trials.tolist() == [[4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("trials", "message"),
+    [
+        ([[1, 1], [1, 1]], r"whole numbers of trials, \(2, 3\), found int64 \(2, 2\)"),
+        ([[1.0, 1, 1], [1, 0, 1]], "whole numbers of trials.*float64"),
+        ([[1, 1, 1], [1, 1, 1]], "1 cells lack"),
+        ([[0, 1, 0], [1, 0, 1]], "2 cells lack"),
+        ([[-1, 1, 1], [1, 0, 1]], "1 cells lack"),
+        ([[70_000, 1, 1], [1, 0, 1]], "1 cells lack 1 to 65,535 trials"),
+    ],
+)
+def test_trials_must_fit_the_scores(small, trials, message):
+    with pytest.raises(DataError, match=message):
+        ResponseMatrix(small.scores, small.models, small.items, np.array(trials))

@@ -101,7 +101,7 @@ def test_one_dimension_recovers_the_test_characteristic_curve():
     source, test = split_models(make_history(300, 200, seed=5), 250)
     anchors = select_random(source, 60, rng=rng())
     fitted = fit_score_curve(source, anchors, rng=rng())
-    answers = test.filled[:, source.columns(anchors.items)]
+    answers = test.filled[:, source.positions(anchors.items)]
     found = fitted.predict(answers).mean[:, 0]
     theta = estimate_ability(fitted.model, answers).mean
     curve = source.fit.model.probability(theta).mean(axis=1)
@@ -115,7 +115,7 @@ def test_the_curve_bends_where_the_target_does():
     history = history_of(replace(responses, models=models), fit, "full")
     source, test = split_models(history, 150)
     anchors = select_random(source, 40, rng=rng())
-    answers = test.filled[:, source.columns(anchors.items)]
+    answers = test.filled[:, source.positions(anchors.items)]
     error = fit_score_curve(source, anchors, rng=rng()).predict(answers).mean - test.target_values
     line = np.polyfit(*(one.ravel() for one in (source.filled.mean(1), source.target_values)), 1)
     straight = np.polyval(line, test.filled.mean(axis=1)) - test.target_values[:, 0]
@@ -126,7 +126,7 @@ def test_unanswered_anchors_count_by_their_expected_score():
     source, test = split_models(make_history(60, 40, seed=7), 50)
     anchors = select_random(source, 15, rng=rng())
     fitted = fit_score_curve(source, anchors, rng=rng())
-    answers = test.filled[:, source.columns(anchors.items)].astype(float)
+    answers = test.filled[:, source.positions(anchors.items)].astype(float)
     answers[:, 8:] = np.nan
     theta = estimate_ability(fitted.model, answers).mean
     filled = np.where(np.isnan(answers), fitted.model.probability(theta), answers)

@@ -9,8 +9,8 @@ import pytest
 from helpers import history_of, make_history, simulate, take_items, take_models
 
 from tinyeval.errors import ConfigError
-from tinyeval.responses import Table
 from tinyeval.selection import SELECTORS, get_selector
+from tinyeval.tables import Table
 
 HISTORIES = {
     "plain": lambda: make_history(40, 60, 2),
@@ -28,7 +28,7 @@ QUICK = {"sparse_eval": {"rounds": 3, "epochs": 10}}
 
 @pytest.fixture(params=SELECTORS)
 def select(request):
-    module = SELECTORS[request.param].split(":")[0]
+    module = SELECTORS[request.param].function.partition(":")[0]
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not written yet")
     return partial(get_selector(request.param), **QUICK.get(request.param, {}))

@@ -39,7 +39,7 @@ def test_an_anchor_that_tells_nothing_gives_way_to_what_is_missing():
     scores[:, 39] = rng(5).integers(0, 2, 120)
     history = history_of(replace(responses, scores=scores), fit)
     anchors = select_sparse_eval(history, 3, rng=rng(), rounds=1)
-    kind = np.repeat([0, 1, 2], [25, 14, 1])[history.columns(anchors.items)]
+    kind = np.repeat([0, 1, 2], [25, 14, 1])[history.positions(anchors.items)]
     assert {0, 1} <= set(kind)
     assert kind[0] in (0, 1)
     assert 2 not in kind[:2]
@@ -52,7 +52,7 @@ def test_the_most_important_anchor_comes_first():
     history = history_of(replace(responses, scores=scores), fit)
     # Twenty equal items make up two thirds of the score.
     firsts = [
-        history.columns(select_sparse_eval(history, 8, rng=rng(seed), rounds=0).items)[0]
+        history.positions(select_sparse_eval(history, 8, rng=rng(seed), rounds=0).items)[0]
         for seed in range(5)
     ]
     assert sum(one < 20 for one in firsts) >= 4

@@ -16,38 +16,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FOLDER = Path(__file__).parent.parent / "paper_repro"
-sys.path.insert(0, str(FOLDER))
+from paper_repro import speed
+from paper_repro.timing import (
+    answers,
+    bounds,
+    cells,
+    child,
+    figures,
+    growth,
+    pages,
+    rivals,
+    runs,
+)
+from tinyeval.errors import ConfigError
 
-answers = import_module("timing.answers")
-bounds = import_module("timing.bounds")
-cells = import_module("timing.cells")
-child = import_module("timing.child")
-figures = import_module("timing.figures")
-growth = import_module("timing.growth")
-pages = import_module("timing.pages")
-rivals = import_module("timing.rivals")
-runs = import_module("timing.runs")
-speed = import_module("speed")
-
+ROOT = Path(__file__).parent.parent
 Cell, Size = cells.Cell, answers.Size
-TINY = Size(30, 60)
+TINY = Size(30, 120)
 
 
 # --- answers ------------------------------------------------------------------------------------
 
 
-def codes_of(folder, size, seed=0):
-    answers.simulate(folder / "codes.npy", size, seed)
+def codes_of(folder, size, seed=0, **options):
+    answers.simulate(folder / "codes.npy", size, seed, **options)
     return np.array(answers.open_codes(folder / "codes.npy"))
 
 
-def test_answers_are_the_same_whatever_the_blocks(tmp_path, monkeypatch):
+def test_answers_are_the_same_whatever_the_blocks(tmp_path):
     size = Size(50, 70, missing=0.1)
     whole = codes_of(tmp_path, size)
-    monkeypatch.setattr(answers, "CELLS", 100)
-    monkeypatch.setattr(answers.row_blocks, "__defaults__", (100,))
-    assert (codes_of(tmp_path, size) == whole).all()
+    assert (codes_of(tmp_path, size, at_once=100) == whole).all()
     assert (codes_of(tmp_path, size, seed=1) != whole).mean() > 0.3
     assert not list(tmp_path.glob("*.part"))
 
@@ -166,45 +165,67 @@ def test_huge_and_real_sizes_are_measured_only_if_asked():
     assert max(size.answers for size in sizes) == round(5_000 * 28_632 * 0.95)
 
 
-# --- processes ----------------------------------------------------------------------------------
+# --- measuring ----------------------------------------------------------------------------------
+
+
+def do_here(command, environment, limit):
+    """Do in this process what a process of its own is to do."""
+    *_, module, job, out = command
+    work = getattr(import_module(module), module.rpartition(".")[2])
+    child.do(work, json.loads(job), Path(out))
 
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
-    return runs.Runner(tmp_path_factory.mktemp("results"), threads=1)
+    """A runner that has the answers of ``TINY``, and a folder of environments."""
+    folder = tmp_path_factory.mktemp("results")
+    found = runs.Runner(folder, threads=1, venvs=folder / "venvs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "run", do_here)
+        found.codes(TINY)
+    return found
 
 
 @pytest.fixture(scope="module")
 def steps():
     """Every step at a tiny size: those of a fit of four dimensions, and those of a build."""
-    every = [replace(cell, number=min(cell.number, 40)) for cell in cells.steps_of(Size(30, 120))]
-    return [*every[:3], every[4], *every[-2:]]
+    every = [replace(cell, number=min(cell.number, 40)) for cell in cells.steps_of(TINY)]
+    return [*every[:3], every[4], every[-2]]
 
 
 @pytest.fixture(scope="module")
 def said(runner, steps):
-    return [runner.measure(cell) for cell in steps]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "run", do_here)
+        return [runner.measure(cell) for cell in steps]
 
 
+def check(found, cell):
+    assert 0 < found["seconds"] < 60
+    assert 2**24 < found["peak"] < 2**34
+    assert found["cpu"] > 0
+    assert found["cell"] == asdict(cell)
+
+
+@pytest.mark.slow
 def test_every_step_is_measured(runner, steps, said):
     for cell, text in zip(steps, said, strict=True):
         found = runner.get(cell)
         assert found is not None, text
-        assert 0 < found["seconds"] < 60, text
-        assert 2**24 < found["peak"] < 2**32
-        assert found["cpu"] > 0
-        assert found["cell"] == asdict(cell)
+        check(found, cell)
     fitted = runner.get(steps[0])
     assert fitted["dimensions"] == 4
     assert fitted["sweeps"] >= 1
     assert 0 < fitted["sweep_seconds"] < 60
 
 
+@pytest.mark.slow
 def test_what_is_known_is_not_measured_again(runner, steps, said, monkeypatch):
     monkeypatch.setattr(runs, "run", None)
     assert {runner.measure(cell) for cell in steps} == {"known"}
 
 
+@pytest.mark.slow
 def test_a_damaged_result_is_not_known(runner, steps, said):
     path = runner.path(steps[0])
     text = path.read_text()
@@ -213,14 +234,47 @@ def test_a_damaged_result_is_not_known(runner, steps, said):
     path.write_text(text)
 
 
-def test_hidden_answers_give_a_held_out_log_likelihood(runner):
+@pytest.mark.slow
+def test_a_step_runs_in_a_process_of_its_own(runner):
     cell = Cell("tinyeval", "fit", TINY, dimensions=1, hide=True)
     runner.measure(cell)
-    assert -math.log(2) - 0.2 < runner.get(cell)["held_out"] < -0.3
+    found = runner.get(cell)
+    check(found, cell)
+    assert found["process"] > found["seconds"]
+    assert -math.log(2) - 0.2 < found["held_out"] < -0.3
 
 
-def test_a_process_that_takes_too_long_is_stopped_and_tried_again_with_more_time(runner):
-    cell = Cell("tinyeval", "fit", TINY, dimensions=2)
+@pytest.mark.slow
+def test_the_command_line_of_tinyeval_is_measured(runner, said):
+    cell = Cell("tinyeval", "command", TINY)
+    runner.measure(cell)
+    check(runner.get(cell), cell)
+    assert runner.get(cell)["peaks"] == [runner.get(cell)["peak"]]
+
+
+@pytest.mark.slow
+def test_answers_are_written_by_a_process_of_their_own(tmp_path, runner):
+    codes = answers.open_codes(runs.Runner(tmp_path).codes(TINY))
+    assert (codes == answers.open_codes(runner.codes(TINY))).all()
+
+
+@pytest.fixture
+def rival(runner):
+    """Put a script in the place of girth's Python."""
+    python = rivals.python_of("girth", runner.venvs)
+    python.parent.mkdir(parents=True, exist_ok=True)
+
+    def put(text):
+        python.write_text(f"#!/bin/sh\n{text}\n")
+        python.chmod(0o755)
+
+    return put
+
+
+@pytest.mark.slow
+def test_a_process_that_takes_too_long_is_stopped_and_tried_again_with_more_time(runner, rival):
+    rival("sleep 60")
+    cell = Cell("girth", "fit", TINY)
     hasty = replace(runner, limit=0.05)
     assert hasty.measure(cell) == "stopped after 0.05 s"
     assert hasty.get(cell) == {"over": 0.05, "cell": asdict(cell)}
@@ -229,13 +283,26 @@ def test_a_process_that_takes_too_long_is_stopped_and_tried_again_with_more_time
     assert runner.get(cell) is None
 
 
-def test_a_failure_is_told(runner):
-    cell = Cell("tinyeval", "build", TINY, "no_such_recipe")
-    assert "no_such_recipe" in runner.measure(cell)
-    assert figures.note(runner, cell).startswith("failed: ")
+@pytest.mark.slow
+def test_a_failure_is_told(runner, rival):
+    rival("echo 'ValueError: no such model' >&2; echo later >&2; exit 3")
+    cell = Cell("girth", "fit", TINY, "another")
+    assert runner.measure(cell) == "ValueError: no such model"
+    assert figures.note(runner, cell) == "failed: ValueError: no such model"
+
+
+def test_what_needs_a_failed_cell_is_left_out(tmp_path):
+    runner = runs.Runner(tmp_path)
     later = Cell("tinyeval", "predict", TINY)
     runs.write_file(runner.path(later.needs[0]), json.dumps({"error": "x"}).encode())
     assert runner.measure(later).startswith("left out: it needs tinyeval build")
+
+
+def test_a_recipe_that_is_not_there_is_an_error():
+    work = import_module("paper_repro.timing.work")  # it loads torch
+    job = {"variant": "no_such_recipe", "anchors": 5, "device": "cpu", "dimensions": 1}
+    with pytest.raises(ConfigError, match="no_such_recipe"):
+        work.settings_of(job)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +318,8 @@ def test_the_reason_of_a_failure_is_its_last_error(text, expected):
     assert runs.reason(text) == expected
 
 
-def test_what_cannot_be_measured_here_is_left_out(runner):
+def test_what_cannot_be_measured_here_is_left_out(tmp_path):
+    runner = runs.Runner(tmp_path)
     assert runner.measure(Cell("girth", "fit", TINY)) == "left out: no --venvs"
     assert runner.measure(Cell("tinyeval", "fit", cells.REAL)) == "left out: no --data"
 
@@ -262,8 +330,8 @@ def test_rivals_run_in_environments_of_their_own(tmp_path):
     runner = runs.Runner(tmp_path, venvs=tmp_path, threads=2)
     cell = Cell("girth", "fit", TINY)
     command = runner.command(cell, {}, tmp_path / "out")
-    assert command[:3] == [str(tmp_path / "girth/bin/python"), "-m", "timing.fit_girth"]
-    assert runner.environment(cell)["PYTHONPATH"] == str(FOLDER)
+    assert command[:3] == [str(tmp_path / "girth/bin/python"), "-m", "paper_repro.timing.fit_girth"]
+    assert runner.environment(cell)["PYTHONPATH"] == str(ROOT)
 
 
 def test_two_processes_share_the_threads(tmp_path):
@@ -273,7 +341,7 @@ def test_two_processes_share_the_threads(tmp_path):
     assert runner.environment(replace(cell, number=1))["OMP_NUM_THREADS"] == "2"
     job = {"needs": [str(tmp_path)], "artifact": str(tmp_path)}
     text = " ".join(runner.command(cell, job, tmp_path / "out"))
-    assert "torch.distributed.run --standalone --nproc-per-node=2 -m timing.command" in text
+    assert "-m torch.distributed.run --standalone --nproc-per-node=2 -m paper_repro.timing." in text
     assert "torch" not in " ".join(runner.command(replace(cell, number=1), job, tmp_path / "out"))
 
 
@@ -303,11 +371,12 @@ def test_quick_steps_are_done_several_times():
     assert len(done) == child.RUNS
 
 
+@pytest.mark.slow
 def test_a_process_fails_before_the_machine_does():
-    code = "from timing.child import spare_memory; spare_memory(); import numpy; "
+    code = "from paper_repro.timing.child import spare_memory; spare_memory(); import numpy; "
     code += f"numpy.ones({2**40})"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=FOLDER, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert figures.brief(f"failed: {runs.reason(done.stderr)}") == "not enough memory"
@@ -356,10 +425,10 @@ def test_a_hopeless_cell_is_left_out(tmp_path):
 MIDDLE = cells.MIDDLE
 
 
-def filled(tmp_path, ours=1.0, held_out=-0.5):
-    """A runner that knows every cell: a second for each million answers, and four to begin."""
-    runner = runs.Runner(tmp_path)
-    parts = cells.parts(False, True)
+def fill(folder, names, ours=1.0, held_out=-0.5):
+    """A runner that knows the cells of some parts: a second for each million answers."""
+    runner = runs.Runner(folder)
+    parts = {name: cells.parts(False, True)[name] for name in names}
     for cell in {cell for part in parts.values() for cell in part}:
         seconds = {"py_irt": 60.0, "girth": 500.0}.get(cell.who, ours)
         found = {"seconds": seconds * cell.size.answers / 1e6, "peak": 2**30, "cpu": 1.0}
@@ -377,8 +446,14 @@ def filled(tmp_path, ours=1.0, held_out=-0.5):
     return runner, parts
 
 
-def test_the_page_has_whole_tables(tmp_path):
-    runner, parts = filled(tmp_path)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A runner that knows every cell, and the parts of the page."""
+    return fill(tmp_path_factory.mktemp("filled"), cells.parts(False, True))
+
+
+def test_the_page_has_whole_tables(filled):
+    runner, parts = filled
     text = pages.page(runner, parts)
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 9
@@ -391,8 +466,8 @@ def test_the_page_has_whole_tables(tmp_path):
     assert "nan" not in text
 
 
-def test_slopes_of_the_page(tmp_path):
-    runner, parts = filled(tmp_path)
+def test_slopes_of_the_page(filled):
+    runner, parts = filled
     lines = [line for line in pages.growth(runner, parts).splitlines() if "| models | fit" in line]
     assert lines[0].endswith("| 1 | 1 |")
     assert "100: 0.1, 1,000: 1" in lines[0]
@@ -406,7 +481,7 @@ def test_slopes_of_the_page(tmp_path):
 def test_the_verdict_is_of_the_largest_size_that_py_irt_finishes(
     tmp_path, ours, held_out, expected
 ):
-    runner, parts = filled(tmp_path, ours, held_out)
+    runner, parts = fill(tmp_path, ["rivals"], ours, held_out)
     for cell in parts["rivals"]:
         if cell.who == "py_irt" and cell.size == MIDDLE:
             put(runner, cell, over=300.0)
@@ -428,8 +503,8 @@ def test_an_empty_page_says_so(tmp_path):
     assert "py-irt has not been measured." in pages.page(runner, parts)
 
 
-def test_the_csv_has_every_cell(tmp_path):
-    runner, parts = filled(tmp_path)
+def test_the_csv_has_every_cell(filled):
+    runner, parts = filled
     rows = list(csv.DictReader(io.StringIO(figures.to_csv(runner, parts))))
     assert len(rows) == len({cell for part in parts.values() for cell in part})
     row = next(r for r in rows if r["who"] == "girth" and r["models"] == "100")

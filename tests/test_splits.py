@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 NAN = float("nan")
 

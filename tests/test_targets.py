@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 from tinyeval.targets import external_scores, item_weights, make_targets
 
 SCORES = np.array([[0, 1, 1, 0.5], [1, 1, 0, 0.25]])

@@ -36,7 +36,7 @@ def test_the_fewest_dimensions_near_the_best_are_taken(monkeypatch, errors, chos
 def test_with_one_number_it_is_gp_irt_on_that_fit():
     source, test = split_models(make_history(40, 40, dimensions=2, seed=2), 30)
     anchors = select_random(source, 10, rng=rng())
-    answers = test.filled[:, source.columns(anchors.items)]
+    answers = test.filled[:, source.positions(anchors.items)]
     found = fit_tiny_benchmarks(source, anchors, rng=rng(3), dimensions=[2]).predict(answers)
     again = refitted(source, 2)
     assert again.fit.model.dimensions == 2

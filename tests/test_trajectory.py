@@ -63,6 +63,14 @@ def test_banks_are_told_apart(tmp_path):
     assert read_trajectory(tmp_path, "d" * 64).bank == "bank"
 
 
+def test_a_bank_under_another_name_is_the_same(tmp_path):
+    write(tmp_path, entry(1), replace(entry(2), bank="renamed"))
+    for asked in (None, "bank", "renamed", "d" * 64):
+        found = read_trajectory(tmp_path, asked)
+        assert found.steps.tolist() == [1, 2]
+        assert found.bank == "renamed"
+
+
 def test_what_is_no_trajectory_is_refused(tmp_path):
     with pytest.raises(DataError, match="found none"):
         read_trajectory(tmp_path)

@@ -8,6 +8,7 @@ from helpers import simulate
 
 from tinyeval.backtesting import trial
 from tinyeval.backtesting.trial import DRAWS, Memory, run_trial
+from tinyeval.build_plan import BuildPlan
 from tinyeval.building import build
 from tinyeval.responses import ResponseMatrix
 
@@ -63,14 +64,14 @@ def test_a_memory_changes_nothing(sides, fast, pair):
 def test_fits_and_selections_are_done_once(sides, fast, monkeypatch):
     source, test = sides
     calls = []
-    for name in ("make_history", "choose_anchors"):
-        real = getattr(trial, name)
+    for owner, name in ((trial, "make_history"), (BuildPlan, "choose_anchors")):
+        real = getattr(owner, name)
 
         def counted(*arguments, name=name, real=real):
             calls.append(name)
             return real(*arguments)
 
-        monkeypatch.setattr(trial, name, counted)
+        monkeypatch.setattr(owner, name, counted)
     memory = Memory()
     for estimator in ("ridge", "kernel_ridge"):
         run_trial(source, test, method(fast, "mrmr", estimator), memory=memory)

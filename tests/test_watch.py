@@ -1,5 +1,6 @@
 """Watching the folder of a run: checkpoints that come, grow, break and vanish."""
 
+import gc
 import json
 import os
 import shutil
@@ -7,17 +8,23 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tinyeval.bank import packing
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.cli.predict import flags
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.training.checkpoints import compile_patterns, find_checkpoints
 from tinyeval.training.journal import FILE, read_journal
 from tinyeval.training.quick_eval import QuickEval
+from tinyeval.training.trajectory import read_trajectory
 from tinyeval.training.watching import ATTEMPTS, Watcher, find_answer
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +121,32 @@ def test_what_is_done_is_not_done_again(watcher, tmp_path):
     watcher(counting, n=5).once()  # another bank
     assert asked[2:] == ["checkpoint-1", "checkpoint-2"]
     assert steps(made) == [1, 2, 1, 2]
+
+
+def test_a_run_goes_on_across_an_upgrade_and_another_card(watcher, bank, tmp_path, monkeypatch):
+    asked = []
+
+    def counting(items, checkpoint):
+        asked.append(checkpoint.name)
+        return answer(items, checkpoint)
+
+    save(tmp_path / "run", 1, 0.3)
+    bank.save(tmp_path / "before")
+    watcher(counting, bank=tmp_path / "before").once()
+    monkeypatch.setattr(packing, "__version__", "99.0")
+    monkeypatch.setattr(packing, "card", lambda facts: "A card in other words.")
+    note = {**bank.source, "origin": "elsewhere", "note": "Read me first."}
+    content = {item: {"prompt": "?"} for item in bank.anchors.items}
+    later = replace(ItemBank.load(tmp_path / "before"), name="v2", source=note, content=content)
+    later.save(tmp_path / "after")
+    save(tmp_path / "run", 2, 0.7)
+    made = watcher(counting, bank=tmp_path / "after")
+    made.once()
+    assert asked == ["checkpoint-1", "checkpoint-2"]
+    assert [one.bank for one in read_journal(made.journal)] == ["simulated", "v2"]
+    found = read_trajectory(tmp_path / "run")
+    assert found.steps.tolist() == [1, 2]
+    assert found.score[0] < found.score[1]
 
 
 def test_a_checkpoint_without_its_last_file_is_waited_for(watcher, tmp_path):
@@ -265,6 +298,35 @@ def test_while_watching_a_failure_is_tried_again_and_then_left(watcher, tmp_path
     assert made.clock.now == 180
 
 
+def test_what_was_raised_is_kept_with_its_traceback_and_nothing_else(watcher, tmp_path):
+    class Weights:
+        """Stands for a model in the memory of a GPU."""
+
+    alive, seen = weakref.WeakSet(), []
+
+    def failing(items, checkpoint):
+        weights = Weights()
+        alive.add(weights)
+        raise RuntimeError(f"CUDA out of memory in {checkpoint.name}")
+
+    for step in (1, 2):
+        save(tmp_path / "run", step)
+    made = watcher(failing, failed=seen.append)
+    with pytest.raises(DataError, match="2 checkpoints could not be predicted") as told:
+        made.once()
+    assert list(told.value.__cause__.exceptions) == seen == list(made.errors.values())
+    text = "".join(traceback.format_exception(told.value))
+    for step in (1, 2):
+        assert f"RuntimeError: CUDA out of memory in checkpoint-{step}" in text
+    assert text.count("in failing") == 2
+    gc.collect()
+    assert not alive
+    made.quick = QuickEval(made.quick.bank, answer)
+    made.failures.clear()
+    made.once()
+    assert made.errors == {}
+
+
 def test_answers_that_do_not_fit_are_reported(watcher, tmp_path):
     save(tmp_path / "run", 1)
     made = watcher(lambda items, checkpoint: [2.0] * len(items))
@@ -344,10 +406,10 @@ def test_names_of_checkpoints(tmp_path, name, step):
 def test_patterns_that_say_no_step_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="where the step is"):
         compile_patterns(r"checkpoint-\d+")
-    with pytest.raises(ConfigError, match="no regular expression"):
+    with pytest.raises(ConfigError, match="is not a regular expression"):
         compile_patterns("(")
     (tmp_path / "checkpoint-x").mkdir()
-    with pytest.raises(DataError, match="no number"):
+    with pytest.raises(DataError, match="is not a number"):
         find_checkpoints(tmp_path, compile_patterns("checkpoint-(?P<step>.+)"))
 
 
@@ -423,10 +485,20 @@ def test_the_command_ends_in_one_line_where_it_fails(place, bank_folder):
         assert message in found.stderr.splitlines()[-1]
 
 
+def test_debug_shows_what_the_function_raised(place, bank_folder):
+    (place / "run" / "checkpoint-100" / "model.json").write_text("?")
+    arguments = ["run", "--bank", bank_folder, "--answer", "evals_of_mine:answer", "--once"]
+    plain, full = invoke(*arguments), invoke(*arguments, "--debug")
+    assert "Traceback" not in plain.stderr
+    assert "evals_of_mine.py" in full.stderr
+    assert "json.decoder.JSONDecodeError: Expecting value" in full.stderr
+    assert full.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+
+
 @pytest.mark.slow
 def test_the_command_follows_a_run_until_it_is_interrupted(place, bank_folder):
     """A real process, a checkpoint that appears while it watches, and Ctrl-C."""
-    command = [sys.executable, "-m", "tinyeval.cli", "watch", "run", "--bank", str(bank_folder)]
+    command = [sys.executable, "-m", "tinyeval", "watch", "run", "--bank", str(bank_folder)]
     command += ["--answer", "evals_of_mine:answer", "--interval", "0.05", "--quiet", "0"]
     path = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(

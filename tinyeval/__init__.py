@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tinyeval.config import Settings as Settings
     from tinyeval.config import load_settings as load_settings
     from tinyeval.errors import TinyEvalError as TinyEvalError
+    from tinyeval.estimators import register_estimator as register_estimator
     from tinyeval.importers import read_results as read_results
     from tinyeval.importers import write_results as write_results
     from tinyeval.prediction import Prediction as Prediction
@@ -37,6 +38,7 @@ _HOME = {
     "build": "building",
     "load_settings": "config",
     "read_results": "importers",
+    "register_estimator": "estimators",
     "write_results": "importers",
 }
 

@@ -20,15 +20,13 @@ from numpy.typing import NDArray
 
 from tinyeval.calibration.intervals import PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
-from tinyeval.errors import BankError, ConfigError, DataError
-from tinyeval.irt.model import Array
+from tinyeval.compute.arrays import Array, Index
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL
 
 PAIRS_AT_ONCE = 10_000
 """Pairs whose answers are held side by side at a time, so that memory stays bounded."""
-
-Index = NDArray[np.intp]
 
 
 class Difference(NamedTuple):
@@ -114,7 +112,6 @@ def compare(
 
     Raises:
         DataError: fewer than two models, or two that share no answered anchor.
-        BankError: a bank that was built before differences were calibrated.
         ConfigError: a level outside (0, 1).
     """
     if not 0 < level < 1:
@@ -123,8 +120,6 @@ def compare(
         raise DataError(
             f"a comparison needs the answers of two models or more, found {len(models)}"
         )
-    if predictor.pairs is None:
-        raise BankError("this bank was built before comparisons were calibrated; build it again")
     shared = _on_shared_anchors(np.asarray(answers, dtype=np.float64), models)
     reading = predictor.read(shared.answers, shared.models)
     found: list[Comparison] = []
@@ -139,7 +134,6 @@ def _block(
     predictor: Predictor, reading: Reading, names: tuple[str, ...], rows: Index, level: float
 ) -> list[Comparison]:
     """Compare some pairs of rows of a reading; ``names`` are those of its rows."""
-    assert predictor.pairs is not None
     one, two = rows.T
     estimate = reading.estimate
     p = predictor.irt.probability(reading.ability.mean)
@@ -150,7 +144,14 @@ def _block(
     in_range, misfit = predictor.doubts(reading)
     beyond = ~in_range | misfit
     doubtful = np.column_stack([beyond[one], beyond[two]])
-    bounds = _bounds(predictor.pairs, difference, scale, n_shared, beyond[one] | beyond[two], level)
+    bounds = _bounds(
+        predictor.pairs,
+        difference=difference,
+        scale=scale,
+        n_shared=n_shared,
+        beyond=beyond[one] | beyond[two],
+        level=level,
+    )
     return [
         _one(
             predictor,
@@ -185,11 +186,12 @@ def _on_shared_anchors(answers: Array, models: tuple[str, ...]) -> _Shared:
                 kept.append(np.where(both, answers[key[0]], np.nan))
         pairs.append([position[key] for key in keys])
     names = tuple(models[model] for model, _ in position)
-    return _Shared(np.array(kept), names, np.array(pairs))
+    return _Shared(answers=np.array(kept), models=names, pairs=np.array(pairs))
 
 
 def _bounds(
     pairs: PairCalibration,
+    *,
     difference: Array,
     scale: Array,
     n_shared: NDArray[np.int64],
@@ -241,7 +243,16 @@ def _one(
             "fit; the interval is wider and the probability nearer to 0.5: see the warnings of "
             "`tinyeval predict`"
         )
-    return Comparison(*names, *overall, level, differences, n_shared, n_different, tuple(warnings))
+    return Comparison(
+        a=names[0],
+        b=names[1],
+        **overall._asdict(),
+        level=level,
+        benchmarks=differences,
+        n_shared=n_shared,
+        n_different=n_different,
+        warnings=tuple(warnings),
+    )
 
 
 def rank_ranges(

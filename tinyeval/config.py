@@ -28,6 +28,10 @@ DEFAULT_ITEMS = 100
 """Anchors where neither their number nor a budget nor quotas for every group say how many."""
 
 
+HANDED_OVER = ("rng", "budget")
+"""Keywords of a selector or estimator that are no options: tinyeval gives them."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,14 +81,18 @@ class IRTSettings(_Section):
 
 
 class SelectionSettings(_Section):
-    """Which selector chooses the anchors, and its options."""
+    """Which selector chooses the anchors, and its options.
+
+    ``method`` is one of ``tinyeval methods``, or ``MODULE:FUNCTION``: one of the user's own, whose
+    code is then imported and run.
+    """
 
     method: str = "optimal_design"
     options: dict[str, Any] = Field(default_factory=dict)
 
 
 class EstimatorSettings(_Section):
-    """Which estimator turns answers into targets, and its options."""
+    """Which estimator turns answers into targets, and its options; ``method`` as of a selector."""
 
     method: str = "stack"
     options: dict[str, Any] = Field(default_factory=dict)
@@ -174,7 +182,7 @@ def parse_settings(values: object, where: str) -> Settings:
         hint = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             hint = "there is no such setting; see configs/default.yaml for the known ones"
-        raise ConfigError(f"{where}: {key}: {hint}") from None
+        raise ConfigError(f"{where}: {key}: {hint}") from error
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -190,7 +198,7 @@ def load_settings(path: str | Path) -> Settings:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as a recipe: {error}") from None
+        raise ConfigError(f"{path}: cannot be read as a recipe: {error}") from error
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -198,7 +206,7 @@ def load_settings(path: str | Path) -> Settings:
         at = "" if line is None else f":{line + 1}"
         raise ConfigError(
             f"{path}{at}: not valid YAML: {getattr(error, 'problem', error)}"
-        ) from None
+        ) from error
     return parse_settings({} if values is None else values, str(path))
 
 
@@ -206,14 +214,21 @@ def checked_options(
     function: Callable[..., Any], options: dict[str, Any], what: str
 ) -> dict[str, Any]:
     """Return ``options`` if ``function`` takes them all as keywords, else raise."""
-    known = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("rng", "budget")
-    ]
+    parameters = inspect.signature(function).parameters
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    known = option_defaults(function)
     for name in options:
-        if name not in known:
+        if name not in known and (not takes_any or name in (*parameters, *HANDED_OVER)):
             raise ConfigError(
                 f"{what}.options: unknown option {name!r}; known are: {', '.join(known) or 'none'}"
             )
     return options
+
+
+def option_defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return option -> default of a selector or estimator."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in HANDED_OVER
+    }

@@ -34,11 +34,15 @@ class BankError(TinyEvalError):
     """An item bank on disk that is missing, damaged, or of another format version."""
 
 
+class UnregisteredError(BankError):
+    """A bank whose estimator is somebody's own and was not registered in this process."""
+
+
 class FitError(TinyEvalError):
     """A fit that cannot be done on these responses, or did not converge to finite numbers."""
 
 
-class RankError(TinyEvalError):
+class ProcessError(TinyEvalError):
     """A process of a build by several processes that ended, or cannot be reached."""
 
 
@@ -46,8 +50,18 @@ class DependencyError(TinyEvalError):
     """An optional library that this operation needs and that is not installed."""
 
 
+class ThinHistoryWarning(UserWarning):
+    """A history from which a bank is built although it is too thin to say much."""
+
+
 def examples(values: Iterable[object], limit: int = 3) -> str:
     """Return the first ``limit`` values, quoted and comma-separated, for an error message."""
     listed = [repr(str(value)) for value in values]
     tail = f", ... ({len(listed)} in all)" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + tail
+
+
+def one_line(message: object, limit: int | None = None) -> str:
+    """Return the text of a message or an error without line breaks, cut to ``limit`` characters."""
+    lines = (line.strip() for line in str(message).splitlines())
+    return " ".join(line for line in lines if line)[:limit] or type(message).__name__

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, examples
-from tinyeval.responses import Table, by_id
+from tinyeval.tables import Table
 
 MIN_GROUPS = 5
 """Groups that calibration by groups needs, as it needs five models."""
@@ -44,14 +44,12 @@ def number_groups(models: Table, column: str | None, rng: np.random.Generator) -
     """Return the number of each model's group; groups are numbered in a random order.
 
     Args:
-        models: one row per model.
+        models: one row per model, in the order of their ids.
         column: of ``models``; None: every model is a group of its own.
-        rng: draws the order, which depends on names and ids alone and not on the order of rows.
+        rng: draws the order.
     """
     if column is None:
-        number = np.empty(len(models), dtype=np.intp)
-        number[by_id(models.ids)] = rng.permutation(len(models))
-        return number
+        return rng.permutation(len(models))
     names, which = np.unique(_names(models, column), return_inverse=True)
     return rng.permutation(len(names))[which.ravel()]
 

@@ -5,18 +5,23 @@ Held-out and test models are never in a history: what is learned is learned from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.lazy_rows import LazyRows
-from tinyeval.compute.processes import ALONE, Ranks
-from tinyeval.compute.row_blocks import Matrix, columns, slabs
+from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.row_blocks import Matrix, pick_columns, slabs
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import by_id
 from tinyeval.targets import Targets
+
+T = TypeVar("T")
 
 KEPT_CELLS = 2**24
 """Cells up to which fitted probabilities are kept: 64 MB."""
@@ -29,27 +34,60 @@ CACHED = 2**18
 class History:
     """Everything known of the source models.
 
+    Models and items are in the order of their ids, whatever order they came in: sums, draws and
+    ties are then the same for the same results.
+
     Attributes:
         responses: scores of the source models on all items of the benchmark.
         targets: what is to be reconstructed.
         fit: the IRT fit on ``responses``.
         groups: column of the models table that names groups of models alike, if it does.
-        ranks: processes that hold the same history and do the same with it.
+        processes: that hold the same history and do the same with it.
     """
 
     responses: ResponseMatrix
     targets: Targets
     fit: IRTFit
     groups: str | None = None
-    ranks: Ranks = ALONE
+    processes: Processes = ALONE
+
+    def __post_init__(self) -> None:
+        rows, order = by_id(self.responses.models.ids), by_id(self.responses.items.ids)
+        if (np.diff(rows) > 0).all() and (np.diff(order) > 0).all():
+            return
+        fit = replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows])
+        for name, value in {
+            "responses": self.responses.take(rows, order),
+            "targets": replace(self.targets, weights=self.targets.weights[:, order]),
+            "fit": fit,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def _kept(self) -> dict[object, Any]:
+        return {}
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return what ``make`` returned the first time it was called under ``key``."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def release(self) -> None:
+        """Forget what was kept by :meth:`once` if the history is large; it is made again if asked.
+
+        Factors of a covariance may be as large as the scores.
+        """
+        if self.responses.scores.size > KEPT_CELLS:
+            self._kept.clear()
 
     @property
-    def sharing(self) -> Ranks:
+    def sharing(self) -> Processes:
         """Processes that share sums over models: those that hold it if it is large.
 
         Sums of parts round differently, and of few models they are not worth the exchange.
         """
-        return self.ranks if self.responses.scores.size > KEPT_CELLS else ALONE
+        return self.processes if self.responses.scores.size > KEPT_CELLS else ALONE
 
     @cached_property
     def fitted(self) -> Matrix:
@@ -77,29 +115,12 @@ class History:
         Args:
             items: their positions.
         """
-        return columns(self.filled, items)
+        return pick_columns(self.filled, items)
 
     @cached_property
     def target_values(self) -> NDArray[np.float64]:
         """Targets of the source models, shape (models, targets)."""
         return self.targets.values(self.responses, self.filled)
-
-    def sorted(self) -> History:
-        """Return this history with models and items in the order of their ids.
-
-        Sums and ties then come out the same whatever order the results were in.
-        """
-        rows = by_id(self.responses.models.ids)
-        order = by_id(self.responses.items.ids)
-        if (np.diff(rows) > 0).all() and (np.diff(order) > 0).all():
-            return self
-        return History(
-            self.responses.take(rows, order),
-            replace(self.targets, weights=self.targets.weights[:, order]),
-            replace(self.fit, model=self.fit.model.take(order), ability=self.fit.ability[rows]),
-            self.groups,
-            self.ranks,
-        )
 
     def take(self, models: NDArray) -> History:
         """Return the history of some models, under the same item parameters.
@@ -112,7 +133,7 @@ class History:
             self.targets,
             replace(self.fit, ability=self.fit.ability[models]),
             self.groups,
-            self.ranks,
+            self.processes,
         )
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> History:
@@ -127,10 +148,10 @@ class History:
             self.targets.within(items, benchmark),
             replace(self.fit, model=self.fit.model.take(items)),
             self.groups,
-            self.ranks,
+            self.processes,
         )
 
-    def columns(self, items: tuple[str, ...]) -> NDArray[np.intp]:
+    def positions(self, items: tuple[str, ...]) -> NDArray[np.intp]:
         """Positions of the named items in ``responses``."""
         return self.responses.items.index(items, "item")
 

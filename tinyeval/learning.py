@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.build_plan import BuildPlan
 from tinyeval.compute.lazy_rows import LazyRows
-from tinyeval.compute.processes import ALONE, Ranks
-from tinyeval.compute.row_blocks import column_squares
+from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
+from tinyeval.compute.row_blocks import column_means, column_squares
 from tinyeval.compute.threads import one_thread
-from tinyeval.config import Settings, checked_options
-from tinyeval.covariance.item_covariance import forget_large
-from tinyeval.estimators import get_estimator
+from tinyeval.config import Settings
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import Array, IRTFit, IRTModel
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
-from tinyeval.selection import get_selector
 from tinyeval.selection.base import Anchors
-from tinyeval.selection.budget import Budget, make_budget
-from tinyeval.selection.choose import choose
-from tinyeval.targets import make_targets
+from tinyeval.tables import Table
 
-HistoryOf = Callable[[ResponseMatrix, Settings, Progress | None], History]
-AnchorsOf = Callable[[History, Settings, Budget, np.random.Generator], Anchors]
+HistoryOf = Callable[[ResponseMatrix, BuildPlan, Progress | None], History]
+AnchorsOf = Callable[[BuildPlan, History, np.random.Generator], Anchors]
 
 MIN_KNOWN = 0.6
 """Share of a target's weight that a held-out model must have answered to be calibrated on."""
@@ -53,11 +50,17 @@ class Learned:
 
     def anchor_model(self) -> IRTModel:
         """The item parameters of the anchors, in their order."""
-        return self.irt.take(self.history.columns(self.anchors.items))
+        return self.irt.take(self.history.positions(self.anchors.items))
+
+    def item_table(self) -> Table:
+        """What is known of every item, and its mean score."""
+        items = self.history.responses.items
+        mean = column_means(self.history.filled)
+        return items.with_columns(mean_score=mean, weight=items.column("weight", 1.0))
 
     def anchor_mean(self) -> Array:
         """Mean score of the source models on each anchor."""
-        anchors = self.history.columns(self.anchors.items)
+        anchors = self.history.positions(self.anchors.items)
         return np.asarray(self.history.answers(anchors).mean(0))
 
     def noise(self) -> Array:
@@ -67,7 +70,7 @@ class Learned:
         """
         history = self.history
         scatter = column_squares(history.filled, history.fitted) / history.responses.n_models
-        scatter[self.history.columns(self.anchors.items)] = 0.0
+        scatter[self.history.positions(self.anchors.items)] = 0.0
         return np.asarray(np.sqrt(self.history.targets.own**2 @ scatter))
 
 
@@ -99,93 +102,80 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
     return np.where(known >= MIN_KNOWN, values, np.nan)
 
 
-def check_settings(settings: Settings) -> None:
-    """Raise :class:`ConfigError` for unknown methods or options before any work is done."""
-    for section, get in (("selection", get_selector), ("estimator", get_estimator)):
-        chosen = getattr(settings, section)
-        checked_options(get(chosen.method), chosen.options, section)
+def learn(
+    responses: ResponseMatrix,
+    plan: BuildPlan,
+    progress: Progress | None = None,
+    *,
+    history_of: HistoryOf | None = None,
+    anchors_of: AnchorsOf | None = None,
+    processes: Processes = ALONE,
+) -> Learned:
+    """Learn from these models alone: history -> anchors -> fitted estimator.
+
+    Args:
+        responses: of the source models; every model and item has an answer.
+        plan: made for these responses.
+        progress: called with (done, total, what).
+        history_of, anchors_of: take the two costly steps; a caller that learns several methods
+            from the same models passes ones that remember (:mod:`tinyeval.backtesting.trial`).
+        processes: that were given the same, and share the fit unless ``history_of`` makes it.
+    """
+    history_of = history_of or partial(make_history, processes=processes)
+    rng = np.random.default_rng(plan.settings.seed)
+    with one_thread(responses.scores.size):
+        history = history_of(responses, plan, progress)
+        anchors = (anchors_of or BuildPlan.choose_anchors)(plan, history, rng)
+        estimator = plan.fit_estimator(history, anchors, rng)
+        history.release()
+    return Learned(history, anchors, estimator)
 
 
 def make_history(
     responses: ResponseMatrix,
-    settings: Settings,
+    plan: BuildPlan,
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> History:
-    """Fit the IRT model and make the targets on these models alone."""
-    target = settings.target
-    targets = make_targets(
-        responses,
-        target.column,
-        target.benchmark_weights,
-        columns=target.columns,
-        average=target.average,
-    )
-    fit = fit_model(responses, settings, progress, ranks)
-    return History(responses, targets, fit, settings.interval.groups, ranks)
+    """Make the targets of these models, and fit the IRT model to them alone.
 
-
-def choose_anchors(
-    history: History, settings: Settings, budget: Budget, rng: np.random.Generator
-) -> Anchors:
-    """Choose the anchors as the settings say."""
-    select = get_selector(settings.selection.method)
-    return choose(select, history, budget, rng=rng, options=settings.selection.options)
-
-
-def learn(
-    responses: ResponseMatrix,
-    settings: Settings,
-    progress: Progress | None = None,
-    history_of: HistoryOf = make_history,
-    anchors_of: AnchorsOf | None = None,
-    budget: Budget | None = None,
-) -> Learned:
-    """Fit, select and fit the estimator on these models alone, within a budget of their own.
-
-    ``history_of`` and ``anchors_of`` take the two costly steps; a caller that learns several
-    methods from the same models passes ones that remember (:mod:`tinyeval.backtesting.trial`).
+    Args:
+        responses: of the source models.
+        plan: made for these responses.
+        progress: called with (done, total, what).
+        processes: that were given the same; they share the fit.
     """
-    check_settings(settings)
-    rng, fit = np.random.default_rng(settings.seed), get_estimator(settings.estimator.method)
-    budget = budget or make_budget(settings, responses.items)
-    _load_fit(settings)
-    with one_thread(responses.scores.size):
-        history = history_of(responses, settings, progress)
-        anchors = (anchors_of or choose_anchors)(history, settings, budget, rng)
-        estimator = fit(history, anchors, rng=rng, **settings.estimator.options)
-        forget_large(history)
-        return Learned(history, anchors, estimator)
+    responses = responses.sorted()
+    fit = fit_model(responses, plan.settings, progress, processes)
+    return History(
+        responses, plan.targets(responses), fit, plan.settings.interval.groups, processes
+    )
 
 
 def fit_model(
     responses: ResponseMatrix,
     settings: Settings,
-    progress: Progress | None,
-    ranks: Ranks = ALONE,
+    progress: Progress | None = None,
+    processes: Processes = ALONE,
 ) -> IRTFit:
     """Fit the IRT model that the settings ask for."""
-    fit = _load_fit(settings)
-    options: dict[str, Any] = {"dimensions": min(settings.irt.dimensions)}
-    if settings.irt.method == "map":
-        options = {"dimensions": settings.irt.dimensions, "block_size": settings.irt.block_size}
-        options["ranks"] = ranks
-    return fit(
-        responses,
-        guessing=settings.irt.guessing,
-        seed=settings.seed,
-        device=settings.device,
-        progress=progress,
-        **options,
-    )
-
-
-def _load_fit(settings: Settings) -> Callable[..., IRTFit]:
-    """Return the function that fits; torch is imported here and not before."""
-    if settings.irt.method == "pyro":
+    irt = settings.irt
+    options: dict[str, Any] = {
+        "guessing": irt.guessing,
+        "seed": settings.seed,
+        "device": settings.device,
+        "progress": progress,
+    }
+    if irt.method == "pyro":
         from tinyeval.irt.posterior import fit_posterior
 
-        return fit_posterior
+        return fit_posterior(responses, dimensions=min(irt.dimensions), **options)
     from tinyeval.irt.fit import fit_irt
 
-    return fit_irt
+    return fit_irt(
+        responses,
+        dimensions=irt.dimensions,
+        block_size=irt.block_size,
+        processes=processes,
+        **options,
+    )

@@ -1,11 +1,10 @@
-"""Small feed-forward networks, several at once, trained by full-batch Adam.
+"""Small feed-forward networks, several at once: trained in torch, read in numpy.
 
     h_0 = x,    h_k = drop(gelu(h_{k-1} W_k + b_k)),    output = sigmoid(h_{K-1} W_K + b_K)
 
 (GELU: Hendrycks and Gimpel 2016, in its tanh form; dropout: Srivastava et al. 2014), minimising
-the mean squared error by Adam (Kingma and Ba 2015).  At the size of an answer sheet this needs no
-framework: forward and backward are one matrix product a layer each, and several networks are one
-more axis of the same arrays.
+the mean squared error by full-batch Adam (Kingma and Ba 2015).  Several networks are one more axis
+of the same arrays.  A bank holds the arrays and predicts where torch is not installed.
 """
 
 from __future__ import annotations
@@ -13,9 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[np.floating]
 
@@ -62,7 +65,7 @@ class Networks:
 
     def predict(self, x: NDArray) -> Array:
         """Outputs, shape (networks, models, outputs), of inputs of shape (models, inputs)."""
-        return _forward(self.layers, x)[0][-1]
+        return self._forward(x)[0]
 
     def input_gradient(self, x: NDArray, error: NDArray) -> Array:
         """Derivative of sum(error * output) by the inputs, shape (networks, models, inputs).
@@ -71,7 +74,10 @@ class Networks:
             x: inputs, shape (models, inputs).
             error: shape (networks, models, outputs), or one that broadcasts to it.
         """
-        return _backward(self.layers, *_forward(self.layers, x), error)[1]
+        _, slopes = self._forward(x)
+        for layer, slope in zip(self.layers[::-1], slopes[::-1], strict=True):
+            error = (error * slope) @ np.swapaxes(layer[:, :-1], 1, 2)
+        return error
 
     def train(
         self,
@@ -83,37 +89,50 @@ class Networks:
         rng: np.random.Generator,
         held_out: NDArray[np.bool_] | None = None,
     ) -> Networks:
-        """Return the networks trained further.
+        """Return the networks trained further, in single precision.
 
         Args:
             x: inputs, shape (models, inputs).
             y: outputs, shape (models, outputs).
             epochs: steps, each on all models at once.
             learning_rate: of Adam.
-            rng: of the dropout.
+            rng: seeds the dropout.
             held_out: models that a network does not learn from, shape (networks, models); of its
                 stages it then keeps the one that predicts these best (early stopping).
         """
+        import torch
+
         # Single precision halves the time, and is far finer than the dropout's noise.
         x, y = x.astype(np.float32), y.astype(np.float32)
-        count = len(self.layers[0])
-        held_out = np.zeros((count, len(x)), dtype=bool) if held_out is None else held_out
-        share = ~held_out / np.sum(~held_out, axis=1, keepdims=True)
-        slope = (2.0 / y.shape[1] * share[..., None]).astype(np.float32)
-        current = Networks(tuple(layer.astype(np.float32) for layer in self.layers))
-        adam = _Adam(current.layers, learning_rate)
-        best, least = current, np.full(count, np.inf)
+        best = Networks(tuple(layer.astype(np.float32) for layer in self.layers))
+        least = np.full(len(self.layers[0]), np.inf)
+        held_out = np.zeros((len(least), len(x)), bool) if held_out is None else held_out
+        share = torch.tensor(~held_out / np.sum(~held_out, axis=1, keepdims=True))
+        inputs, outputs = torch.tensor(x), torch.tensor(y)
+        layers = [torch.tensor(layer, requires_grad=True) for layer in best.layers]
+        adam = torch.optim.Adam(layers, lr=learning_rate)
+        chance = torch.Generator().manual_seed(int(rng.integers(2**63)))
         for epoch in range(1, epochs + 1):
-            masks = [_mask((count, len(x), size), rng) for size in HIDDEN]
-            values, slopes = _forward(current.layers, x, masks)
-            gradients, _ = _backward(current.layers, values, slopes, slope * (values[-1] - y))
-            current = Networks(adam.step(current.layers, gradients))
+            adam.zero_grad()
+            miss = (_forward_with_dropout(layers, inputs, chance) - outputs).square().mean(2)
+            torch.autograd.backward((share * miss).sum())
+            adam.step()
             if epoch % CHECK == 0 or epoch == epochs:
-                miss = ((current.predict(x) - y) ** 2).mean(axis=2)
-                loss = np.where(held_out, miss, 0.0).sum(axis=1)
+                current = Networks(tuple(layer.detach().numpy().copy() for layer in layers))
+                found = ((current.predict(x) - y) ** 2).mean(axis=2)
+                loss = np.where(held_out, found, 0.0).sum(axis=1)
                 better = (loss < least) | ~held_out.any(axis=1)
                 best, least = best._replaced(current, better), np.minimum(loss, least)
         return best
+
+    def _forward(self, x: Array) -> tuple[Array, list[Array]]:
+        """Outputs, and the slopes of every layer's activation."""
+        slopes = []
+        for k, layer in enumerate(self.layers):
+            z = x @ layer[:, :-1] + layer[:, -1:]
+            x, slope = _gelu(z) if k < len(self.layers) - 1 else _sigmoid(z)
+            slopes.append(slope)
+        return x, slopes
 
     def _replaced(self, others: Networks, where: NDArray[np.bool_]) -> Networks:
         """Return these networks, some of them replaced by the others."""
@@ -121,56 +140,19 @@ class Networks:
         return Networks(tuple(np.where(where[:, None, None], new, old) for old, new in pairs))
 
 
-class _Adam:
-    """Moments of the gradients, and the step they say to take."""
+def _forward_with_dropout(
+    layers: Sequence[torch.Tensor], x: torch.Tensor, chance: torch.Generator
+) -> torch.Tensor:
+    """Outputs in training: hidden units are left out by chance, the others make up for them."""
+    import torch
 
-    def __init__(self, layers: Sequence[Array], rate: float) -> None:
-        self.rate, self.steps = rate, 0
-        self.first = [np.zeros_like(layer) for layer in layers]
-        self.second = [np.zeros_like(layer) for layer in layers]
-
-    def step(self, layers: Sequence[Array], gradients: Sequence[Array]) -> tuple[Array, ...]:
-        """Return the layers after one step."""
-        self.steps += 1
-        for m, v, g in zip(self.first, self.second, gradients, strict=True):
-            m += 0.1 * (g - m)
-            v += 0.001 * (g * g - v)
-        rate, least = self.rate / (1.0 - 0.9**self.steps), 1.0 - 0.999**self.steps
-        moments = zip(layers, self.first, self.second, strict=True)
-        return tuple(w - rate * m / (np.sqrt(v / least) + 1e-8) for w, m, v in moments)
-
-
-def _mask(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """0 with probability DROPOUT, else what keeps the expectation."""
-    return (rng.random(shape, dtype=np.float32) >= DROPOUT) / np.float32(1.0 - DROPOUT)
-
-
-def _forward(
-    layers: Sequence[Array], x: Array, masks: Sequence[Array] = ()
-) -> tuple[list[Array], list[Array]]:
-    """Values of every layer, the input first, and slopes of every activation."""
-    values, slopes = [x], []
-    for k, layer in enumerate(layers):
-        z = values[-1] @ layer[:, :-1] + layer[:, -1:]
-        value, slope = _gelu(z) if k < len(HIDDEN) else _sigmoid(z)
-        if k < len(masks):
-            value, slope = value * masks[k], slope * masks[k]
-        values.append(value)
-        slopes.append(slope)
-    return values, slopes
-
-
-def _backward(
-    layers: Sequence[Array], values: list[Array], slopes: list[Array], error: Array
-) -> tuple[list[Array], Array]:
-    """Derivatives by the layers and by the input, from those by the output."""
-    gradients = []
-    for layer, value, slope in zip(layers[::-1], values[-2::-1], slopes[::-1], strict=True):
-        delta = error * slope
-        weights, bias = np.swapaxes(value, -1, -2) @ delta, delta.sum(axis=1, keepdims=True)
-        gradients.append(np.concatenate([weights, bias], axis=1))
-        error = delta @ np.swapaxes(layer[:, :-1], 1, 2)
-    return gradients[::-1], error
+    *hidden, last = layers
+    for layer in hidden:
+        x = torch.nn.functional.gelu(x @ layer[:, :-1] + layer[:, -1:], approximate="tanh")
+        # torch's own dropout draws from a generator that all threads share.
+        kept = torch.rand(x.shape, generator=chance) >= DROPOUT
+        x = x * kept / (1.0 - DROPOUT)
+    return torch.sigmoid(x @ last[:, :-1] + last[:, -1:])
 
 
 def _gelu(z: Array) -> tuple[Array, Array]:

@@ -106,7 +106,7 @@ class Predictor:
         method: name of the estimator.
         estimator: the fitted estimator; its anchors may be more than ``anchors`` (a bank's head).
         calibration: of its spread.
-        pairs: calibration of differences; None in a bank of an earlier format.
+        pairs: calibration of differences.
     """
 
     anchors: Anchors
@@ -115,19 +115,36 @@ class Predictor:
     method: str
     estimator: FittedEstimator
     calibration: Calibration
-    pairs: PairCalibration | None = None
+    pairs: PairCalibration
 
     def __post_init__(self) -> None:
         if self.anchors.items != self.irt.items[: len(self.anchors)]:
             raise DataError("the anchors must be the first of the estimator's items, in order")
         if self.targets[0] != OVERALL:
             raise DataError(f"the first target must be {OVERALL!r}, found {self.targets[0]!r}")
-        if self.pairs is not None and self.pairs.slope_inside.shape[1] != len(self.targets):
-            found = self.pairs.slope_inside.shape[1]
+        found = self.pairs.slope_inside.shape[1]
+        if found != len(self.targets):
             raise DataError(f"comparison is of {found} targets, expected {len(self.targets)}")
 
+    def expected_error(self, target: int = 0) -> dict[int, float]:
+        """Return the mean absolute error of a target by number of answered anchors.
+
+        Args:
+            target: position in ``targets``; 0 is the overall score.
+        """
+        calibration = self.calibration
+        return {
+            int(n): float(error[target])
+            for n, error in zip(calibration.sizes, calibration.expected_error, strict=True)
+            if n <= len(self.anchors)
+        }
+
     def check(self, level: float) -> None:
-        """Predict the mean answers once, so that parts which do not fit each other show now."""
+        """Predict from answers of 0.5 once, so that parts which do not fit each other show now.
+
+        Raises:
+            DataError: a prediction that is not finite; or whatever the parts raise.
+        """
         answers = np.full((1, len(self.anchors)), 0.5)
         values = self.predict(answers, ("check",), level)[0]
         if not np.isfinite([values.score, values.lower, values.upper]).all():
@@ -152,7 +169,12 @@ class Predictor:
         n_answered = (~np.isnan(reading.answers)).sum(axis=1)
         mean, spread = reading.estimate.mean, reading.estimate.spread
         half = self.calibration.half_width(
-            mean, spread, n_answered, len(self.irt.items), level, ~in_range | misfit
+            mean=mean,
+            spread=spread,
+            n_answered=n_answered,
+            n_anchors=len(self.irt.items),
+            level=level,
+            beyond=~in_range | misfit,
         )
         bounds = np.stack([mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)], 2)
         columns = (bounds, reading.ability.mean, n_answered, in_range, misfit)
@@ -173,9 +195,15 @@ class Predictor:
             self.estimator.predict(padded[k : k + MODELS_AT_ONCE])
             for k in range(0, len(padded), MODELS_AT_ONCE)
         ]
-        parts = ([getattr(block, one.name) for block in blocks] for one in fields(Estimate))
-        estimate = Estimate(*map(np.concatenate, parts))
-        return Reading(padded, estimate, estimate_ability(self.irt, padded))
+        estimate = Estimate(
+            **{
+                one.name: np.concatenate([getattr(block, one.name) for block in blocks])
+                for one in fields(Estimate)
+            }
+        )
+        return Reading(
+            answers=padded, estimate=estimate, ability=estimate_ability(self.irt, padded)
+        )
 
     def doubts(self, reading: Reading) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return ``in_range`` and ``misfit`` of every model, both of shape (models,)."""
@@ -198,15 +226,15 @@ class Predictor:
     ) -> Prediction:
         overall, *benchmarks = map(Interval._make, bounds)
         return Prediction(
-            model,
-            *overall,
-            level,
-            dict(zip(self.targets[1:], benchmarks, strict=True)),
-            tuple(ability),
-            n_answered,
-            in_range,
-            misfit,
-            tuple(self._warnings(in_range, misfit, overall.score, n_answered)),
+            model=model,
+            **overall._asdict(),
+            level=level,
+            benchmarks=dict(zip(self.targets[1:], benchmarks, strict=True)),
+            ability=tuple(ability),
+            n_answered=n_answered,
+            in_range=in_range,
+            misfit=misfit,
+            warnings=tuple(self._warnings(in_range, misfit, overall.score, n_answered)),
         )
 
     def _warnings(self, in_range: bool, misfit: bool, score: float, n_answered: int) -> list[str]:

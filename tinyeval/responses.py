@@ -6,104 +6,22 @@ reads, fits, selects or predicts takes this type, and looks things up by id, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import slabs
-from tinyeval.errors import DataError, examples
+from tinyeval.errors import DataError
+from tinyeval.tables import Table, as_ids, by_id
 
 Scores = NDArray[np.float32]
+Trials = NDArray[np.uint16]
 Index = Any
 """Positions or a mask; numpy's stubs type a comparison's result too loosely to say so."""
-
-
-def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
-    """Return ``values`` as a tuple of unique, non-empty strings, or raise :class:`DataError`."""
-    ids = tuple(map(str, values))
-    if not all(map(str.strip, ids)):
-        raise DataError(f"every {what} needs an id, but an empty {what} id was found")
-    if len(set(ids)) != len(ids):
-        seen: set[str] = set()
-        twice = sorted({one for one in ids if one in seen or seen.add(one)})  # type: ignore[func-returns-value]
-        raise DataError(
-            f"{what} ids must be unique, but {len(twice)} appear more than once: {examples(twice)}"
-        )
-    return ids
-
-
-def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
-    """Return the positions of ``ids`` in the order of the ids.
-
-    Draws, sums and ties then come out the same whatever order the results were in.
-    """
-    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Ids and the columns known about them.
-
-    Attributes:
-        ids: unique, non-empty ids, in order.
-        columns: name -> array of the same length; float64 for numbers (NaN unknown), object
-            arrays of ``str`` (``""`` unknown) for everything else.
-    """
-
-    ids: tuple[str, ...]
-    columns: Mapping[str, NDArray] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ids", as_ids(self.ids, "table row"))
-        clean: dict[str, NDArray] = {}
-        for name, values in self.columns.items():
-            array = np.asarray(values)
-            if array.shape != (len(self.ids),):
-                raise DataError(
-                    f"column {name!r} has shape {array.shape}, expected ({len(self.ids)},)"
-                )
-            if array.dtype.kind in "fiub":
-                array = array.astype(np.float64)
-            else:
-                array = np.array(["" if v is None else str(v) for v in array], dtype=object)
-            array.setflags(write=False)
-            clean[name] = array
-        object.__setattr__(self, "columns", MappingProxyType(clean))
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def index(self, ids: Sequence[str], what: str = "id") -> NDArray[np.intp]:
-        """Return the positions of ``ids``; unknown ids raise :class:`DataError`."""
-        position = {one: k for k, one in enumerate(self.ids)}
-        unknown = [one for one in ids if one not in position]
-        if unknown:
-            raise DataError(f"{len(unknown)} unknown {what}(s): {examples(unknown)}")
-        return np.array([position[one] for one in ids], dtype=np.intp)
-
-    def take(self, index: NDArray[np.intp]) -> Table:
-        """Return the rows at ``index``, in that order."""
-        columns = {name: values[index] for name, values in self.columns.items()}
-        return Table(tuple(self.ids[k] for k in index), columns)
-
-    def column(self, name: str, default: float | str | None = None) -> NDArray:
-        """Return a column; a missing one is filled with ``default``, or raises if that is None."""
-        if name in self.columns:
-            return self.columns[name]
-        if default is None:
-            known = ", ".join(sorted(self.columns)) or "none"
-            raise DataError(f"there is no column {name!r}; the known columns are: {known}")
-        dtype = np.float64 if isinstance(default, (int, float)) else object
-        return np.full(len(self.ids), default, dtype=dtype)
-
-    def with_columns(self, **columns: NDArray) -> Table:
-        """Return this table with columns added or replaced."""
-        return Table(self.ids, {**self.columns, **columns})
 
 
 @dataclass(frozen=True)
@@ -116,9 +34,12 @@ class ResponseMatrix:
             or a full-benchmark score known from elsewhere.
         items: one row per item; columns ``benchmark``, ``subject``, ``weight``, ``cost``,
             ``hash`` where known.
+        trials: uint16, shape (models, items): number of trials that a score is the mean of, 0
+            where it is missing; None: one each.
 
     Raises:
-        DataError: a shape that does not match, a score outside [0, 1], an infinite score.
+        DataError: a shape that does not match, a score outside [0, 1], an infinite score, a
+            score without trials or trials without a score.
 
     Example:
         >>> from tinyeval import ResponseMatrix
@@ -133,6 +54,7 @@ class ResponseMatrix:
     scores: Scores
     models: Table
     items: Table
+    trials: Trials | None = None
 
     def __post_init__(self) -> None:
         scores = np.ascontiguousarray(self.scores, dtype=np.float32)
@@ -148,6 +70,7 @@ class ResponseMatrix:
             scores = scores.view()
         scores.setflags(write=False)
         object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "trials", _checked_trials(self.trials, scores))
 
     @classmethod
     def from_arrays(
@@ -215,12 +138,22 @@ class ResponseMatrix:
         """
         rows = _positions(models, self.n_models)
         columns = _positions(items, self.n_items)
-        scores = self.scores
+        scores, trials = self.scores, self.trials
         if not _are_all(rows, self.n_models):  # else they are the same numbers, not a copy
-            scores = scores[rows]
+            scores, trials = scores[rows], None if trials is None else trials[rows]
         if not _are_all(columns, self.n_items):
-            scores = scores[:, columns]
-        return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns))
+            scores, trials = scores[:, columns], None if trials is None else trials[:, columns]
+        return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns), trials)
+
+    def sorted(self) -> ResponseMatrix:
+        """Return the matrix with models and items in the order of their ids.
+
+        Draws, sums and ties then come out the same whatever order the results were in.
+        """
+        rows, columns = by_id(self.models.ids), by_id(self.items.ids)
+        if _are_all(rows, self.n_models) and _are_all(columns, self.n_items):
+            return self
+        return self.take(rows, columns)
 
     def select(
         self, models: Sequence[str] | None = None, items: Sequence[str] | None = None
@@ -246,12 +179,24 @@ class ResponseMatrix:
             >>> one.align(["q2", "q9", "q1"]).tolist()
             [[0.0, nan, 1.0]]
         """
+        aligned = np.full((self.n_models, len(items)), np.nan, dtype=np.float32)
+        known, index = self._columns(items)
+        aligned[:, known] = self.scores[:, index]
+        return aligned
+
+    def trials_on(self, items: Sequence[str]) -> Trials:
+        """Return numbers of trials, uint16, as :meth:`align` returns scores; 0 is no score."""
+        aligned = np.zeros((self.n_models, len(items)), dtype=np.uint16)
+        known, index = self._columns(items)
+        found = ~np.isnan(self.scores[:, index]) if self.trials is None else self.trials[:, index]
+        aligned[:, known] = found
+        return aligned
+
+    def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        """Return which of ``items`` there are, and the positions of those."""
         position = {one: k for k, one in enumerate(self.items.ids)}
         index = np.array([position.get(one, -1) for one in items], dtype=np.intp)
-        aligned = np.full((self.n_models, len(items)), np.nan, dtype=np.float32)
-        known = index >= 0
-        aligned[:, known] = self.scores[:, index[known]]
-        return aligned
+        return index >= 0, index[index >= 0]
 
     def drop_duplicates(self) -> tuple[ResponseMatrix, tuple[str, ...]]:
         """Drop models whose answers equal another model's in every cell, missing ones included.
@@ -267,15 +212,25 @@ class ResponseMatrix:
             >>> kept.models.ids, dropped
             (('c', 'a'), ('b',))
         """
+        dropped = self.duplicates()
+        if not dropped:
+            return self, ()
+        gone = set(dropped)
+        return self.take(np.array([one not in gone for one in self.models.ids])), dropped
+
+    def duplicates(self) -> tuple[str, ...]:
+        """Return the ids of the models that :meth:`drop_duplicates` drops.
+
+        Example:
+            >>> ResponseMatrix.from_arrays([[1], [0], [1]], ["b", "c", "a"], ["q1"]).duplicates()
+            ('b',)
+        """
         keeper: dict[bytes, str] = {}
         for k in by_id(self.models.ids):
             answers = np.where(np.isnan(self.scores[k]), np.float32(np.nan), self.scores[k] + 0)
             keeper.setdefault(sha256(answers.tobytes()).digest(), self.models.ids[k])
         kept = set(keeper.values())
-        dropped = tuple(one for one in self.models.ids if one not in kept)
-        if not dropped:
-            return self, ()
-        return self.take(np.array([one in kept for one in self.models.ids])), dropped
+        return tuple(one for one in self.models.ids if one not in kept)
 
 
 def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]) -> None:
@@ -294,6 +249,28 @@ def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]
             f"model {models[first[0]]!r} on item {items[first[1]]!r}; divide percentages by 100 "
             "before importing"
         )
+
+
+def _checked_trials(trials: NDArray | None, scores: Scores) -> Trials | None:
+    """Return trials that fit the scores, None if there is one of each, or raise."""
+    if trials is None:
+        return None
+    given, most = np.asarray(trials), np.iinfo(np.uint16).max
+    if given.shape != scores.shape or given.dtype.kind not in "iu":
+        raise DataError(
+            f"expected whole numbers of trials, {scores.shape}, found {given.dtype} {given.shape}"
+        )
+    for cut in slabs(scores.shape):
+        some = given[cut]
+        bad = (some < 0) | (some > most) | ((some > 0) == np.isnan(scores[cut]))
+        if bad.any():
+            n = int(bad.sum())
+            raise DataError(f"{n} cells lack 1 to {most:,} trials of a score, or 0 of no score")
+    if given.max() <= 1:
+        return None
+    counted = given.astype(np.uint16, copy=False).view()
+    counted.flags.writeable = False
+    return counted
 
 
 def _are_all(index: NDArray[np.intp], n: int) -> bool:

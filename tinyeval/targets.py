@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import Matrix, times
 from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 OVERALL = "overall"
 Array = NDArray[np.float64]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-from images import DAMAGES, Images, Labels, damage, pool_and_items, seeded
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.base import BaseEstimator, clone
@@ -35,6 +34,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+
+from item_banks.digits_dump.images import DAMAGES, Images, Labels, damage, pool_and_items, seeded
 
 REPEATS, COPIES = 7, 9
 

@@ -3,7 +3,7 @@
 Every model of ``classifiers.py`` is trained and asked every item of ``images.py``; a score is 1
 where it names the digit, else 0.  Models whose answers equal another's are dropped.
 
-    python make.py [--out FOLDER]
+    python -m item_banks.digits_dump.make [--out FOLDER]
 
 A run that is stopped goes on where it was: its answers are kept in a partial file.
 """
@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from classifiers import Model, zoo
-from images import pool_and_items, seeded
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from item_banks.digits_dump.classifiers import Model, zoo
+from item_banks.digits_dump.images import pool_and_items, seeded
+from tinyeval import ResponseMatrix
 from tinyeval.errors import DataError, examples
-from tinyeval.responses import ResponseMatrix
 
 HERE = Path(__file__).parent
 

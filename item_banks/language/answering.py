@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark import TextItem
-from tokens import make_tokenizer
-
+from item_banks.language.benchmark import TextItem
+from item_banks.language.tokens import make_tokenizer
 from tinyeval.training import CausalLM, Item
 
 MAX_TOKENS = 16

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from families import FAMILIES, LEVELS, Question
+from item_banks.language.families import FAMILIES, LEVELS, Question
 
 SEED = 0
 PER_LEVEL = 28

@@ -1,6 +1,6 @@
 """Join the parts of the population into a results dump.
 
-    python item_banks/language/dump.py
+    python -m item_banks.language.dump
 
 Writes ``responses.parquet`` (a row per checkpoint, a column per item), ``items.csv``,
 ``models.csv`` and ``content.parquet`` beside this file.
@@ -20,15 +20,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from benchmark import TextItem, make_items
-from parts import Part, read_part
-from population import PARTS
 
+from item_banks.language.benchmark import TextItem, make_items
+from item_banks.language.parts import Part, read_part
+from item_banks.language.population import PARTS
+from tinyeval import TinyEvalError
 from tinyeval.atomic import write_file
 from tinyeval.bank.codec import encode_content
-from tinyeval.errors import DataError, TinyEvalError, examples
+from tinyeval.errors import DataError, examples
 
 HERE = Path(__file__).parent
+RUN = "run python -m item_banks.language.population"
 
 
 def read_parts(folder: Path, items: Sequence[TextItem]) -> tuple[Part, ...]:
@@ -39,13 +41,13 @@ def read_parts(folder: Path, items: Sequence[TextItem]) -> tuple[Part, ...]:
     """
     parts = tuple(read_part(path)[0] for path in sorted(folder.glob("*.npz")))
     if not parts:
-        raise DataError(f"{folder}: expected parts, found none; run population.py first")
+        raise DataError(f"{folder}: expected parts, found none; {RUN} first")
     asked = tuple(one.id for one in items)
     foreign = [part.run.name for part in parts if part.items != asked]
     if foreign:
         raise DataError(
             f"{folder}: {len(foreign)} runs answered other items than these {len(asked)}: "
-            f"{examples(foreign)}; delete their parts and run population.py again"
+            f"{examples(foreign)}; delete their parts and {RUN} again"
         )
     return parts
 

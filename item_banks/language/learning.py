@@ -10,9 +10,9 @@ from random import Random
 from typing import Any
 
 import torch
-from runs import Run
-from tokens import CONTEXT, make_rows, special_tokens
 
+from item_banks.language.runs import Run
+from item_banks.language.tokens import CONTEXT, make_rows, special_tokens
 from tinyeval.errors import ConfigError
 from tinyeval.training.optional import load
 

@@ -16,10 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from benchmark import TextItem, digest
 from numpy.typing import NDArray
-from runs import Mix, Run
 
+from item_banks.language.benchmark import TextItem, digest
+from item_banks.language.runs import Mix, Run
 from tinyeval.atomic import write_file
 from tinyeval.errors import DataError
 
@@ -90,7 +90,7 @@ def read_part(path: Path) -> tuple[Part, str]:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{path}: expected the answers of a run, found a file that cannot be read ({reason}); "
-            "delete it and run population.py again"
+            "delete it and run python -m item_banks.language.population again"
         ) from None
 
 
@@ -110,8 +110,8 @@ def measure(
         device: ``cpu``, ``cuda`` ...
         said: told how far it is.
     """
-    from answering import make_answer, to_ask
-    from learning import train
+    from item_banks.language.answering import make_answer, to_ask
+    from item_banks.language.learning import train
 
     answer, asked = make_answer(), to_ask(items)
     rows: list[list[float]] = []

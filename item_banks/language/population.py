@@ -1,6 +1,6 @@
 """Train the population: small transformers, and what their checkpoints answer to every item.
 
-    python item_banks/language/population.py --runs 30 --jobs 2
+    python -m item_banks.language.population --runs 30 --jobs 2
 
 Each run's answers are a file of their own in the folder of parts: a population that is stopped
 goes on where it was, and grows with a larger ``--runs``.  ``dump.py`` joins the parts.
@@ -16,12 +16,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark import PER_LEVEL, TextItem, make_items
-from parts import Part, key_of, measure, read_part
-from runs import Run, draw_run
 from tqdm import tqdm
 
-from tinyeval.errors import ConfigError, DataError, TinyEvalError
+from item_banks.language.benchmark import PER_LEVEL, TextItem, make_items
+from item_banks.language.parts import Part, key_of, measure, read_part
+from item_banks.language.runs import Run, draw_run
+from tinyeval import TinyEvalError
+from tinyeval.errors import ConfigError, DataError
 
 PARTS = Path(__file__).parent / ".parts"
 RUNS, STEPS, CHECKPOINTS = 24, 2000, 10
@@ -130,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(given, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be 1 or more")
     try:
-        from learning import log_spaced
+        from item_banks.language.learning import log_spaced
 
         at = log_spaced(given.steps, given.checkpoints)
         plan = Plan(

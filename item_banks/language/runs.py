@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from benchmark import training_questions
-from families import FAMILIES, LEVELS, Question
+from item_banks.language.benchmark import training_questions
+from item_banks.language.families import FAMILIES, LEVELS, Question
 
 ARCHITECTURES = ("llama", "gpt2", "neox")
 MIXES = ("even", "even", "skewed", "skewed", "few", "easy", "hard")

@@ -17,10 +17,10 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from benchmark import STOP, training_questions
-from families import FAMILIES, LEVELS, Question
 from numpy.typing import NDArray
 
+from item_banks.language.benchmark import STOP, training_questions
+from item_banks.language.families import FAMILIES, LEVELS, Question
 from tinyeval.training.optional import load
 
 CONTEXT = 64

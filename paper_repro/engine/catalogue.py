@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.sets import ResultSet
+from paper_repro.engine.sets import ResultSet
 
 SETS = {
     one.name: one

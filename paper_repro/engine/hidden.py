@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.responses import ResponseMatrix
+from tinyeval import ResponseMatrix
 
 NEAREST = 5
 """Donors of a pattern among which one is drawn, where models are matched."""

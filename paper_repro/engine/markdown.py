@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.table import YARDSTICKS, Column, Table, Unit
+from paper_repro.engine.table import YARDSTICKS, Column, Table, Unit
 
 
 def lines_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

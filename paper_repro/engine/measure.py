@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from engine.methods import Method, get_method
-from engine.sets import ResultSet, make_split
-from engine.store import Cell, Result, Store
-from tinyeval.config import Settings
+from paper_repro.engine.methods import Method, get_method
+from paper_repro.engine.sets import ResultSet, make_split
+from paper_repro.engine.store import Cell, Result, Store
+from tinyeval import Settings
 from tinyeval.errors import DataError
 
 FIRST = (30, 100)

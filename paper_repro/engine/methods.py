@@ -23,11 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.sets import SEED, ResultSet, Split, drawn_items
+from paper_repro.engine.sets import SEED, ResultSet, Split, drawn_items
+from tinyeval import Settings, load_settings
 from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.trial import DRAWS, Trial, run_trial
-from tinyeval.config import Settings, load_settings
-from tinyeval.estimators.irt_based import fit_link
+from tinyeval.build_plan import BuildPlan
+from tinyeval.estimators.common import fit_link
 from tinyeval.irt.ability import estimate_ability
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -56,13 +57,13 @@ class Method:
         name: in tables and commands.
         settings: of the method, without the number of items.
         published_rule: the number of IRT dimensions follows the rule of tinyBenchmarks.
-        run: a yardstick instead of a method, called with (split, settings).
+        run: a yardstick instead of a method, called with (split, settings, items).
     """
 
     name: str
     settings: Settings
     published_rule: bool = False
-    run: Callable[[Split, Settings], Trial] | None = None
+    run: Callable[[Split, Settings, int], Trial] | None = None
 
     @property
     def ours(self) -> bool:
@@ -84,7 +85,7 @@ class Method:
         if self.published_rule:
             settings = settings.replace(irt={"dimensions": [split.published_dimensions]})
         if self.run is not None:
-            found = self.run(split, settings)
+            found = self.run(split, settings, items)
         else:
             found = run_trial(
                 split.source, split.test, settings, calibrated=calibrated, memory=split.memory
@@ -119,15 +120,15 @@ def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method
     return replace(found, settings=settings.replace(irt=QUICK))
 
 
-def _floor(split: Split, settings: Settings) -> Trial:
+def _floor(split: Split, settings: Settings, items: int) -> Trial:
     start = time.perf_counter()
-    history = split.memory.history(split.source, settings)
+    history = split.memory.history(split.source, BuildPlan.of(settings, split.source))
     scores = split.test.align(history.fit.model.items).astype(np.float64)
     p = history.fit.model.probability(estimate_ability(history.fit.model, scores).mean)
     link, weights = fit_link(history), history.targets.weights[0]
     predicted = np.empty((DRAWS, len(scores)))
     for draw in range(DRAWS):
-        asked = drawn_items(history.fit.model.items, settings.items, split.seed + draw)
+        asked = drawn_items(history.fit.model.items, items, split.seed + draw)
         values = p.copy()
         values[:, asked] = np.where(np.isnan(scores[:, asked]), p[:, asked], scores[:, asked])
         predicted[draw] = link.offset[0] + link.slope[0] * (values @ weights)
@@ -135,17 +136,17 @@ def _floor(split: Split, settings: Settings) -> Trial:
     return Trial(split.truth, np.clip(predicted, 0.0, 1.0), None, seconds / DRAWS)
 
 
-def _normal(split: Split, settings: Settings) -> Trial:
+def _normal(split: Split, settings: Settings, items: int) -> Trial:
     """Mean of k random answers +- 1.645 s sqrt(1 / k - 1 / n) (Cochran 1977, section 2.6)."""
-    start, items = time.perf_counter(), split.test.items.ids
+    start, ids = time.perf_counter(), split.test.items.ids
     scores = np.empty((DRAWS, split.test.n_models))
     bounds = np.empty((2, DRAWS, split.test.n_models))
     for draw in range(DRAWS):
-        asked = drawn_items(items, settings.items, split.seed + draw)
+        asked = drawn_items(ids, items, split.seed + draw)
         answers = split.test.scores[:, asked].astype(np.float64)
         k = np.maximum((~np.isnan(answers)).sum(axis=1), 2)
         scores[draw] = np.nanmean(answers, axis=1)
         s = np.sqrt(np.nanvar(answers, axis=1) * k / (k - 1))
-        half = NORMAL * s * np.sqrt(np.maximum(1 / k - 1 / len(items), 0.0))
+        half = NORMAL * s * np.sqrt(np.maximum(1 / k - 1 / len(ids), 0.0))
         bounds[:, draw] = np.clip([scores[draw] - half, scores[draw] + half], 0.0, 1.0)
     return Trial(split.truth, scores, bounds, (time.perf_counter() - start) / DRAWS)

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.measure import Plan, Selection, measure
-from engine.store import Store
-from engine.table import Table
+from paper_repro.engine.data import add_data_option
+from paper_repro.engine.measure import Plan, Selection, measure
+from paper_repro.engine.store import Store
+from paper_repro.engine.table import Table
 
 HERE = Path(__file__).parents[1]
 
@@ -22,7 +23,7 @@ def main(plan: Plan, report: Callable[[Table], str], about: str) -> None:
         about: the script's docstring; its first line is the help text.
     """
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, see DATA.md")
+    add_data_option(parser)
     parser.add_argument("--sets", type=_words, default=(), help="only these, with commas")
     parser.add_argument("--methods", type=_words, default=(), help="only these, with commas")
     parser.add_argument("--items", type=_words, default=(), help="only these numbers of items")

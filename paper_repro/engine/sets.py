@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.hidden import hide_answers
+from paper_repro.engine.hidden import hide_answers
+from tinyeval import ResponseMatrix, Settings, read_results
 from tinyeval.backtesting.splits import Pair, make_splits
 from tinyeval.backtesting.trial import DRAWS, Memory
-from tinyeval.building import usable
-from tinyeval.config import Settings
+from tinyeval.build_plan import BuildPlan
 from tinyeval.errors import DataError
 from tinyeval.estimators.tiny_benchmarks import by_published_rule
-from tinyeval.importers import read_results
 from tinyeval.learning import make_history
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.source_models import usable
 from tinyeval.targets import make_targets
 
 LARGEST = 1000
@@ -116,7 +115,7 @@ class Split:
         quick = Settings().replace(
             irt={"dimensions": [2]}, device="cpu", target={"column": self.target}
         )
-        history = make_history(self.source, quick)
+        history = make_history(self.source, BuildPlan.of(quick, self.source))
         return by_published_rule(history, PUBLISHED_DIMENSIONS, SEED).fit.model.dimensions
 
 
@@ -184,4 +183,5 @@ def _split(which: ResultSet, source: ResponseMatrix, test: ResponseMatrix, repea
 
 def drawn_items(items: tuple[str, ...], n: int, seed: int) -> NDArray[np.intp]:
     """Positions of ``n`` items drawn at random, the same that the random selection draws."""
-    return np.random.default_rng(seed).permutation(by_id(items))[:n]
+    by_id = sorted(range(len(items)), key=items.__getitem__)
+    return np.random.default_rng(seed).permutation(np.array(by_id, dtype=np.intp))[:n]

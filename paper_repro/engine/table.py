@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measure import Plan
-from engine.sets import SEED
-from engine.store import Result, Store
+from paper_repro.engine.measure import Plan
+from paper_repro.engine.sets import SEED
+from paper_repro.engine.store import Result, Store
 from tinyeval.backtesting.backtest import Row
 
 DRAWS = 10_000
@@ -167,7 +167,7 @@ class Table:
         total = np.zeros((2, DRAWS))
         value = np.zeros(2)
         for unit in units:
-            weight, errors = self._by_model(unit, (one, other))
+            weight, errors = self.by_model(unit, (one, other))
             value += errors.sum(axis=1)
             for start in range(0, DRAWS, BLOCK):
                 drawn = rng.multinomial(len(weight), np.full(len(weight), 1 / len(weight)), BLOCK)
@@ -175,10 +175,10 @@ class Table:
         lower, upper = np.quantile(total[0] / total[1], [0.05, 0.95])
         return Ratio(float(value[0] / value[1]), float(lower), float(upper))
 
-    def _by_model(
+    def by_model(
         self, unit: Unit, methods: Iterable[str]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weight of each test model in the mean error, shape (models,), and its part of it.
+        """Return the weight of each test model in the mean error, shape (models,), and its part.
 
         The parts have shape (methods, models); each method's sum to its mean absolute error.
         """
@@ -203,7 +203,7 @@ class Table:
             for one in repeats
         )
         return (
-            f"Command: `python paper_repro/{self.plan.name}.py --data DIR`; "
+            f"Command: `python -m paper_repro.{self.plan.name} --data DIR`; "
             f"{datetime.date.today()}; every cell done by itself would take {seconds / 60:.0f} "
             "minutes on one of two cores; fits and selections shared between cells are done once.\n"
         )

@@ -79,13 +79,20 @@ def parameters(size: Size, seed: int = SEED) -> tuple[NDArray, NDArray, NDArray]
     return ability, slopes.astype(np.float32), intercept.astype(np.float32)
 
 
-def simulate(path: Path, size: Size, seed: int = SEED) -> None:
-    """Write simulated answers; every row has draws of its own, whatever the blocks."""
+def simulate(path: Path, size: Size, seed: int = SEED, at_once: int = CELLS) -> None:
+    """Write simulated answers; every row has draws of its own, whatever the blocks.
+
+    Args:
+        path: of the file.
+        size: how many answers.
+        seed: of all draws.
+        at_once: cells worked on at a time.
+    """
     ability, slopes, intercept = parameters(size, seed)
     shape = (size.models, size.items)
     part = path.with_suffix(".part")
     codes = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-    for rows in row_blocks(shape):
+    for rows in row_blocks(shape, at_once):
         chance = ability[rows] @ slopes.T + intercept
         chance = 0.5 + 0.5 * np.tanh(0.5 * chance)
         for k, row in enumerate(range(rows.start, rows.stop)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from timing.answers import DIMENSIONS, Size
+from paper_repro.timing.answers import DIMENSIONS, Size
 
 SIZES = (
     Size(100, 200),

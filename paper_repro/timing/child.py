@@ -1,6 +1,6 @@
 """What every timed process does: read what is to be done, and write what it found and took.
 
-Run as ``python -m timing.<module> JOB ANSWER``: JOB is JSON, ANSWER the file to write.
+Run as ``python -m paper_repro.timing.<module> JOB ANSWER``: JOB is JSON, ANSWER the file to write.
 """
 
 from __future__ import annotations
@@ -106,8 +106,12 @@ def _runs(seconds: float) -> int:
 def answer(work: Callable[[Job], Figures]) -> None:
     """Do the job of the command line and write the figures found."""
     spare_memory()
-    figures = work(json.loads(sys.argv[1]))
-    path = Path(sys.argv[2])
+    do(work, json.loads(sys.argv[1]), Path(sys.argv[2]))
+
+
+def do(work: Callable[[Job], Figures], job: Job, path: Path) -> None:
+    """Do a job, and write the figures found and what this process used."""
+    figures = work(job)
     part = path.with_suffix(".part")
     part.write_text(json.dumps({**figures, **spent()}))
     os.replace(part, path)

@@ -1,6 +1,7 @@
-"""tinyeval's command line and its peak memory: ``python -m timing.command ANSWER ARGS...``.
+"""tinyeval's command line and its peak memory.
 
-One of several processes that work together adds its rank to the name of ANSWER.
+Run as ``python -m paper_repro.timing.command ANSWER ARGS...``.  One of several processes that work
+together adds its rank to the name of ANSWER.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from timing.child import Watch, spare_memory, spent
+from paper_repro.timing.child import Watch, spare_memory, spent
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     watch.start()
     sys.argv = ["tinyeval", *sys.argv[2:]]
     try:
-        runpy.run_module("tinyeval.cli", run_name="__main__", alter_sys=True)
+        runpy.run_module("tinyeval", run_name="__main__", alter_sys=True)
     finally:
         path.write_text(json.dumps(spent() | {"own": watch.own}))
 

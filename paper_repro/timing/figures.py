@@ -7,8 +7,8 @@ import io
 import math
 from typing import Any
 
-from timing.cells import Cell
-from timing.runs import Runner
+from paper_repro.timing.cells import Cell
+from paper_repro.timing.runs import Runner
 
 Figures = dict[str, Any]
 Parts = dict[str, list[Cell]]

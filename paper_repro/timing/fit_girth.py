@@ -12,8 +12,8 @@ from pathlib import Path
 import girth
 import numpy as np
 
-from timing.answers import HIDDEN, held_out, open_codes
-from timing.child import Figures, Job, answer, peak_bytes
+from paper_repro.timing.answers import HIDDEN, held_out, open_codes
+from paper_repro.timing.child import Figures, Job, answer, peak_bytes
 
 
 def fit(job: Job) -> Figures:

@@ -17,8 +17,8 @@ import pyro
 from py_irt.config import IrtConfig
 from py_irt.training import IrtModelTrainer
 
-from timing.answers import HIDDEN, Codes, held_out, open_codes
-from timing.child import Figures, Job, answer, peak_bytes
+from paper_repro.timing.answers import HIDDEN, Codes, held_out, open_codes
+from paper_repro.timing.child import Figures, Job, answer, peak_bytes
 
 SEEDS = 3
 """Seeds tried."""

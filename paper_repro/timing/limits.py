@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from timing.child import Figures, Job, answer
+from paper_repro.timing.child import Figures, Job, answer
 
 MEBIBYTES = 512
 """Size of the array that is read: far more than the caches hold."""

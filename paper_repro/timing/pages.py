@@ -7,13 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.markdown import lines_of
-
-from timing.bounds import bound
-from timing.cells import HUGE, LIMITS, MANY, MIDDLE, REAL, Cell
-from timing.figures import Figures, Parts, mebibytes, note, short, shown
-from timing.growth import last_slope, slope
-from timing.runs import Runner
+from paper_repro.engine.markdown import lines_of
+from paper_repro.timing.bounds import bound
+from paper_repro.timing.cells import HUGE, LIMITS, MANY, MIDDLE, REAL, Cell
+from paper_repro.timing.figures import Figures, Parts, mebibytes, note, short, shown
+from paper_repro.timing.growth import last_slope, slope
+from paper_repro.timing.runs import Runner
 
 GOAL_SLOPE = (0.9, 1.1)
 GOAL_SPEED = 50
@@ -199,7 +198,7 @@ def processes(runner: Runner, cells: Sequence[Cell]) -> str:
 def ending(runner: Runner) -> str:
     """How the page was made."""
     return (
-        f"Command: `python paper_repro/speed.py --venvs DIR --data DIR`; {datetime.date.today()}; "
+        f"Command: `python -m paper_repro.speed --venvs DIR --data DIR`; {datetime.date.today()}; "
         f"device {runner.device}, {runner.threads} threads, at most {runner.limit:g} s a cell."
     )
 

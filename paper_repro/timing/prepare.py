@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from timing.answers import Size, simulate, write_scores
-from timing.child import Figures, Job, answer
+from paper_repro.timing.answers import Size, simulate, write_scores
+from paper_repro.timing.child import Figures, Job, answer
 
 
 def prepare(job: Job) -> Figures:
@@ -14,8 +14,8 @@ def prepare(job: Job) -> Figures:
     if not size.set:
         simulate(path, size)
         return {}
-    from tinyeval.building import usable
-    from tinyeval.importers import read_results
+    from tinyeval import read_results
+    from tinyeval.source_models import usable
 
     responses, _ = usable(read_results(Path(job["data"]) / size.set / "responses.parquet"))
     write_scores(path, responses.scores)

@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from timing.answers import Size
-from timing.cells import Cell
-from timing.rivals import python_of
+from paper_repro.timing.answers import Size
+from paper_repro.timing.cells import Cell
+from paper_repro.timing.rivals import python_of
 from tinyeval.atomic import write_file
 
-HERE = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+"""Folder of the packages, which a process finds there."""
 
 START = 6.0
 """Seconds that a process takes to begin, about: libraries and the tiny run before the clock."""
@@ -162,9 +163,9 @@ class Runner:
         python = str(python_of(cell.who, self.venvs)) if cell.who != "tinyeval" else sys.executable
         module = {"machine": "limits", "tinyeval": "work"}.get(cell.who, f"fit_{cell.who}")
         if cell.step not in ("command", "processes"):
-            return [python, "-m", f"timing.{module}", json.dumps(job), str(out)]
+            return [python, "-m", f"paper_repro.timing.{module}", json.dumps(job), str(out)]
         first = Path(job["needs"][0])
-        own = ["-m", "timing.command", str(out)]
+        own = ["-m", "paper_repro.timing.command", str(out)]
         if cell.step == "command":
             return [python, *own, "predict", str(first / "bank"), str(first / "one.csv")]
         own += ["build", str(first / "results.npz"), "--overwrite", "--device", self.device]
@@ -177,13 +178,12 @@ class Runner:
 
     def environment(self, cell: Cell) -> dict[str, str]:
         """Environment of a cell's process: its threads, and where its modules are."""
-        own = [str(HERE), *([str(HERE.parent)] if cell.who == "tinyeval" else [])]
         threads = self.threads // (cell.number if cell.step == "processes" else 1)
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         return {
             **os.environ,
             **dict.fromkeys(names, str(max(1, threads))),
-            "PYTHONPATH": os.pathsep.join(own),
+            "PYTHONPATH": str(ROOT),
         }
 
     def codes(self, size: Size) -> Path:
@@ -192,7 +192,7 @@ class Runner:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             job = {"size": asdict(size), "path": str(path), "data": str(self.data)}
-            command = [sys.executable, "-m", "timing.prepare", json.dumps(job)]
+            command = [sys.executable, "-m", "paper_repro.timing.prepare", json.dumps(job)]
             command.append(str(path.with_suffix(".out")))
             error = run(command, self.environment(Cell("tinyeval", "", size)), None)
             if error is not None:

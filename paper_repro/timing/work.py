@@ -1,4 +1,4 @@
-"""One step of tinyeval, timed: ``python -m timing.work JOB ANSWER``.
+"""One step of tinyeval, timed: ``python -m paper_repro.timing.work JOB ANSWER``.
 
 Every step first runs on a tiny matrix, so that libraries are loaded and threads started before
 the clock starts.
@@ -13,21 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from timing.answers import Codes, Size, held_out, open_codes, scores_of, simulate
-from timing.child import Figures, Job, answer, peak_bytes, timed
-from tinyeval.bank.item_bank import ItemBank
-from tinyeval.building import build
+from paper_repro.timing.answers import Codes, Size, held_out, open_codes, scores_of, simulate
+from paper_repro.timing.child import Figures, Job, answer, peak_bytes, timed
+from tinyeval import ItemBank, ResponseMatrix, Settings, build, load_settings, write_results
+from tinyeval.build_plan import BuildPlan
 from tinyeval.compute.threads import one_thread
-from tinyeval.config import Settings, load_settings
-from tinyeval.estimators import get_estimator
 from tinyeval.history import History
-from tinyeval.importers import write_results
 from tinyeval.irt.fit import fit_irt
 from tinyeval.irt.model import IRTFit, IRTModel
-from tinyeval.learning import choose_anchors, learn
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.learning import learn
 from tinyeval.selection import Anchors
-from tinyeval.selection.budget import make_budget
+from tinyeval.tables import Table
 from tinyeval.targets import make_targets
 
 TINY = Size(24, 40)
@@ -129,17 +125,17 @@ def read_history(job: Job, codes: Codes) -> History:
 def select(job: Job, codes: Codes) -> Figures:
     """Choose the anchors, given the fit."""
     history, settings = read_history(job, codes), settings_of(job)
-    budget = make_budget(settings, history.responses.items)
+    plan = BuildPlan.of(settings, history.responses)
     before = peak_bytes()
 
     def step() -> Anchors:
         fresh = History(history.responses, history.targets, history.fit)  # nothing remembered
-        return choose_anchors(fresh, settings, budget, np.random.default_rng(settings.seed))
+        return plan.choose_anchors(fresh, np.random.default_rng(settings.seed))
 
     with one_thread(codes.size):
         anchors, seconds = timed(step)
     path = Path(job["artifact"]) / "anchors.npz"
-    np.savez(path, items=anchors.items, weights=anchors.weights, reserve=anchors.reserve)
+    np.savez(path, items=anchors.items, weights=anchors.weights)
     return {"seconds": seconds, "before": before}
 
 
@@ -148,14 +144,14 @@ def estimate(job: Job, codes: Codes) -> Figures:
     history, settings = read_history(job, codes), settings_of(job)
     with np.load(Path(job["needs"][1]) / "anchors.npz") as file:
         items = tuple(str(one) for one in file["items"])
-        anchors = Anchors(items, file["weights"], file["reserve"])
-    fit_estimator = get_estimator(settings.estimator.method)
+        anchors = Anchors(items, file["weights"])
+    plan = BuildPlan.of(settings, history.responses)
     before = peak_bytes()
 
     def step() -> object:
         fresh = History(history.responses, history.targets, history.fit)
         rng = np.random.default_rng(settings.seed)
-        return fit_estimator(fresh, anchors, rng=rng, **settings.estimator.options)
+        return plan.fit_estimator(fresh, anchors, rng)
 
     with one_thread(codes.size):
         _, seconds = timed(step)
@@ -209,7 +205,7 @@ def warm_up(job: Job) -> None:
     if job["step"] == "build":
         build(small, settings=settings)
     elif job["step"] not in ("predict", "results"):
-        learn(small, settings)
+        learn(small, BuildPlan.of(settings, small))
 
 
 def work(job: Job) -> Figures:

@@ -1,7 +1,7 @@
-"""Backtest: build on some models, predict the others, and say how wrong that was.
+"""Backtest: build from source models, predict test models, and measure the errors.
 
-The protocol is the one behind every figure we publish: exact duplicates dropped, everything chosen
-on source models only, metrics on test models only, random items as a baseline beside.
+The protocol is that of every published figure: exact duplicates are dropped, everything is learned
+from source models only, metrics are of test models only, and random items are the baseline.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ import numpy as np
 from tinyeval.backtesting.metrics import error_metrics, interval_metrics
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.backtesting.trial import DRAWS, Memory, Trial, run_trial
-from tinyeval.building import usable
+from tinyeval.build_plan import check_methods
+from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings, load_settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators import ESTIMATORS
-from tinyeval.progress import Progress
+from tinyeval.registry import Method, is_outside
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
+from tinyeval.source_models import usable
 
 Row = dict[str, float | int | str]
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Results of a backtest: one row per method, number of items and split repeat."""
+    """Results of a backtest: one row per method, number of items and repeat of the split."""
 
     rows: tuple[Mapping[str, float | int | str], ...]
 
@@ -113,15 +115,15 @@ def backtest(
         items: numbers of anchors.
         split: see :func:`tinyeval.backtesting.splits.make_splits`.
         methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or the path of a
-            recipe.
-        repeats: of random splits.
-        seed: of splits and of random selections.
-        settings: of every method but for what its name says.
+            recipe.  A selector or estimator of your own is ``MODULE:FUNCTION``.
+        repeats: number of random splits.
+        seed: seed of the splits and of random selections.
+        settings: settings of every method, except those that its name changes.
         intervals: calibrate ``default`` and recipes, for coverage and width.
         progress: called with (done, total, what).
 
     Raises:
-        ConfigError: an unknown method or split, or more items than the benchmark has.
+        ConfigError: an unknown method, option or split, or more items than the benchmark has.
         DataError: too few models for the split.
 
     Example:
@@ -136,6 +138,8 @@ def backtest(
     responses, _ = usable(responses)
     base = (settings or Settings()).replace(seed=seed)
     plans = {name: method_settings(name, base) for name in methods}
+    for one in plans.values():
+        check_methods(one)  # before any work is done
     if not items or min(items) < 1 or max(items) > responses.n_items:
         raise ConfigError(f"items must lie between 1 and {responses.n_items}, found {list(items)}")
     rows: list[Row] = []
@@ -164,10 +168,11 @@ def method_settings(name: str, base: Settings) -> Settings:
         return base
     if "+" in name:
         selector, _, estimator = name.partition("+")
-        if selector not in SELECTORS or estimator not in ESTIMATORS:
+        if not (_is_known(selector, SELECTORS) and _is_known(estimator, ESTIMATORS)):
             raise ConfigError(
                 f"unknown method {name!r}; expected SELECTOR+ESTIMATOR with a selector of "
-                f"{', '.join(SELECTORS)} and an estimator of {', '.join(ESTIMATORS)}"
+                f"{', '.join(SELECTORS)} and an estimator of {', '.join(ESTIMATORS)}; "
+                "one of your own is MODULE:FUNCTION"
             )
         return base.replace(
             selection={"method": selector, "options": {}},
@@ -180,10 +185,14 @@ def method_settings(name: str, base: Settings) -> Settings:
     )
 
 
-def figures(trial: Trial) -> Row:
-    """Return the figures of merit of a trial, on the models whose true scores are known.
+def _is_known(name: str, registry: Mapping[str, Method]) -> bool:
+    return name in registry or is_outside(name)
 
-    Those of several draws are averaged.
+
+def figures(trial: Trial) -> Row:
+    """Return the metrics of a trial, over the models whose true scores are known.
+
+    Metrics of several draws are averaged.
 
     Raises:
         DataError: no true score is known.

@@ -1,4 +1,4 @@
-"""Figures of merit of predicted scores, on test models only."""
+"""Metrics of predicted scores, over test models only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def error_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
 
     Returns:
         Errors in score units; rank correlations (Kendall's tau-b, Spearman's rho) and the share
-        of pairs with different true scores that are ordered rightly, NaN below two models.
+        of pairs with different true scores that are ordered correctly, NaN below two models.
     """
     error = predicted - truth
     return {
@@ -28,20 +28,22 @@ def error_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
 
 
 def rank_metrics(truth: NDArray, predicted: NDArray) -> dict[str, float]:
-    """Return Kendall's tau-b, Spearman's rho and the share of pairs ordered rightly."""
+    """Return Kendall's tau-b, Spearman's rho and the share of pairs ordered correctly."""
+    from scipy.stats import kendalltau, spearmanr
+
     one, two = np.triu_indices(len(truth), 1)
     gap, guess = np.sign(truth[one] - truth[two]), np.sign(predicted[one] - predicted[two])
-    untied = np.sqrt(float((gap != 0).sum()) * float((guess != 0).sum()))
     differ = gap != 0
+    ranked = differ.any() and guess.any()  # scipy warns where there is no order
     return {
-        "kendall": float((gap * guess).sum() / untied) if untied else np.nan,
-        "spearman": _correlation(_ranks(truth), _ranks(predicted)),
+        "kendall": float(kendalltau(truth, predicted).statistic) if ranked else np.nan,
+        "spearman": float(spearmanr(truth, predicted).statistic) if ranked else np.nan,
         "pairs": float((gap == guess)[differ].mean()) if differ.any() else np.nan,
     }
 
 
 def interval_metrics(truth: NDArray, lower: NDArray, upper: NDArray) -> dict[str, float]:
-    """Return the share of intervals that hold the truth, and their mean width.
+    """Return the share of intervals that contain the truth, and their mean width.
 
     Args:
         truth: shape (models,).
@@ -49,16 +51,3 @@ def interval_metrics(truth: NDArray, lower: NDArray, upper: NDArray) -> dict[str
     """
     inside = (lower <= truth + 1e-9) & (truth - 1e-9 <= upper)
     return {"coverage": float(inside.mean()), "width": float((upper - lower).mean())}
-
-
-def _ranks(values: NDArray) -> NDArray:
-    """Ranks from 0, ties averaged."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts) - 1
-    return np.asarray((last - (counts - 1) / 2)[inverse.ravel()])
-
-
-def _correlation(one: NDArray, two: NDArray) -> float:
-    one, two = one - one.mean(), two - two.mean()
-    scale = np.sqrt((one**2).sum() * (two**2).sum())
-    return float(one @ two / scale) if scale else float("nan")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
 
 SPLITS = "random, top, bottom, few:N, spread:N, group:COLUMN, date:COLUMN"
 
@@ -28,18 +28,16 @@ def make_splits(
         responses: the whole history; exact duplicates are dropped.
         kind: ``random`` (75 / 25), ``top`` (source = weakest 60 %, test = strongest 15 %),
             ``bottom`` (its mirror), ``few:N`` (N random source models), ``spread:N`` (N
-            source models, as many from each tenth of the range of scores), ``group:COLUMN`` (whole
-            groups on one side, about 75 / 25), ``date:COLUMN`` (oldest 75 % / newest 25 %).
-        repeats: of the random kinds; the others have one split.
-        seed: of the first repeat.
+            source models, equally many from each tenth of the range of scores), ``group:COLUMN``
+            (whole groups on one side, about 75 / 25), ``date:COLUMN`` (oldest 75 % / newest 25 %).
+        repeats: number of splits of the random kinds; the others have one split.
+        seed: seed of the random kinds.
 
     Raises:
         ConfigError: an unknown kind.
         DataError: a column that is missing, or too few models for the split.
     """
-    responses, _ = responses.drop_duplicates()
-    order = by_id(responses.models.ids)
-    responses = responses.take(order)
+    responses, _ = responses.sorted().drop_duplicates()
     name, _, argument = kind.partition(":")
     random = name in ("random", "few", "spread", "group")
     for repeat in range(repeats if random else 1):
@@ -81,7 +79,7 @@ def _split(
 
 
 def _spread(score: NDArray, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Places of models in a random order that takes from ten equal bins of ``score`` in turn."""
+    """Places of models in a random order that draws from ten equal bins of ``score`` in turn."""
     width = max(float(np.ptp(score)), 1e-12) / 10
     bins = np.minimum((score - score.min()) / width, 9).astype(np.intp)
     shuffled = rng.permutation(len(score))
@@ -97,7 +95,7 @@ def _spread(score: NDArray, rng: np.random.Generator) -> NDArray[np.intp]:
 def _by_group(
     responses: ResponseMatrix, column: str, rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Put whole groups, in random order, on the test side as long as it holds a quarter at most."""
+    """Put whole groups, in random order, on the test side while it holds at most a quarter."""
     values = responses.models.column(column).astype(str)
     groups = np.unique(values)
     if len(groups) < 2:
@@ -114,7 +112,7 @@ def _by_group(
 
 
 def _by_date(responses: ResponseMatrix, column: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Oldest three quarters against the rest; equal dates stay on one side."""
+    """Split into the oldest three quarters and the rest; equal dates stay on one side."""
     values = responses.models.column(column)
     known = np.isfinite(values) if values.dtype.kind == "f" else values.astype(bool)
     if known.sum() < 8:

@@ -1,8 +1,8 @@
 """One trial: learn a method from source models, predict test models.
 
-Selections that are random are drawn several times, so that no method looks good or bad by the luck
-of one draw.  A memory shared by trials on the same source models saves doing the same fit and the
-same selection again.
+Random selections are drawn several times, so that one draw does not decide how a method looks.  A
+memory, shared by trials on the same source models, avoids repeating the same fit and the same
+selection.
 """
 
 from __future__ import annotations
@@ -16,30 +16,27 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.building import make_predictor
+from tinyeval.build_plan import BuildPlan
+from tinyeval.calibrated import make_predictor
+from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.history import History
 from tinyeval.irt.model import Array
 from tinyeval.learning import (
     Learned,
     anchor_answers,
-    choose_anchors,
     learn,
     make_history,
     true_targets,
 )
 from tinyeval.prediction import Predictor
-from tinyeval.progress import Progress
 from tinyeval.responses import ResponseMatrix
-from tinyeval.selection import Anchors
-from tinyeval.selection.budget import Budget
+from tinyeval.selection import Anchors, draws_at_random
 
 T = TypeVar("T")
 
 DRAWS = 10
-"""Draws of anchors averaged for selections that are random."""
-
-DRAWN = ("random", "stratified")
+"""Number of draws of anchors that are averaged for a random selection."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,13 @@ class Trial:
     """Predicted and true scores of test models.
 
     Attributes:
-        truth: full-benchmark scores, shape (models,); NaN for a model that answered too little for
-            its own to be known.
+        truth: full-benchmark scores, shape (models,); NaN for a model whose score is not known,
+            because it answered too few items.
         scores: predicted, shape (draws, models); one draw unless the selection is random.
         bounds: lower and upper ends of the intervals, shape (2, draws, models), of the first draw
             or of all; None if the method was not calibrated.
-        seconds: of one draw; a fit or selection that the memory provided counts with the time that
-            it took when it was done.
+        seconds: time of one draw; a fit or selection from the memory counts with the time that it
+            took originally.
     """
 
     truth: Array
@@ -75,26 +72,25 @@ class Memory:
         self._lock = threading.Lock()
 
     def history(
-        self, responses: ResponseMatrix, settings: Settings, progress: Progress | None = None
+        self, responses: ResponseMatrix, plan: BuildPlan, progress: Progress | None = None
     ) -> History:
-        """Return the history of these models under these settings of fit and target."""
+        """Return the history of these models under this plan's settings of fit and target."""
+        settings = plan.settings
         fit, target = settings.irt.model_dump_json(), settings.target.model_dump_json()
         groups = settings.interval.groups
         key = (responses.models.ids, responses.items.ids, fit, target, groups)
-        return self._once(key, lambda: make_history(responses, settings, progress))
+        return self._once(key, lambda: make_history(responses, plan, progress))
 
-    def anchors(
-        self, history: History, settings: Settings, budget: Budget, rng: np.random.Generator
-    ) -> Anchors:
+    def anchors(self, plan: BuildPlan, history: History, rng: np.random.Generator) -> Anchors:
         """Return the anchors, and leave ``rng`` as choosing them leaves it."""
 
         def choose() -> tuple[History, Anchors, Any]:
-            chosen = choose_anchors(history, settings, budget, rng)
+            chosen = plan.choose_anchors(history, rng)
             return history, chosen, rng.bit_generator.state
 
         # The result holds the history, so that no other one can take its id.
         chosen_by = {"selection", "items", "budget", "cost", "quotas", "seed"}
-        key = (id(history), settings.model_dump_json(include=chosen_by))
+        key = (id(history), plan.settings.model_dump_json(include=chosen_by))
         _, anchors, rng.bit_generator.state = self._once(key, choose)
         return anchors
 
@@ -121,7 +117,7 @@ def run_trial(
     """Learn from ``source`` what the settings say, and predict ``test``.
 
     Args:
-        source: usable models (:func:`tinyeval.building.usable`).
+        source: usable models (:func:`tinyeval.source_models.usable`).
         test: other models; only their answers on the anchors are used to predict them.
         settings: the method, the number of items and the seed.
         calibrated: also calibrate intervals, which takes about ten times as long.
@@ -130,15 +126,17 @@ def run_trial(
     memory = memory or Memory()
     start, saved = time.perf_counter(), memory.saved
     source = source.take(None, source.answered()[1])
-    draws = DRAWS if settings.selection.method in DRAWN else 1
-    plans = [settings.replace(seed=settings.seed + k) for k in range(draws)]
-    learned = [learn(source, one, None, memory.history, memory.anchors) for one in plans]
+    draws = DRAWS if draws_at_random(settings.selection.method) else 1
+    plans = [BuildPlan.of(settings.replace(seed=settings.seed + k), source) for k in range(draws)]
+    learned = [
+        learn(source, plan, history_of=memory.history, anchors_of=memory.anchors) for plan in plans
+    ]
     scores = np.array([_scores(one, test) for one in learned])
     seconds = (time.perf_counter() - start + memory.saved - saved) / draws
     bounds = None
     if calibrated:
         start, saved = time.perf_counter(), memory.saved
-        predictor = make_predictor(source, learned[0], settings, history_of=memory.history)
+        predictor = make_predictor(learned[0], plans[0], history_of=memory.history)
         bounds = _bounds(predictor, test, settings.interval.level)
         seconds += time.perf_counter() - start + memory.saved - saved
     truth = true_targets(learned[0], test)[:, 0]
@@ -154,7 +152,7 @@ def _scores(learned: Learned, test: ResponseMatrix) -> Array:
 
 
 def _bounds(predictor: Predictor, test: ResponseMatrix, level: float) -> Array:
-    """Ends of the intervals, shape (2, 1, models); a model without answers may be anywhere."""
+    """Ends of the intervals, shape (2, 1, models); from 0 to 1 for a model without answers."""
     answers: NDArray = test.align(predictor.anchors.items).astype(np.float64)
     able = np.flatnonzero(~np.isnan(answers).all(axis=1))
     bounds = np.tile([[[0.0]], [[1.0]]], len(answers))

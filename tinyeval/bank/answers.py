@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.errors import DataError, examples
+from tinyeval.importers.lookalikes import suggest
 from tinyeval.responses import ResponseMatrix
 
 Answers = Mapping[str, float]
@@ -63,14 +66,50 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
     return ResponseMatrix.from_arrays(scores, answers, items)
 
 
-def check_shared(answers: ResponseMatrix, anchors: tuple[str, ...]) -> None:
-    """Raise :class:`DataError` unless the answers name an anchor, and say what there is."""
+def check_shared(
+    answers: ResponseMatrix, items: Mapping[str, object], anchors: tuple[str, ...]
+) -> None:
+    """Raise :class:`DataError` unless the answers name an anchor; warn of ids that name no item.
+
+    Args:
+        answers: of some models.
+        items: the bank's items, by id.
+        anchors: ids of its anchors.
+    """
+    foreign = [one for one in answers.items.ids if one not in items]
+    told = _told(foreign, items) if foreign else ""
     if not set(answers.items.ids) & set(anchors):
+        told = told or f"they name other items of the benchmark: {examples(answers.items.ids)}"
         raise DataError(
-            f"the answers share no item with the bank's {len(anchors)} anchors: the answers name "
-            f"{examples(answers.items.ids)}, the bank {examples(anchors)}; check that both use the "
-            "same item ids"
+            f"the answers share no item with the bank's {len(anchors)} anchors: {told}; the "
+            f"anchors are {examples(anchors)}: run those, or check that both use the same item ids"
         )
+    if told:
+        warnings.warn(told, stacklevel=4)
+
+
+def _told(foreign: Sequence[str], items: Mapping[str, object]) -> str:
+    meant = suggest(foreign, tuple(items))
+    hint = "" if meant is None else f"; did you mean {meant!r}?"
+    return f"{len(foreign)} answers name no item of this bank: {examples(foreign)}{hint}"
+
+
+def who_answered(aligned: NDArray, models: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which models answered an anchor, and warn of the others if there are both kinds.
+
+    Args:
+        aligned: answers on the anchors, shape (models, anchors), NaN where unanswered.
+        models: their ids.
+    """
+    some = ~np.isnan(aligned).all(axis=1)
+    if some.any() and not some.all():
+        others = [models[k] for k in np.flatnonzero(~some)]
+        warnings.warn(
+            f"{len(others)} models answered none of the {aligned.shape[1]} anchors and are not "
+            f"predicted: {examples(others)}",
+            stacklevel=3,
+        )
+    return some
 
 
 def unanswered(answers: ResponseMatrix, anchors: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.bank.parquet import Column, decode_table, encode_table, one_line, reading
-from tinyeval.errors import BankError, DataError
-from tinyeval.responses import Table
+from tinyeval.bank.parquet import SHORT, Column, decode_table, encode_table, reading
+from tinyeval.errors import BankError, DataError, one_line
+from tinyeval.tables import Table
 
 ITEMS, ARRAYS, CONTENT = "items.parquet", "parameters.safetensors", "content.parquet"
 
@@ -31,7 +31,6 @@ COLUMNS = {
     "mean_score": "double",
     "anchor_rank": "int32",
     "anchor_weight": "double",
-    "reserve": "bool",
 }
 """Types of the columns that the format knows; any other is ``string`` or ``double``."""
 
@@ -66,7 +65,7 @@ def decode_items(data: bytes) -> Table:
     try:
         return Table(tuple(ids), arrays)
     except DataError as error:
-        raise BankError(f"{ITEMS}: {one_line(error)}") from None
+        raise BankError(f"{ITEMS}: {one_line(error, SHORT)}") from error
 
 
 def encode_arrays(arrays: Arrays) -> bytes:
@@ -80,9 +79,10 @@ def encode_arrays(arrays: Arrays) -> bytes:
 
 def decode_arrays(data: bytes) -> dict[str, NDArray]:
     """Return the arrays of ``parameters.safetensors``, sorted by name."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    with reading(ARRAYS):
+    with reading(ARRAYS, SafetensorError):
         arrays: dict[str, NDArray] = load(data)
     return {name: arrays[name] for name in sorted(arrays)}
 
@@ -118,7 +118,7 @@ def decode_content(data: bytes) -> dict[str, dict[str, Any]]:
     for name, column in columns.items():
         field = name.removesuffix(JSON_SUFFIX)
         parse = parse_json if name.endswith(JSON_SUFFIX) else str
-        with reading(CONTENT):
+        with reading(CONTENT, RecursionError):
             for one, cell in zip(ids, column.cells, strict=True):
                 if cell is not None:
                     content[one][field] = parse(cell)
@@ -130,7 +130,8 @@ def encode_text(text: str, file: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from None
+        reason = one_line(error, SHORT)
+        raise BankError(f"{file}: text that is not valid Unicode ({reason})") from error
 
 
 def decode_text(data: bytes, file: str) -> str:
@@ -145,9 +146,9 @@ def dump_json(value: object, what: str, indent: int | None = None) -> str:
         return json.dumps(value, indent=indent, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise BankError(
-            f"{what} cannot be stored as JSON ({one_line(error)}); use text, finite numbers, "
-            "lists and dictionaries with text keys"
-        ) from None
+            f"{what} cannot be stored as JSON ({one_line(error, SHORT)}); use text, finite "
+            "numbers, lists and dictionaries with text keys"
+        ) from error
 
 
 def parse_json(text: str) -> Any:

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -19,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.bank.codec import COLUMNS, JSON_SUFFIX, Content, dump_json, encode_text
+from tinyeval.bank.manifest import MANIFEST, check_form
 from tinyeval.bank.parquet import MAX_ROWS
 from tinyeval.errors import BankError, examples
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 _DTYPES = ("float64", "float32", "int64", "uint8", "bool")
 _ARRAY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _PER_ITEM = re.compile(r"irt/(.*/)?(discrimination|intercept|guessing)(_sd)?")
-_CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +33,13 @@ class BankFiles:
     """What a bank's folder holds.
 
     Attributes:
-        manifest: JSON values by section.  ``name``, ``tinyeval_version`` (text) and ``targets``
-            (list of names) are required; ``created`` (UTC, ``YYYY-MM-DDThh:mm:ssZ``) is filled
-            in when written; ``format_version``, ``sizes``, ``files``, ``digest`` and
-            ``checksum`` are computed when written; all other sections are free.
+        manifest: JSON values by section, of the form :data:`tinyeval.bank.manifest.MANIFEST`.
+            ``created`` is filled in when written; ``format_version``, ``sizes``, ``files``,
+            ``digest`` and ``checksum`` are computed when written; all other sections are free.
         items: every item of the benchmark, in order.  Columns ``anchor_rank`` (0, 1, ... for the
             anchors, NaN for the rest) and ``anchor_weight`` (of the anchors, sum 1; NaN or 0
             for the rest) are required; ``benchmark``, ``subject``, ``hash`` (text), ``weight``,
-            ``cost``, ``mean_score``, ``reserve`` (0 or 1) and any others are optional.
+            ``cost``, ``mean_score`` and any others are optional.
         arrays: slash-separated name -> float64, float32, int64, uint8 or bool array of finite
             numbers; NaN is allowed where the name ends in ``_nan_ok``.
         content: item -> {field: JSON value}, or None.
@@ -60,7 +58,7 @@ class BankFiles:
     def __post_init__(self) -> None:
         manifest = json.loads(dump_json(dict(self.manifest), "manifest"))
         encode_text(json.dumps(manifest, ensure_ascii=False), "manifest")
-        _check_manifest(manifest)
+        check_form(manifest, MANIFEST)
         _check_items(self.items)
         _check_anchors(self.items)
         arrays = {name: _checked_array(name, self.arrays[name]) for name in sorted(self.arrays)}
@@ -75,30 +73,6 @@ class BankFiles:
         anchors = np.isfinite(self.items.columns["anchor_rank"]).sum()
         targets = len(self.manifest["targets"])
         return {"items": len(self.items), "anchors": int(anchors), "targets": targets}
-
-
-def _check_manifest(manifest: Mapping[str, Any]) -> None:
-    for key in ("name", "tinyeval_version"):
-        value = manifest.get(key)
-        if not isinstance(value, str) or not value.strip():
-            raise BankError(f"manifest: {key!r} must be text, found {_shown(value)}")
-    targets = manifest.get("targets")
-    named = isinstance(targets, list) and all(isinstance(t, str) and t for t in targets)
-    if not named or not targets or len(set(targets)) != len(targets):
-        raise BankError(
-            f"manifest: 'targets' must be a list of different names, found {_shown(targets)}"
-        )
-    created = manifest.get("created", "2000-01-01T00:00:00Z")
-    try:
-        well_formed = _CREATED.fullmatch(created) is not None
-        datetime.strptime(created, "%Y-%m-%dT%H:%M:%SZ")
-    except (TypeError, ValueError):
-        well_formed = False
-    if not well_formed:
-        raise BankError(
-            "manifest: 'created' must be a UTC time such as '2026-01-31T09:30:00Z', "
-            f"found {_shown(created)}"
-        )
 
 
 def _check_items(items: Table) -> None:
@@ -121,8 +95,6 @@ def _check_items(items: Table) -> None:
     mean = items.column("mean_score", np.nan)
     if ((mean < 0) | (mean > 1)).any():
         raise BankError("items: column 'mean_score' must lie in [0, 1]")
-    if not np.isin(items.column("reserve", 0.0), (0.0, 1.0)).all():
-        raise BankError("items: column 'reserve' must be true or false for every item")
 
 
 def _check_anchors(items: Table) -> None:

@@ -1,7 +1,8 @@
 """The item bank on disk, format version 1: store it whole, verify all of it before use.
 
 A folder of ``manifest.json``, ``items.parquet``, ``parameters.safetensors``, ``README.md`` and,
-where the licence allows, ``content.parquet``; docs/item-bank-format.md specifies every byte.
+where the licence allows, ``content.parquet``; docs/item-bank-format.md specifies them.  Checksums
+tell whether the files are as they were written; the digest tells which bank they hold.
 This module knows nothing of estimators.  A folder comes from a stranger: whatever is wrong with
 it ends in one :class:`BankError`, before anything in it is used, and nothing in it is executed.
 """
@@ -21,8 +22,9 @@ from tinyeval.atomic import set_aside, write_folder
 from tinyeval.bank import codec
 from tinyeval.bank.codec import ARRAYS, CONTENT, ITEMS
 from tinyeval.bank.contents import BankFiles as BankFiles
-from tinyeval.bank.parquet import one_line
-from tinyeval.errors import BankError, examples
+from tinyeval.bank.identity import identity
+from tinyeval.bank.parquet import SHORT
+from tinyeval.errors import BankError, examples, one_line
 
 FORMAT_VERSION = 1
 MANIFEST, README = "manifest.json", "README.md"
@@ -37,23 +39,27 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "download or build the bank again"
 
 
-def write_bank(path: Path, files: BankFiles, *, overwrite: bool = False) -> str:
+def write_bank(
+    path: Path, files: BankFiles, *, overwrite: bool = False, option: str = "pass overwrite=True"
+) -> str:
     """Write a bank to the folder ``path``, all or nothing.
 
     Args:
-        path: a folder that does not exist yet; its parents are made as needed.
+        path: a folder that does not exist yet, nor comes while this writes; its parents are made
+            as needed.
         files: what to write.
         overwrite: replace a bank that is there.  Files in it that are not a bank's are kept.
+        option: how the caller asks for that, for messages.
 
     Returns:
-        The bank's digest, see :func:`bank_digest`.
+        The bank's digest, see :func:`tinyeval.bank.identity.identity`.
 
     Raises:
         BankError: ``path`` exists and may not be overwritten, or is not a bank; or writing
             failed, in which case an old bank is untouched.
     """
     path = Path(path)
-    _check_destination(path, overwrite)
+    check_destination(path, overwrite, option)
     manifest, data = _seal(files)
     text = _canonical(manifest)
     if len(text) > MANIFEST_LIMIT:
@@ -62,9 +68,14 @@ def write_bank(path: Path, files: BankFiles, *, overwrite: bool = False) -> str:
     if large:
         raise BankError(f"{examples(large)}: over {FILE_LIMIT} bytes, which would not be read")
     try:
-        write_folder(path, {**data, MANIFEST: text}, owned=(CONTENT,))
+        write_folder(
+            path,
+            {**data, MANIFEST: text},
+            owned=(CONTENT,),
+            check=lambda: check_destination(path, overwrite, option),
+        )
     except OSError as error:
-        reason = one_line(error)
+        reason = one_line(error, SHORT)
         raise BankError(f"{path}: the bank could not be written ({reason})") from error
     return str(manifest["digest"])
 
@@ -74,7 +85,7 @@ def read_bank(path: Path) -> BankFiles:
 
     Raises:
         BankError: not a bank, another format version, or anything that does not match its
-            digest, its size, its type or its meaning; the message names the file.
+            checksum, its size, its type or its meaning; the message names the file.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -90,27 +101,15 @@ def read_bank(path: Path) -> BankFiles:
             codec.decode_text(data[README], README),
         )
     except BankError as error:
-        raise BankError(f"{folder}: {error}; {_AGAIN}") from None
+        raise BankError(f"{folder}: {error}; {_AGAIN}") from error
     if files.sizes != manifest["sizes"]:
         raise BankError(
             f"{folder / MANIFEST}: says sizes {_shown(manifest['sizes'])}, but the files hold "
             f"{files.sizes}; {_AGAIN}"
         )
+    if manifest["digest"] != identity(files):
+        raise BankError(f"{folder / MANIFEST}: 'digest' is not that of the bank; {_AGAIN}")
     return files
-
-
-def bank_digest(bank: BankFiles | Path) -> str:
-    """Return a bank's digest: its identity, whenever and wherever it was written.
-
-    SHA-256 in hexadecimal of the canonical manifest without ``created``, ``digest`` and
-    ``checksum``; through ``files`` it covers every byte of the other files.
-
-    Raises:
-        BankError: a path that holds no valid bank.
-    """
-    if isinstance(bank, BankFiles):
-        return str(_seal(bank)[0]["digest"])
-    return str(read_bank(bank).manifest["digest"])
 
 
 def _seal(files: BankFiles) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -127,18 +126,13 @@ def _seal(files: BankFiles) -> tuple[dict[str, Any], dict[str, bytes]]:
     manifest["format_version"] = FORMAT_VERSION
     manifest["sizes"] = files.sizes
     manifest["files"] = {n: {"bytes": len(d), "sha256": _sha256(d)} for n, d in data.items()}
-    manifest["digest"] = _digest(manifest)
+    manifest["digest"] = identity(files)
     manifest["checksum"] = _checksum(manifest)
     return manifest, data
 
 
 def _canonical(manifest: Mapping[str, Any]) -> bytes:
     return (codec.dump_json(manifest, MANIFEST, indent=2) + "\n").encode("ascii")
-
-
-def _digest(manifest: Mapping[str, Any]) -> str:
-    left_out = ("created", "digest", "checksum")
-    return _sha256(_canonical({k: v for k, v in manifest.items() if k not in left_out}))
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:
@@ -149,11 +143,27 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check_destination(path: Path, overwrite: bool) -> None:
+def check_destination(path: Path, overwrite: bool, option: str = "pass overwrite=True") -> None:
+    """Check that a bank may be written to ``path`` as things are now.
+
+    Args:
+        path: of the folder.
+        overwrite: whether a bank that is there may be replaced.
+        option: how the caller asks for that, for messages.
+
+    Raises:
+        BankError: something is there, and it is no bank or ``overwrite`` is False.
+    """
     if not os.path.lexists(path):
+        old = set_aside(path)
+        if old and not overwrite:
+            raise BankError(
+                f"{path}: an interrupted overwrite left the old bank in {old[-1]}; rename it back, "
+                f"or {option} to replace it"
+            )
         return
     if not overwrite:
-        raise BankError(f"{path}: exists already; choose another folder, or pass --overwrite")
+        raise BankError(f"{path}: exists already; choose another folder, or {option}")
     if not (path / MANIFEST).is_file():
         raise BankError(
             f"{path}: is not an item bank (it has no {MANIFEST}), so it is not overwritten; "
@@ -176,7 +186,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = codec.parse_json(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise BankError(f"{file}: is not JSON ({one_line(error)}); {_AGAIN}") from None
+        raise BankError(f"{file}: is not JSON ({one_line(error, SHORT)}); {_AGAIN}") from error
     if not isinstance(manifest, dict):
         raise BankError(f"{file}: expected a JSON object; {_AGAIN}")
     _check_version(file, manifest.get("format_version"))
@@ -190,9 +200,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     _check_counts(file, manifest.get("sizes"))
     _check_listing(file, manifest.get("files"))
-    for key, compute in (("checksum", _checksum), ("digest", _digest)):
-        if manifest.get(key) != compute(manifest):
-            raise BankError(f"{file}: does not match its own {key}; {_AGAIN}")
+    if manifest.get("checksum") != _checksum(manifest):
+        raise BankError(f"{file}: does not match its own checksum; {_AGAIN}")
+    if not _is_sha256(manifest.get("digest")):
+        raise BankError(f"{file}: 'digest' must be 64 hexadecimal digits; {_AGAIN}")
     return manifest
 
 
@@ -233,8 +244,7 @@ def _check_listing(file: Path, listing: object) -> None:
             isinstance(entry, dict)
             and set(entry) == {"bytes", "sha256"}
             and _is_count(entry["bytes"])
-            and isinstance(entry["sha256"], str)
-            and _SHA256.fullmatch(entry["sha256"])
+            and _is_sha256(entry["sha256"])
         )
         if not well_formed:
             raise BankError(
@@ -245,6 +255,10 @@ def _check_listing(file: Path, listing: object) -> None:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
 def _read_listed(folder: Path, name: str, listing: Mapping[str, Any]) -> bytes:
@@ -272,10 +286,11 @@ def _read_file(folder: Path, name: str, limit: int) -> bytes:
         if info.st_size > limit:
             raise BankError(f"{file}: has {info.st_size} bytes, at most {limit} are read; {_AGAIN}")
         return file.read_bytes()
-    except FileNotFoundError:
-        raise BankError(f"{file}: is missing; {_AGAIN}") from None
+    except FileNotFoundError as error:
+        raise BankError(f"{file}: is missing; {_AGAIN}") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        raise BankError(f"{file}: cannot be read ({one_line(error)}); {_AGAIN}") from None
+        reason = one_line(error, SHORT)
+        raise BankError(f"{file}: cannot be read ({reason}); {_AGAIN}") from error
 
 
 def _shown(value: object) -> str:

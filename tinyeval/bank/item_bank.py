@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,23 +12,22 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval import __version__
-from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered
-from tinyeval.bank.card import Facts, card
+from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered, who_answered
+from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
-from tinyeval.bank.folder import bank_digest, read_bank, write_bank
-from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.bank.folder import read_bank, write_bank
+from tinyeval.bank.identity import identity
+from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
+from tinyeval.bank.packing import pack, unpack
 from tinyeval.comparison import Comparison, compare
-from tinyeval.errors import BankError, TinyEvalError
-from tinyeval.estimators import load_estimator
+from tinyeval.errors import BankError, ConfigError, TinyEvalError, UnregisteredError
 from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
-from tinyeval.responses import ResponseMatrix, Table, as_ids
+from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
-
-Content = Mapping[str, Mapping[str, Any]]
+from tinyeval.tables import Table, as_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +40,13 @@ class ItemBank:
         irt: parameters of every item, in the order of ``items``.
         predictor: anchors, estimator and calibration.
         settings: those in force when it was built.
-        source: where it comes from: models, duplicates dropped, origin.
+        source: where it comes from: origin, models, answers, range of scores ..., see
+            :data:`tinyeval.bank.manifest.SOURCE`.
         created: UTC time of building, ``YYYY-MM-DDThh:mm:ssZ``.
         content: item -> prompt, choices, gold answer ..., where it may be shipped.
+
+    Raises:
+        BankError: parts that name different items, or settings or a source that lack something.
 
     Example:
         >>> bank.name, len(bank.anchors), len(bank.items), bank.level
@@ -65,6 +67,8 @@ class ItemBank:
     def __post_init__(self) -> None:
         if self.irt.items != self.items.ids:
             raise BankError("the bank's items and its IRT parameters name different items")
+        check_form({"settings": self.settings}, {"settings": SETTINGS})
+        check_form({"source": self.source}, {"source": SOURCE})
         self.items.index(self.anchors.items, "anchor")
         if not self.created:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -83,36 +87,33 @@ class ItemBank:
     @property
     def item_key(self) -> ItemKey | None:
         """How item ids follow from the documents that a harness logs; None: task and number."""
-        run = self.settings.get("run", {})
-        return ItemKey(run["key"], run.get("prefix", "")) if run.get("key") else None
+        run = self.settings["run"]
+        return ItemKey(run["key"], run["prefix"]) if run["key"] else None
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything but the time of building: the bank's identity."""
-        return bank_digest(self._files())
+        """The bank's identity: SHA-256 of all that a prediction depends on.
+
+        Name, card, source, content, time, folder and the versions that wrote it play no part; see
+        :mod:`tinyeval.bank.identity`.  That of a loaded bank is the one in its manifest.
+        """
+        return identity(self.files())
 
     @property
     def expected_error(self) -> dict[int, float]:
         """Mean absolute error of the overall score, by number of answered anchors."""
-        return self._errors(0)
+        return self.predictor.expected_error()
 
     @property
     def benchmark_errors(self) -> dict[str, dict[int, float]]:
         """The same of each benchmark's score, where the bank covers several."""
-        return {name: self._errors(k) for k, name in enumerate(self.predictor.targets) if k}
-
-    def _errors(self, target: int) -> dict[int, float]:
-        calibration = self.predictor.calibration
-        return {
-            int(n): float(error[target])
-            for n, error in zip(calibration.sizes, calibration.expected_error, strict=True)
-            if n <= len(self.anchors)
-        }
+        targets = self.predictor.targets
+        return {one: self.predictor.expected_error(k) for k, one in enumerate(targets) if k > 0}
 
     @property
     def cost(self) -> float | None:
         """What the anchors cost together; None where the items' costs are not known."""
-        costs = self.items.columns.get(self.settings.get("cost", "cost"))
+        costs = self.items.columns.get(self.settings["cost"])
         if costs is None or costs.dtype.kind != "f":
             return None
         total = float(costs[self.items.index(self.anchors.items)].sum())
@@ -139,10 +140,12 @@ class ItemBank:
             level: of the intervals; the bank's own by default.
 
         Returns:
-            One prediction for one model, else a list in the order given.
+            One prediction for one model, else a list in the order given.  Models that answered
+            none of the anchors are left out with a warning, and so are answers to items that the
+            bank does not know.
 
         Raises:
-            DataError: scores outside [0, 1], or a model that answered none of the anchors.
+            DataError: scores outside [0, 1], or no model that answered an anchor.
 
         Example:
             >>> answers = dict.fromkeys(bank.anchors.items[:6], 1) | {bank.anchors.items[6]: 0}
@@ -156,7 +159,11 @@ class ItemBank:
         """
         level = self.level if level is None else level
         matrix, single = read_answers(answers)
-        predictions = self.predictor.predict(self._aligned(matrix), matrix.models.ids, level)
+        aligned = self._aligned(matrix)
+        some = who_answered(aligned, matrix.models.ids)
+        if some.any() and not some.all():
+            aligned, matrix = aligned[some], matrix.take(some)
+        predictions = self.predictor.predict(aligned, matrix.models.ids, level)
         return predictions[0] if single else predictions
 
     def compare(
@@ -179,7 +186,6 @@ class ItemBank:
         Raises:
             DataError: fewer than two models, an unknown one or one given twice, or two that share
                 no answered anchor.
-            BankError: a bank that was built before differences were calibrated.
 
         Example:
             >>> (one,) = bank.compare(responses, ["model-39", "model-0"])
@@ -200,7 +206,7 @@ class ItemBank:
 
     def _aligned(self, answers: ResponseMatrix) -> NDArray:
         """Return the answers on the anchors, whose hashes must agree where both are known."""
-        check_shared(answers, self.anchors.items)
+        check_shared(answers, self._hashes, self.anchors.items)
         check_hashes(answers.items, self._hashes)
         return answers.align(self.anchors.items)
 
@@ -221,6 +227,10 @@ class ItemBank:
     def save(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the bank to a folder, all or nothing, and return its digest.
 
+        Args:
+            path: of the folder.
+            overwrite: replace a bank that is there; other files in it are kept.
+
         Raises:
             BankError: the folder exists and ``overwrite`` is False, or is no bank.
 
@@ -228,14 +238,36 @@ class ItemBank:
             >>> bank.save("my_bank") == bank.digest
             True
         """
-        return write_bank(Path(path), self._files(), overwrite=overwrite)
+        return write_bank(Path(path), self.files(), overwrite=overwrite)
+
+    def files(self) -> BankFiles:
+        """Return what the bank's folder holds.
+
+        Raises:
+            BankError: a part that cannot be stored.
+        """
+        return pack(
+            {
+                "name": self.name,
+                "items": self.items,
+                "irt": self.irt,
+                "predictor": self.predictor,
+                "settings": self.settings,
+                "source": self.source,
+                "created": self.created,
+                "content": self.content,
+            }
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> ItemBank:
         """Read a bank from a folder; everything in it is verified before use.
 
         Raises:
-            BankError: not a bank, damaged, or of another format version.
+            BankError: not a bank, damaged, of another format version, or with an estimator that
+                is not known.
+            UnregisteredError: its estimator is from outside tinyeval, and was not registered
+                (:func:`tinyeval.register_estimator`).
 
         Example:
             >>> from tinyeval import ItemBank
@@ -245,112 +277,14 @@ class ItemBank:
         """
         files = read_bank(Path(path))
         try:
-            bank = _from_files(files)
+            bank = cls(**unpack(files))
+            bank.predictor.check(bank.level)
+        except UnregisteredError as error:
+            raise UnregisteredError(f"{path}: {error}") from error
+        except ConfigError as error:
+            raise BankError(f"{path}: {error}") from error
         except (LookupError, TypeError, ValueError, TinyEvalError) as error:
             reason = str(error) if isinstance(error, TinyEvalError) else f"unusable {error}"
-            raise BankError(f"{path}: {reason}; download or build the bank again") from None
-        if bank.predictor.pairs is None:
-            warnings.warn(
-                f"{path}: an earlier tinyeval built this bank; it compares no models and flags no "
-                "misfit: build it again",
-                stacklevel=2,
-            )
+            raise BankError(f"{path}: {reason}; download or build the bank again") from error
+        vars(bank)["digest"] = files.manifest["digest"]  # verified, and kept
         return bank
-
-    def _facts(self) -> Facts:
-        """Return what the card says."""
-        errors = {name: list(one.values()) for name, one in self.benchmark_errors.items()}
-        benchmark = self.items.column("benchmark", "")[self.items.index(self.anchors.items)]
-        return Facts(
-            self.name,
-            self.source,
-            self.level,
-            len(self.items),
-            len(self.anchors),
-            self.expected_error,
-            {
-                name: (int((benchmark == name).sum()), one[-1])
-                for name, one in errors.items()
-                if one
-            },
-        )
-
-    def _files(self) -> BankFiles:
-        rank = np.full(len(self.items), np.nan)
-        weight, reserve = rank.copy(), np.zeros(len(self.items))
-        index = self.items.index(self.anchors.items)
-        rank[index], weight[index] = np.arange(len(index)), self.anchors.weights
-        assert self.anchors.reserve is not None
-        reserve[index] = self.anchors.reserve
-        columns = {"anchor_rank": rank, "anchor_weight": weight, "reserve": reserve}
-        manifest = {
-            "name": self.name,
-            "created": self.created,
-            "tinyeval_version": __version__,
-            "targets": list(self.predictor.targets),
-            "settings": dict(self.settings),
-            "source": dict(self.source),
-            "estimator": {
-                "method": self.predictor.method,
-                "items": list(self.predictor.irt.items),
-            },
-            "expected_error": {str(n): round(error, 6) for n, error in self.expected_error.items()},
-        }
-        groups = {
-            "irt": _irt_arrays(self.irt),
-            "estimator": self.predictor.estimator.state(),
-            "calibration": self.predictor.calibration.state(),
-            "comparison": self.predictor.pairs.state() if self.predictor.pairs else {},
-        }
-        arrays = {
-            f"{g}/{name}": value for g, group in groups.items() for name, value in group.items()
-        }
-        table = self.items.with_columns(**columns)
-        return BankFiles(manifest, table, arrays, self.content, card(self._facts()))
-
-
-def _irt_arrays(irt: IRTModel) -> dict[str, Any]:
-    return {one.name: getattr(irt, one.name) for one in fields(irt) if one.name != "items"}
-
-
-def _from_files(files: BankFiles) -> ItemBank:
-    """Rebuild a bank from what its folder holds."""
-    groups: dict[str, dict[str, Any]] = {}
-    for name, array in files.arrays.items():
-        group, _, key = name.partition("/")
-        groups.setdefault(group, {})[key] = array
-    rank = files.items.columns["anchor_rank"]
-    chosen = np.flatnonzero(np.isfinite(rank))
-    chosen = chosen[np.argsort(rank[chosen])]
-    anchors = Anchors(
-        tuple(files.items.ids[k] for k in chosen),
-        files.items.columns["anchor_weight"][chosen],
-        files.items.column("reserve", 0.0)[chosen] > 0,
-    )
-    dropped = ("anchor_rank", "anchor_weight", "reserve")
-    columns = {name: one for name, one in files.items.columns.items() if name not in dropped}
-    items = Table(files.items.ids, columns)
-    irt = IRTModel(items=items.ids, **groups["irt"])
-    manifest = files.manifest
-    method, own = manifest["estimator"]["method"], manifest["estimator"]["items"]
-    predictor = Predictor(
-        anchors,
-        tuple(manifest["targets"]),
-        irt.take(items.index(own, "anchor")),
-        method,
-        load_estimator(method, groups["estimator"]),
-        Calibration.from_state(groups["calibration"]),
-        PairCalibration.from_state(groups["comparison"]) if "comparison" in groups else None,
-    )
-    bank = ItemBank(
-        manifest["name"],
-        items,
-        irt,
-        predictor,
-        manifest["settings"],
-        manifest["source"],
-        manifest["created"],
-        files.content,
-    )
-    bank.predictor.check(bank.level)
-    return bank

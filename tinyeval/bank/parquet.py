@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import BankError
+from tinyeval.errors import BankError, one_line
 
 MAX_ROWS = 10_000_000
 MAX_CELLS = 200_000_000
@@ -30,7 +30,7 @@ class Column:
     """A column of a table.
 
     Attributes:
-        type: ``string``, ``double``, ``int32`` or ``bool``.
+        type: ``string``, ``double`` or ``int32``.
         cells: one value for each row; None, or NaN in an array, is null.
     """
 
@@ -38,20 +38,23 @@ class Column:
     cells: Sequence | NDArray
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's message as one short line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+SHORT = 200
+"""Characters of a library's message that are shown: it may quote a hostile file."""
 
 
 @contextmanager
-def reading(file: str) -> Iterator[None]:
-    """Turn whatever a parser raises into :class:`BankError`, naming the file."""
+def reading(file: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Turn the errors by which a parser says that a file is damaged into :class:`BankError`.
+
+    Args:
+        file: its name, for the message.
+        kinds: the parser's own errors, besides values and keys that are none.
+    """
+    damage: tuple[type[Exception], ...] = (ValueError, LookupError, TypeError, OverflowError)
     try:
         yield
-    except BankError:
-        raise
-    except Exception as error:  # parsers fail in many ways; each means that the file is damaged
-        raise BankError(f"{file}: cannot be read ({one_line(error)})") from None
+    except damage + kinds as error:
+        raise BankError(f"{file}: cannot be read ({one_line(error, SHORT)})") from error
 
 
 def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
@@ -76,7 +79,8 @@ def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
             store_schema=False,
         )
     except UnicodeEncodeError as error:
-        raise BankError(f"{file}: text that is not valid Unicode ({one_line(error)})") from None
+        reason = one_line(error, SHORT)
+        raise BankError(f"{file}: text that is not valid Unicode ({reason})") from error
     data = bytes(sink.getvalue())
     if table.num_rows * len(columns) > MAX_CELLS or len(data) > MAX_TEXT:
         raise BankError(
@@ -103,7 +107,7 @@ def decode_table(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with reading(file):
+    with reading(file, pa.ArrowException, OSError):
         parquet = pq.ParquetFile(pa.BufferReader(data))
         kinds = [(field.name, str(field.type)) for field in parquet.schema_arrow]
         _check_size(parquet.metadata, len(kinds), file)
@@ -168,6 +172,4 @@ def _to_arrow(column: Column) -> Any:
     if column.type == "double":
         return pa.array(values, pa.float64(), mask=missing)
     whole = np.where(missing, 0, values)
-    if column.type == "bool":
-        return pa.array(whole != 0, pa.bool_(), mask=missing)
     return pa.array(whole.astype(np.int32), pa.int32(), mask=missing)

@@ -20,24 +20,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.calibration.folds import Fold, draw_folds, some_models
+from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
-from tinyeval.calibration.pairs import PairCases, calibrate_pairs, draw_pairs, pair_cases
+from tinyeval.calibration.pairs import PairCases, calibrate_pairs
 from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
-from tinyeval.compute.processes import ALONE, Ranks
-from tinyeval.compute.threads import side_by_side
+from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
+from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.errors import ConfigError
-from tinyeval.groups import check_groups
-from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import Array
-from tinyeval.learning import Learned, anchor_answers, true_targets
-from tinyeval.progress import Progress
+from tinyeval.learning import Learned
 from tinyeval.responses import ResponseMatrix
+from tinyeval.source_models import MIN_MODELS
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
@@ -46,72 +46,60 @@ FALSE_ALARM = 0.05
 """Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
 
 T = TypeVar("T")
-Learn = Callable[[ResponseMatrix], Learned]
-
-
-class Cases(NamedTuple):
-    """Held-out predictions: arrays (sizes, models, targets), NaN where the target is unknown."""
-
-    mean: Array
-    error: Array
-    spread: Array
-    novelty: Array  # (sizes, models)
-    surprise: Array  # (sizes, models)
-    excess: Array  # (sizes, models): how far the overall score is predicted beyond the range
-    within: NDArray[np.bool_]  # (sizes, models): whether its true value lies in the range
-
-    @property
-    def ratio(self) -> Array:
-        """Absolute errors in units of the spread."""
-        return np.abs(self.error) / self.spread
+Again = Callable[[ResponseMatrix], Learned]
 
 
 def calibrate(
-    responses: ResponseMatrix,
     learned: Learned,
-    learn: Learn,
+    again: Again,
     *,
     folds: int,
     seed: int,
     groups: str | None = None,
     parallel: bool = True,
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> tuple[Calibration, PairCalibration]:
     """Learn again without some source models, predict those, and keep what that tells.
 
     Args:
-        responses: all source models.
-        learned: the method learned on all of them.
-        learn: learns the method on some of them.
+        learned: the method learned on all source models.
+        again: learns the method on some of them.
         folds: number of random folds.
         seed: of the folds.
         groups: column of the models table; no fold learns from a group that it predicts.
-        parallel: learn on several folds at once; ``learn`` must then be safe in threads.
+        parallel: learn on several folds at once; ``again`` must then be safe in threads.
         progress: called with (done, total, what).
-        ranks: processes that were given the same; they share the folds.
+        processes: that were given the same; they share the folds.
+
+    Raises:
+        ConfigError: fewer than five models, or none whose target is known.
     """
-    if responses.n_models < 5:
-        raise ConfigError(f"calibration needs at least 5 models, found {responses.n_models}")
-    check_groups(responses.models, groups)
+    responses, values = learned.history.responses, learned.history.target_values
+    if responses.n_models < MIN_MODELS:
+        raise ConfigError(
+            f"calibration needs at least {MIN_MODELS} models, found {responses.n_models}"
+        )
     sizes = np.array([s for s in SIZES if s < len(learned.anchors)] + [len(learned.anchors)])
-    values = learned.history.target_values
-    plan = list(draw_folds(responses, values[:, 0], min(folds, responses.n_models), seed, groups))
+    n_folds = min(folds, responses.n_models)
+    plan = list(draw_folds(responses.models, values[:, 0], n_folds, seed, groups))
 
     def predict(fold: Fold) -> tuple[Cases, PairCases]:
-        source = responses.take(some_models(fold.source, responses.models.ids, seed))
+        source = responses.take(some_models(fold.source, seed))
         asked = source.answered()[1]
-        part = learn(source.take(None, asked))
+        part = again(source.take(None, asked))
         held_out = responses.take(fold.held_out, asked)
-        return _cases(part, held_out, sizes, learned.history.targets.names, seed)
+        return held_out_cases(part, held_out, sizes, learned.history.targets.names, seed)
 
     def report(done: int) -> None:
         if progress is not None:
-            progress(min(done * ranks.size, len(plan)), len(plan), "calibrating on held-out models")
+            known = min(done * processes.size, len(plan))
+            progress(known, len(plan), "calibrating on held-out models")
 
     report(0)
     cells = responses.scores.size if parallel else np.inf
-    cases = _shared(predict, plan, cells, report, ranks)
+    with one_thread(responses.scores.size):
+        cases = _shared(predict, plan, cells, report, processes)
     inside, beyond = (
         [one for fold, one in zip(plan, cases, strict=True) if fold.beyond == side]
         for side in (False, True)
@@ -127,11 +115,11 @@ def _summary(
     noise: Array,
 ) -> tuple[Calibration, PairCalibration]:
     """Keep what the held-out models of the folds, and their pairs, tell."""
-    known = [_known([one for one, _ in side]) for side in (inside, beyond)]
+    known = [known_ratios([one for one, _ in side]) for side in (inside, beyond)]
     ratios = tuple(
         np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
     )
-    singles = _join([one for one, _ in inside])
+    singles = join([one for one, _ in inside])
     return (
         _calibration(sizes, known[0], ratios[1], singles, values, noise),
         calibrate_pairs(sizes, [two for _, two in inside], [two for _, two in beyond], ratios),
@@ -143,12 +131,12 @@ def _shared(
     plan: list[Fold],
     cells: float,
     report: Callable[[int], None],
-    ranks: Ranks,
+    processes: Processes,
 ) -> list[T]:
     """Return ``predict`` of every fold, each done by one of the processes."""
-    mine = [k for k in range(len(plan)) if ranks.mine(k)]
+    mine = [k for k in range(len(plan)) if processes.mine(k)]
     own = side_by_side(predict, [plan[k] for k in mine], cells, report)
-    shares = ranks.gather(list(zip(mine, own, strict=True)))
+    shares = processes.gather(list(zip(mine, own, strict=True)))
     return [one for _, one in sorted((pair for part in shares for pair in part), key=itemgetter(0))]
 
 
@@ -165,111 +153,25 @@ def _calibration(
         _range_limits(*one)
         for one in zip(inside.excess, inside.novelty, inside.within, strict=True)
     ]
-    surprise_limit = [
-        _limit(one[within]) for one, within in zip(inside.surprise, inside.within, strict=True)
+    misfit_limit = [
+        _limit(one[within]) for one, within in zip(inside.misfit, inside.within, strict=True)
     ]
     margin, novelty_limit = np.transpose(limits)
     everyone = (np.concatenate(arrays, axis=1) for arrays in zip(*known, strict=True))
+    scale = fit_scale(*everyone)
     return Calibration(
-        sizes,
-        np.sort(scaled_ratios(known), axis=1),
-        beyond,
-        np.array([values.min(0), values.max(0)]),
-        margin,
-        novelty_limit,
-        np.array(surprise_limit),
-        _mean_error(inside),
-        noise,
-        *fit_scale(*everyone),
+        sizes=sizes,
+        inside=np.sort(scaled_ratios(known), axis=1),
+        beyond=beyond,
+        score_range=np.array([values.min(0), values.max(0)]),
+        range_margin=margin,
+        novelty_limit=novelty_limit,
+        misfit_limit=np.array(misfit_limit),
+        expected_error=mean_error(inside),
+        noise=noise,
+        scale_at=scale.at,
+        scale=scale.value,
     )
-
-
-def _cases(
-    part: Learned,
-    held_out: ResponseMatrix,
-    sizes: NDArray[np.int64],
-    names: tuple[str, ...],
-    seed: int,
-) -> tuple[Cases, PairCases]:
-    """Predict held-out models from the first 5, 10, ... anchors, for the targets ``names``."""
-    answers = anchor_answers(part, held_out)
-    truth = _named(part, true_targets(part, held_out), names)
-    low, high = np.quantile(part.history.target_values[:, 0], [0, 1])
-    within = ~((truth[:, 0] < low) | (truth[:, 0] > high))
-    pairs = draw_pairs(held_out.models.ids, seed)
-    singles, paired = [], []
-    for size in sizes:
-        cut = answers.copy()
-        cut[:, size:] = np.nan
-        mean, spread, novelty, surprised, p = _predicted(part, cut, names)
-        excess = np.maximum(low - mean[:, 0], mean[:, 0] - high)
-        singles.append(Cases(mean, mean - truth, spread, novelty, surprised, excess, within))
-        paired.append(pair_cases(mean, truth, spread, cut, p, pairs))
-    return (
-        Cases(*(np.array(arrays) for arrays in zip(*singles, strict=True))),
-        PairCases(*(np.array(arrays) for arrays in zip(*paired, strict=True))),
-    )
-
-
-def _predicted(
-    part: Learned, answers: Array, names: tuple[str, ...]
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Mean, spread, novelty, surprise and probabilities; NaN for a model without answers."""
-    n, irt = len(answers), part.anchor_model()
-    mean, spread = np.full((2, n, len(names)), np.nan)
-    novelty, surprised = np.full((2, n), np.nan)
-    p = np.full(answers.shape, np.nan)
-    rows = np.flatnonzero(~np.isnan(answers).all(axis=1))
-    if rows.size:
-        estimate = part.estimator.predict(answers[rows])
-        ability = estimate_ability(irt, answers[rows])
-        mean[rows], spread[rows] = (
-            _named(part, one, names) for one in (estimate.mean, estimate.spread)
-        )
-        novelty[rows], surprised[rows] = estimate.novelty, misfit_statistic(answers[rows], ability)
-        p[rows] = irt.probability(ability.mean)
-    return mean, spread, novelty, surprised, p
-
-
-def _named(part: Learned, values: Array, names: tuple[str, ...]) -> Array:
-    """Columns of the targets ``names``; NaN where a fold has no such target."""
-    own = part.history.targets.names
-    columns = [values[:, own.index(one)] if one in own else values[:, 0] * np.nan for one in names]
-    return np.stack(columns, axis=1)
-
-
-def _join(cases: list[Cases]) -> Cases:
-    """Put the models of several folds side by side."""
-    return Cases(*(np.concatenate(arrays, axis=1) for arrays in zip(*cases, strict=True)))
-
-
-def _mean_error(cases: Cases) -> Array:
-    """Mean absolute error by size and target, of the models whose targets are known."""
-    known = np.isfinite(cases.error)
-    total = np.where(known, np.abs(cases.error), 0.0).sum(1)
-    return np.asarray(total / np.maximum(known.sum(1), 1))
-
-
-def _known(folds: list[Cases]) -> list[tuple[Array, Array]]:
-    """Means and ratios of the models of each fold whose targets are known.
-
-    A model that answered none of the first few anchors counts there as it does with more of them.
-    """
-    found = []
-    for cases in folds:
-        mean, ratio = cases.mean.copy(), cases.ratio
-        for k in range(len(ratio) - 2, -1, -1):
-            missing = np.isnan(ratio[k])
-            mean[k] = np.where(missing, mean[k + 1], mean[k])
-            ratio[k] = np.where(missing, ratio[k + 1], ratio[k])
-        known = np.flatnonzero(np.isfinite(ratio).all(axis=(0, 2)))
-        found.append((mean[:, known], ratio[:, known]))
-    if not any(ratio.size for _, ratio in found):
-        raise ConfigError(
-            "no held-out model has a known target to calibrate on; every model misses too many "
-            "answers: drop items or models with few answers"
-        )
-    return found
 
 
 def _range_limits(excess: Array, novelty: Array, within: NDArray[np.bool_]) -> tuple[float, float]:

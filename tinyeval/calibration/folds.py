@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinyeval.groups import fold_numbers, keep_apart, number_groups
 from tinyeval.irt.model import Array
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.tables import Table
 
 BEYOND = ((0.8, 0.2), (0.6, 0.15))
 """Shares of the models learned from and predicted, at opposite ends, to see the errors beyond."""
@@ -35,19 +35,26 @@ class Fold(NamedTuple):
 
 
 def draw_folds(
-    responses: ResponseMatrix, score: Array, folds: int, seed: int, groups: str | None = None
+    models: Table, score: Array, folds: int, seed: int, groups: str | None = None
 ) -> Iterator[Fold]:
-    """Yield random folds, then those that learn from one end of ``score`` and predict the other."""
-    n = responses.n_models
-    group = number_groups(responses.models, groups, np.random.default_rng(seed))
+    """Yield random folds, then those that learn from one end of ``score`` and predict the other.
+
+    Args:
+        models: source models, in the order of their ids.
+        score: of each, shape (models,).
+        folds: number of random folds.
+        seed: of the draws.
+        groups: column of ``models``; a group stays together.
+    """
+    n = len(models)
+    group = number_groups(models, groups, np.random.default_rng(seed))
     fold, held_out = fold_numbers(group, folds), 0
     for k in range(fold.max() + 1):
         if held_out < ENOUGH_HELD_OUT:
             yield Fold(False, fold != k, fold == k)
             held_out += int((fold == k).sum())
-    order = by_id(responses.models.ids)
     rank = np.empty(n, dtype=int)
-    rank[order[np.argsort(score[order], kind="stable")]] = np.arange(n)
+    rank[np.argsort(score, kind="stable")] = np.arange(n)
     for source_share, out_share in BEYOND:
         source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
         for one, other in ((rank < source, rank >= n - out), (rank >= n - source, rank < out)):
@@ -57,9 +64,8 @@ def draw_folds(
                 yield Fold(True, learned_from, predicted)
 
 
-def some_models(models: NDArray[np.bool_], ids: tuple[str, ...], seed: int) -> NDArray[np.intp]:
-    """Positions of MOST_SOURCE of the models at most, drawn whatever their order."""
-    order = by_id(ids)
-    chosen = order[models[order]]
+def some_models(models: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
+    """Positions of MOST_SOURCE of the models at most, drawn at random."""
+    chosen = np.flatnonzero(models)
     drawn = np.random.default_rng(seed).permutation(len(chosen))[:MOST_SOURCE]
     return np.sort(chosen[drawn])

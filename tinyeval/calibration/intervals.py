@@ -19,9 +19,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.calibration.scale_by_score import even_scale, scale_of
-from tinyeval.errors import DataError
-from tinyeval.irt.model import Array, sigmoid
+from tinyeval.calibration.scale_by_score import scale_of
+from tinyeval.compute.arrays import Array, check_shapes
+from tinyeval.errors import BankError
+from tinyeval.irt.model import sigmoid
 
 NO_LIMIT = float(np.finfo(np.float64).max)
 """A limit that nothing exceeds; infinity has no place in a bank."""
@@ -40,7 +41,7 @@ class Calibration:
         score_range: lowest and highest target among source models, shape (2, targets).
         range_margin: how far the overall score may be predicted beyond that range, shape (sizes,).
         novelty_limit: novelty above which a model counts as unlike the history, shape (sizes,).
-        surprise_limit: misfit statistic (:func:`tinyeval.irt.ability.misfit_statistic`) above which
+        misfit_limit: misfit statistic (:func:`tinyeval.irt.ability.misfit_statistic`) above which
             answers do not fit, shape (sizes,).
         expected_error: mean absolute error inside the range, shape (sizes, targets).
         noise: smallest standard deviation of each target: the scatter of unasked items' answers
@@ -55,23 +56,24 @@ class Calibration:
     score_range: Array
     range_margin: Array
     novelty_limit: Array
-    surprise_limit: Array
+    misfit_limit: Array
     expected_error: Array
     noise: Array
     scale_at: Array
     scale: Array
 
     def __post_init__(self) -> None:
-        sizes, targets = len(self.sizes), len(self.noise)
-        by_size = ("range_margin", "novelty_limit", "surprise_limit")
+        sizes, targets = _count_sizes("calibration", self.sizes), np.size(self.noise)
+        by_size = ("range_margin", "novelty_limit", "misfit_limit")
         expected = {
             "score_range": (2, targets),
             "expected_error": (sizes, targets),
             **dict.fromkeys(by_size, (sizes,)),
             **dict.fromkeys(("inside", "beyond", "scale_at"), (sizes, None, targets)),
             "scale": np.shape(self.scale_at),
+            "noise": (targets,),
         }
-        _check_shapes("calibration", self, expected)
+        check_shapes("calibration", self, expected)
 
     def in_range(
         self, score: Array, novelty: Array, n_answered: NDArray[np.int64]
@@ -87,9 +89,14 @@ class Calibration:
         beyond = np.maximum(low - score, score - high) > self.range_margin[k]
         return np.asarray(~beyond & (novelty <= self.novelty_limit[k]))
 
-    def is_misfit(self, surprise: Array, n_answered: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say whose answers surprise more than those of all but FALSE_ALARM source models."""
-        return np.asarray(surprise > self.surprise_limit[_at(self.sizes, n_answered)])
+    def is_misfit(self, statistic: Array, n_answered: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say whose answers fit worse than those of all but FALSE_ALARM source models.
+
+        Args:
+            statistic: :func:`tinyeval.irt.ability.misfit_statistic`, shape (models,).
+            n_answered: number of answered anchors, shape (models,).
+        """
+        return np.asarray(statistic > self.misfit_limit[_at(self.sizes, n_answered)])
 
     def half_width(
         self,
@@ -128,18 +135,7 @@ class Calibration:
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray]) -> Calibration:
-        """Rebuild a calibration from ``state()``.
-
-        A bank of an earlier format limits another measure of misfit, and flags none; or it has no
-        scale, which is then the same everywhere.
-        """
-        state = dict(state)
-        if "scale" not in state:
-            even = even_scale(len(state["sizes"]), len(state["noise"]))
-            state |= {"scale_at": even.at, "scale": even.value}
-        if state.pop("misfit_limit", None) is not None:
-            sizes = len(state["sizes"])
-            state |= {"range_margin": np.zeros(sizes), "surprise_limit": np.full(sizes, NO_LIMIT)}
+        """Rebuild a calibration from ``state()``."""
         return cls(**state)
 
 
@@ -162,12 +158,13 @@ class PairCalibration:
     slope_beyond: Array
 
     def __post_init__(self) -> None:
-        sizes, targets = len(self.sizes), np.shape(self.slope_inside)[-1]
+        sizes = _count_sizes("comparison", self.sizes)
+        targets = (0, *np.shape(self.slope_inside))[-1]
         expected = {
             **dict.fromkeys(("slope_inside", "slope_beyond"), (sizes, targets)),
             **dict.fromkeys(("inside", "beyond"), (sizes, None, targets)),
         }
-        _check_shapes("comparison", self, expected)
+        check_shapes("comparison", self, expected)
 
     def half_width(self, scale: NDArray, n_answered: int, level: float, beyond: bool) -> Array:
         """Half-width of the intervals of one difference, shape (targets,)."""
@@ -194,18 +191,17 @@ class PairCalibration:
         return cls(**state)
 
 
-def _check_shapes(
-    what: str, values: object, expected: Mapping[str, tuple[int | None, ...]]
-) -> None:
-    """Raise :class:`DataError` unless arrays have these shapes; None stands for 1 or more."""
-    for name, shape in expected.items():
-        found = np.shape(getattr(values, name))
-        fits = len(found) == len(shape) and all(
-            n == m if m is not None else n > 0 for n, m in zip(found, shape, strict=True)
+def _count_sizes(what: str, sizes: NDArray[np.int64]) -> int:
+    """Return how many sizes there are; raise :class:`BankError` unless they ascend from 1 or more.
+
+    Sizes are looked up by :func:`_at`, which takes their order for granted.
+    """
+    found = np.asarray(sizes)
+    if found.ndim != 1 or not found.size or (np.diff(found, prepend=0) <= 0).any():
+        raise BankError(
+            f"{what} sizes must be ascending numbers of answers, found {found.tolist()!r:.60}"
         )
-        if not fits or 0 in found:
-            wanted = ", ".join("any" if n is None else str(n) for n in shape)
-            raise DataError(f"{what} {name} has shape {found}, expected ({wanted})")
+    return len(found)
 
 
 def _at(sizes: NDArray[np.int64], n_answered: NDArray[np.int64] | int) -> NDArray[np.intp]:

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from tinyeval.calibration.intervals import PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.irt.model import Array, sigmoid
-from tinyeval.responses import by_id
 
 MAX_PAIRS = 1000
 """Pairs looked at per fold; more of the same few models say little more."""
@@ -44,13 +43,12 @@ class PairCases(NamedTuple):
     error: Array  # likewise
 
 
-def draw_pairs(ids: tuple[str, ...], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def draw_pairs(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return positions of pairs in which every model appears equally often, at most MAX_PAIRS.
 
     The models are put in a circle at random, and each meets those that follow it.
     """
-    n = len(ids)
-    circle = by_id(ids)[np.random.default_rng(seed).permutation(n)]
+    circle = np.random.default_rng(seed).permutation(n)
     apart = np.arange(1, 1 + min(n // 2, max(MAX_PAIRS // n, 1)))
     one = np.repeat(np.arange(n), len(apart))
     return circle[one], circle[(one + np.tile(apart, n)) % n]

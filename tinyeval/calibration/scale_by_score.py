@@ -17,9 +17,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from tinyeval.compute.arrays import Array
 
 KNOTS = 11
 """Points at which a scale is kept, evenly spaced in ranks."""
@@ -43,11 +42,6 @@ class Scale(NamedTuple):
     value: Array
 
 
-def even_scale(sizes: int, targets: int) -> Scale:
-    """Return the scale that is 1 everywhere."""
-    return Scale(np.zeros((sizes, 1, targets)), np.ones((sizes, 1, targets)))
-
-
 def fit_scale(mean: Array, ratio: Array) -> Scale:
     """Estimate the scale from held-out models.
 
@@ -63,7 +57,7 @@ def fit_scale(mean: Array, ratio: Array) -> Scale:
     near = np.einsum("kn,snt->skt", kernel, np.take_along_axis(ratio, order, axis=1))
     average = np.maximum(ratio.mean(axis=1, keepdims=True), 1e-12)
     value = (near / average + DOUBT) / (kernel.sum(axis=1)[:, None] + DOUBT)
-    return Scale(np.moveaxis(np.quantile(mean, knots, axis=1), 0, 1), value)
+    return Scale(at=np.moveaxis(np.quantile(mean, knots, axis=1), 0, 1), value=value)
 
 
 def scale_of(at: Array, value: Array, mean: Array) -> Array:

@@ -1,11 +1,14 @@
 """The command line: one file per command, all of it a thin layer over the library.
 
-Results go to stdout, progress and warnings to stderr.  Exit code 0: done; 1: an error in the data
-or while running, told in one line; 2: wrong usage; 130: interrupted.  Command modules import the
-library inside their functions, so that ``--help`` and ``predict`` load no more than they need.
+Results go to stdout, progress and warnings to stderr.  Exit codes: 0, done; 1, an error in the data
+or at run time, reported in one line (``--debug``: with its traceback); 2, wrong usage; 130,
+interrupted.  Command modules import the library inside their functions, so that ``--help`` and
+``predict`` load only what they need.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import click
 
@@ -15,8 +18,9 @@ from tinyeval.cli.build import build_command
 from tinyeval.cli.compare import compare_command
 from tinyeval.cli.demo import demo_command
 from tinyeval.cli.export import export_command
-from tinyeval.cli.group import Group
+from tinyeval.cli.group import Group, debug_option, import_plugin
 from tinyeval.cli.import_ import import_command
+from tinyeval.cli.methods import methods_command
 from tinyeval.cli.predict import predict_command
 from tinyeval.cli.show import show_command
 from tinyeval.cli.watch import watch_command
@@ -29,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     import_command,
     export_command,
     backtest_command,
+    methods_command,
     watch_command,
     demo_command,
 )
@@ -43,12 +48,19 @@ COMMANDS: tuple[click.Command, ...] = (
         "max_content_width": 100,
     },
 )
+@click.option(
+    "--plugin",
+    multiple=True,
+    metavar="MODULE",
+    help="Import a module of yours first: one that registers estimators.",
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def main() -> None:
+def main(plugin: Sequence[str]) -> None:
     """Score language models on a whole benchmark from their answers on a few items.
 
-    From historical results (many models, all items) `build` learns which few items tell most, and
-    `predict` reconstructs a new model's full score from its answers on those, with an interval.
+    `build` learns from historical results (many models, all items) which few items to run.
+    `predict` reconstructs the full score of a new model, with an interval, from its answers to
+    those items.
 
     \b
     Example:
@@ -57,7 +69,10 @@ def main() -> None:
       tinyeval export bank --to csv
       tinyeval predict bank answers.csv
     """
+    for module in plugin:
+        import_plugin(module)
 
 
+main.params.append(debug_option())
 for command in COMMANDS:
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""``tinyeval backtest``: how wrong a bank would have been on models not built from."""
+"""``tinyeval backtest``: the error of a bank on models that it was not built from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinyeval.cli.group import look_here
 from tinyeval.cli.options import (
     PATH,
     POSITIVE,
@@ -20,7 +21,7 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import Progress, check_new_file, json_text
+from tinyeval.cli.output import ProgressBar, check_new_file, json_text, save_text
 
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import Backtest
@@ -39,7 +40,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     return tuple(dict.fromkeys(part.strip() for part in value.split(",")))
 
 
-@click.command("backtest", short_help="Say how wrong a bank would have been.")
+@click.command("backtest", short_help="Measure a bank's error on held-out models.")
 @results_argument
 @click.option(
     "--items",
@@ -47,14 +48,14 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     default="10,30,100",
     show_default=True,
     callback=_counts,
-    help="Numbers of anchors.",
+    help="Numbers of anchors to test.",
 )
 @click.option(
     "--split",
     metavar="KIND",
     default="random",
     show_default=True,
-    help="Which models are held out: random, top, bottom, few:N, spread:N, group:COLUMN or "
+    help="How to split the models: random, top, bottom, few:N, spread:N, group:COLUMN or "
     "date:COLUMN.",
 )
 @click.option(
@@ -63,7 +64,8 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     default="default,random+mean,random+ridge",
     show_default=True,
     callback=_names,
-    help="Each is default, SELECTOR+ESTIMATOR, or the path of a recipe.",
+    help="Methods to test: default, SELECTOR+ESTIMATOR (see `tinyeval methods`), or the path of a "
+    "recipe.",
 )
 @click.option(
     "--repeats",
@@ -71,11 +73,13 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     metavar="N",
     default=5,
     show_default=True,
-    help="Random splits to average over.",
+    help="Number of random splits.",
 )
 @settings_options()
-@reading_options()
-@click.option("--out", type=PATH, metavar="FILE", help="Also write a .md, .csv or .json file.")
+@reading_options(repeats="--repeated")
+@click.option(
+    "--out", type=PATH, metavar="FILE", help="Also write the results to a .md, .csv or .json file."
+)
 @overwrite_option
 @json_option
 def backtest_command(
@@ -90,11 +94,12 @@ def backtest_command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Build on some models of RESULTS, predict the others, and say how wrong that was.
+    """Measure the error of a bank on models that it was not built from.
 
-    Exact copies of a model are dropped first; everything is learned from the models that are not
-    held out. Prints a Markdown table of means over the repeats: errors and widths in percentage
-    points, Kendall's tau, the share of intervals that hold the true score, seconds per repeat.
+    A bank is built from some of the models in RESULTS and predicts the others. Exact copies of a
+    model are dropped first. The output is a Markdown table of means over the repeats: errors and
+    interval widths in percentage points, Kendall's tau, coverage (the share of intervals that
+    contain the true score) and seconds per repeat.
 
     \b
     Example:
@@ -103,8 +108,9 @@ def backtest_command(
       tinyeval backtest results.csv --models-table models.csv --split group:org --out table.md
     """
     _check_out(out, overwrite)
+    look_here(*methods)
     settings = recipe.settings(reading)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(results, progress, item_key(settings))
         from tinyeval.backtesting.backtest import backtest
 
@@ -119,9 +125,7 @@ def backtest_command(
             progress=progress,
         )
     if out is not None:
-        from tinyeval.atomic import write_file
-
-        write_file(out, _FORMS[out.suffix](found).encode())
+        save_text(_FORMS[out.suffix](found), out, overwrite)
     click.echo(_FORMS[".json" if as_json else ".md"](found), nl=False)
 
 

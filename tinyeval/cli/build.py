@@ -1,4 +1,4 @@
-"""``tinyeval build``: historical results -> a bank."""
+"""``tinyeval build``: historical results -> bank."""
 
 from __future__ import annotations
 
@@ -21,26 +21,31 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import Progress, check_new_bank, print_json, printable
+from tinyeval.cli.output import ProgressBar, check_new_bank, print_json, printable, save_bank
 from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.config import Settings
 
 
-@click.command("build", short_help="Make a bank from historical results.")
+@click.command("build", short_help="Build a bank from historical results.")
 @results_argument
 @click.option(
     "--items",
     type=POSITIVE,
     metavar="N",
-    help="Number of anchors. [default: 100, or what --budget or --quotas say]",
+    help="Number of anchors. [default: 100, or as set by --budget or --quotas]",
 )
-@click.option("--out", type=PATH, metavar="BANK", required=True, help="Folder for the bank.")
+@click.option(
+    "--out", type=PATH, metavar="BANK", required=True, help="Folder to write the bank to."
+)
 @settings_options()
 @reading_options()
-@click.option("--name", metavar="NAME", help="Name of the bank. [default: its folder's]")
-@click.option("--source", metavar="TEXT", default="", help="Where the results come from.")
+@click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
+@click.option(
+    "--source", metavar="TEXT", default="", help="Origin of the results, recorded in the bank."
+)
 @overwrite_option
 @json_option
 def build_command(
@@ -54,12 +59,12 @@ def build_command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Learn from RESULTS which items to ask, and save that as a bank.
+    """Choose the anchors of a benchmark from RESULTS, and save them as a bank.
 
     RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
     json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
-    or folders that a harness wrote. Several files are joined by the ids of models and items.
-    Processes that torchrun launches as `-m tinyeval.cli build ...` share the work.
+    or the output folder of an evaluation harness. Several files are joined by model and item ids.
+    To share the work among processes, run `torchrun ... -m tinyeval build ...`.
 
     \b
     Example:
@@ -72,25 +77,39 @@ def build_command(
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
-    with launched(settings.device) as ranks, Progress(quiet=not ranks.leads) as progress:
+    with launched(settings.device) as processes, ProgressBar(quiet=not processes.leads) as progress:
         from tinyeval.building import build
 
         bank = build(
-            lambda: reading.read(results, progress, item_key(settings)),
+            lambda: reading.told(results, progress, item_key(settings), overall=_overall(settings)),
             settings=settings,
             name=name or out.resolve().name,
             source=source,
             progress=progress,
-            ranks=ranks,
+            processes=processes,
         )
-    if not ranks.leads:
+    if not processes.leads:
         return
-    digest = bank.save(out, overwrite=overwrite)
+    digest = save_bank(bank, out, overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
     if as_json:
         print_json(facts)
     else:
         click.echo(_text(facts))
+
+
+def _overall(settings: Settings) -> str:
+    """Say how a recipe defines the overall score; nothing if it leaves that to the items."""
+    target = settings.target
+    if target.column is not None:
+        return f"the models' column {target.column!r}"
+    parts = "mean over benchmarks" if target.benchmark_weights == "equal" else ""
+    if target.average == "subjects":
+        parts = f"{parts or 'mean over all items'}, subjects of a benchmark alike"
+    if target.columns:
+        known = ", ".join(map(repr, target.columns))
+        parts = f"{parts or 'mean over all items'}, of {known} a column of the models table"
+    return parts
 
 
 def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str, Any]:

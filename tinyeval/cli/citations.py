@@ -1,4 +1,4 @@
-"""BibTeX of tinyeval and of the methods that a bank used."""
+"""BibTeX of tinyeval and of the methods that a bank used; the registries say what each cites."""
 
 from __future__ import annotations
 
@@ -125,39 +125,24 @@ WORKS: dict[str, str] = {
 }""",
 }
 
-SELECTION: dict[str, tuple[str, ...]] = {
-    "random": ("cochran1977",),
-    "stratified": ("cochran1977",),
-    "anchor_points": ("vivek2024", "maiapolo2024"),
-    "anchor_points_irt": ("maiapolo2024",),
-    "information": ("kipnis2025",),
-    "mrmr": ("ding2005",),
-    "sparse_eval": ("zhang2026",),
-    "optimal_design": ("krause2008",),
-}
-ESTIMATOR: dict[str, tuple[str, ...]] = {
-    "mean": ("cochran1977",),
-    "weighted_anchors": ("maiapolo2024",),
-    "p_irt": ("maiapolo2024",),
-    "gp_irt": ("maiapolo2024",),
-    "tiny_benchmarks": ("maiapolo2024",),
-    "aipw": ("zhang2025",),
-    "score_curve": ("kipnis2025",),
-    "mlp": ("zhang2026",),
-    "ridge": ("hoerl1970",),
-    "kernel_ridge": ("saunders1998",),
-    "kriging": ("goldberger1962",),
-    "shift": ("rasch1960",),
-    "stack": ("goldberger1962", "rasch1960"),
-}
 INTERVALS = ("vovk2015",)
 
 
 def citations(selection: str, estimator: str) -> str:
     """Return BibTeX entries of tinyeval, a selection, an estimator and the intervals.
 
-    A bank built by a newer tinyeval may name a method that is not known here; its works are left
-    out.
+    A bank may name a method that is not known here, of a newer tinyeval or of somebody's own; a
+    comment says so in place of its works.
     """
-    keys = (*SELECTION.get(selection, ()), *ESTIMATOR.get(estimator, ()), *INTERVALS)
-    return "\n\n".join([TINYEVAL, *(WORKS[key] for key in dict.fromkeys(keys))])
+    from tinyeval.estimators import ESTIMATORS
+    from tinyeval.selection import SELECTORS
+
+    keys: list[str] = []
+    parts = [TINYEVAL]
+    for name, registry in ((selection, SELECTORS), (estimator, ESTIMATORS)):
+        if name in registry:
+            keys += registry[name].cites
+        else:
+            parts.append(f"% {ascii(name)[1:-1]} is not tinyeval's own: cite it as its authors ask")
+    works = dict.fromkeys((*keys, *INTERVALS))
+    return "\n\n".join([*parts, *(WORKS[key] for key in works)])

@@ -1,4 +1,4 @@
-"""``tinyeval compare``: who is ahead, by how much, and how surely."""
+"""``tinyeval compare``: the difference of two models, or a ranking of several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
-from tinyeval.cli.output import Progress, print_json, table
+from tinyeval.cli.output import ProgressBar, print_json, table
 from tinyeval.cli.predict import interval, warning_lines
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tinyeval.prediction import Prediction
 
 
-@click.command("compare", short_help="Who is ahead, by how much, and how surely.")
+@click.command("compare", short_help="Compare models on the same anchors.")
 @click.argument("bank", type=PATH)
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @click.option("--models", metavar="A,B,...", help="Models to compare. [default: all in ANSWERS]")
@@ -34,10 +34,10 @@ def compare_command(
 ) -> None:
     """Compare the models in ANSWERS on the BANK's anchors.
 
-    Two models: the difference of their full scores, A less B, its interval, and the probability
-    that A is ahead. More than two: a ranking, with the ranks that each model may truly have and the
-    probability that it is ahead of the next. A difference is known better than the two scores,
-    because what both models share cancels; only anchors that both answered count.
+    Two models: the difference of their full scores (A minus B), its interval, and the probability
+    that A is ahead. More than two: a ranking, with the range of ranks that each model may have and
+    the probability that it is ahead of the next. Only anchors that both models answered count.
+    Errors that both models share cancel, so similar models are compared most precisely.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def compare_command(
     from tinyeval.comparison import rank_ranges
 
     loaded = ItemBank.load(bank)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(answers, progress, loaded.item_key)
     chosen = responses.models.ids if models is None else tuple(models.split(","))
     found = loaded.compare(responses, chosen, level=level)
@@ -80,12 +80,12 @@ def compare_command(
 
 def _record(comparison: Comparison) -> dict[str, Any]:
     values = comparison.to_dict()
-    del values["level"]  # the same for all, and said once
+    del values["level"]  # the same for all, stated once
     return values
 
 
 def pair_table(one: Comparison) -> str:
-    """Return the differences of two models, overall and per benchmark."""
+    """Return a table of the differences of two models, overall and per benchmark."""
     header = ["score", "A - B", f"{100 * one.level:g} % interval", "A is ahead"]
     whole = (one.difference, one.lower, one.upper, one.probability)
     rows = [
@@ -101,7 +101,7 @@ def ranking(
     comparisons: Sequence[Comparison],
     ranges: dict[str, tuple[int, int]],
 ) -> str:
-    """Return the models, best first, each against the next."""
+    """Return a table of the models, best first, each compared with the next."""
     ahead = {(one.a, one.b): one.probability for one in comparisons}
     ahead |= {(b, a): 1 - probability for (a, b), probability in ahead.items()}
     order = sorted(predictions, key=lambda one: (-one.score, one.model))
@@ -125,5 +125,5 @@ def ranking(
 
 
 def percent(probability: float) -> str:
-    """Return a probability in per cent; none is quite 0 or 100."""
+    """Return a probability in per cent, from 0.1 to 99.9."""
     return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"

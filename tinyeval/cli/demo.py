@@ -1,4 +1,4 @@
-"""``tinyeval demo``: the whole way, from results to predictions, on a history that ships."""
+"""``tinyeval demo``: from results to predictions, on results that ship with tinyeval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tinyeval.cli.options import PATH, POSITIVE
-from tinyeval.cli.output import Progress, check_new_bank, printable, table
+from tinyeval.cli.output import ProgressBar, check_new_bank, printable, save_bank, table
 from tinyeval.cli.predict import interval
 from tinyeval.errors import BankError
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from tinyeval.responses import ResponseMatrix
 
 ORIGIN = "tinyeval demo: answers of classifiers to images of digits"
-"""By which a later demo knows a bank that it may replace."""
+"""Marks a bank that a later demo may replace."""
 
 SHOWN = 12
 DRAWS = 20
 SEED = 0
 
 
-class Comparison(NamedTuple):
-    """Test models: predicted, true, and the error of random items instead."""
+class Outcome(NamedTuple):
+    """Predicted and true scores of the test models, and the error of random items."""
 
     predictions: list[Prediction]
     truth: NDArray[np.float64]
     random_error: float
 
 
-@click.command("demo", short_help="Try it all on results that ship.")
+@click.command("demo", short_help="Try tinyeval on results that ship with it.")
 @click.option(
     "--out",
     type=PATH,
     metavar="BANK",
     default="tinyeval-demo-bank",
     show_default=True,
-    help="Folder for the bank.",
+    help="Folder to write the bank to.",
 )
 @click.option(
     "--items",
@@ -57,8 +57,9 @@ class Comparison(NamedTuple):
 def demo_command(out: Path, items: int) -> None:
     """Build a bank from results that ship with tinyeval, and test it, in about a minute.
 
-    The results are those of 331 small classifiers on 900 images. Three quarters of the models build
-    the bank, the others are predicted from a few answers each and compared with their true scores.
+    The results are the answers of 331 small classifiers to 900 images. The bank is built from three
+    quarters of the models. The others are predicted from a few answers each, and compared with
+    their true scores.
 
     \b
     Example:
@@ -66,14 +67,14 @@ def demo_command(out: Path, items: int) -> None:
       tinyeval demo --items 100 --out my-bank
     """
     start = time.perf_counter()
-    _check_out(out)
+    again = _check_out(out)
     from tinyeval.backtesting.splits import make_splits
     from tinyeval.building import build
     from tinyeval.cli.shipped import dump_path
     from tinyeval.importers import read_results
 
     dump = dump_path("digits_dump")
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = read_results(dump)
         source, test = next(make_splits(responses, "random", repeats=1, seed=SEED))
         bank = build(
@@ -84,8 +85,8 @@ def demo_command(out: Path, items: int) -> None:
             source=ORIGIN,
             progress=progress,
         )
-    bank.save(out, overwrite=True)
-    found = Comparison(bank.predict(test), _true_scores(test), _random_error(test, items))
+    save_bank(bank, out, overwrite=again)
+    found = Outcome(bank.predict(test), _true_scores(test), _random_error(test, items))
     click.echo(
         f"{responses.n_models} models x {responses.n_items} items: {source.n_models} models build "
         f"the bank, {test.n_models} are predicted from {items} answers each.\n\n"
@@ -95,31 +96,32 @@ def demo_command(out: Path, items: int) -> None:
 
 
 def _settings() -> Settings:
-    """Return the defaults but for the search over dimensions, which takes most of the time."""
+    """Return the defaults with four IRT dimensions: the search over dimensions takes longest."""
     from tinyeval.config import Settings
 
     return Settings(seed=SEED).replace(irt={"dimensions": [4]})
 
 
-def _check_out(out: Path) -> None:
-    """Raise unless ``out`` is free, or holds the bank of an earlier demo."""
+def _check_out(out: Path) -> bool:
+    """Say whether ``out`` holds the bank of an earlier demo; raise unless it does or is free."""
     check_new_bank(out, overwrite=True)
     if not out.exists():
-        return
+        return False
     from tinyeval.bank.folder import read_bank
 
-    # The files alone: an older tinyeval may have made a bank that this one cannot use.
-    if read_bank(out).manifest.get("source", {}).get("origin") != ORIGIN:
+    # Reads the files only: this version may be unable to use a bank of an older one.
+    if read_bank(out).manifest["source"]["origin"] != ORIGIN:
         raise BankError(f"{out}: is a bank, but not one that demo made; choose another --out")
+    return True
 
 
 def _true_scores(test: ResponseMatrix) -> NDArray[np.float64]:
-    """Mean over all items: this benchmark has no weights and no gaps."""
+    """Mean over all items: this benchmark has no weights and no missing answers."""
     return test.scores.mean(axis=1, dtype=float)
 
 
 def _random_error(test: ResponseMatrix, items: int) -> float:
-    """Mean absolute error of the mean of as many random items."""
+    """Mean absolute error of the mean over the same number of random items."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)
@@ -129,8 +131,8 @@ def _random_error(test: ResponseMatrix, items: int) -> float:
     return float(np.abs(errors).mean())
 
 
-def _table(found: Comparison) -> str:
-    """Compare a dozen models, spread evenly over the range of true scores."""
+def _table(found: Outcome) -> str:
+    """Return a table of a dozen models, evenly spaced by true score."""
     import numpy as np
 
     order = np.argsort(found.truth, kind="stable")
@@ -149,7 +151,7 @@ def _table(found: Comparison) -> str:
     return table(["model", "predicted", level, "true score", "error"], rows)
 
 
-def _verdict(found: Comparison, items: int) -> str:
+def _verdict(found: Outcome, items: int) -> str:
     import numpy as np
 
     from tinyeval.backtesting.metrics import error_metrics, interval_metrics

@@ -1,4 +1,4 @@
-"""``tinyeval export``: the anchors as a harness takes them."""
+"""``tinyeval export``: the anchors for a harness or a script."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from tinyeval.cli.options import PATH, POSITIVE, overwrite_option
-from tinyeval.cli.output import check_new_file
+from tinyeval.cli.output import check_new_file, save_text
 from tinyeval.exporters import EXPORTERS, Request
 
 SAMPLES = Path("samples.json")
-"""The name that the command line shown for lm-eval gives to what went to stdout."""
+"""File name in the printed lm-eval command if the samples went to stdout."""
 
 
-@click.command("export", short_help="Write the anchors as a harness takes them.")
+@click.command("export", short_help="Write the anchors for a harness or a script.")
 @click.argument("bank", type=PATH)
 @click.option(
     "--to",
@@ -26,21 +26,25 @@ SAMPLES = Path("samples.json")
     help="Output format.",
 )
 @click.option("--out", type=PATH, metavar="FILE", help="File to write. [default: stdout]")
-@click.option("--items", type=POSITIVE, metavar="N", help="Only the first N anchors.")
+@click.option("--items", type=POSITIVE, metavar="N", help="Export only the first N anchors.")
 @click.option(
     "--task",
     "tasks",
     metavar="NAME",
     multiple=True,
-    help="The harness's task. {value} in it stands for an item's benchmark or subtask; "
-    "BENCHMARK=NAME, repeated, names one each.",
+    help="Task of the harness. {value} stands for an item's benchmark or subtask. Repeat "
+    "BENCHMARK=NAME to name one task per benchmark.",
 )
-@click.option("--dataset", metavar="NAME", help="Where items are looked up: file or Hub name.")
-@click.option("--key", metavar="COLUMN", help="Its column that identifies items.")
-@click.option("--prefix", metavar="TEXT", help="What item ids have before the key.")
-@click.option("--split", metavar="NAME", help="The split evaluated. [default: test]")
-@click.option("--dataset-config", "config", metavar="NAME", help="The data set's configuration.")
-@click.option("--subtask-column", metavar="COLUMN", help="Its column that tells the subtask.")
+@click.option(
+    "--dataset", metavar="NAME", help="Data set to look items up in: a file or a Hub name."
+)
+@click.option("--key", metavar="COLUMN", help="Column of the data set that identifies items.")
+@click.option("--prefix", metavar="TEXT", help="Text before the key in item ids.")
+@click.option("--split", metavar="NAME", help="Split that the task evaluates. [default: test]")
+@click.option("--dataset-config", "config", metavar="NAME", help="Configuration of the data set.")
+@click.option(
+    "--subtask-column", metavar="COLUMN", help="Column of the data set that names the subtask."
+)
 @overwrite_option
 def export_command(
     bank: Path,
@@ -51,11 +55,11 @@ def export_command(
     overwrite: bool,
     **given: str | None,
 ) -> None:
-    """Write the BANK's anchors in the form in which a harness or a script takes them.
+    """Write the BANK's anchors for a harness or a script.
 
-    lm-evaluation-harness chooses documents by number. Item ids such as task/17 say it themselves;
-    others are looked up in the data set, which the bank's recipe (`run:`) or --dataset and --key
-    name. The command line that runs the anchors is shown on stderr.
+    lm-evaluation-harness selects documents by number. An item id such as task/17 contains the
+    number. Other ids are looked up in a data set, which the bank's recipe (`run:`) or --dataset and
+    --key name. The command that runs the anchors is printed on stderr.
 
     \b
     Example:
@@ -71,22 +75,22 @@ def export_command(
         check_new_file(out, overwrite)
     lookup = {key: value for key, value in given.items() if value is not None}
     if lookup and not EXPORTERS[target].looks_up:
-        raise click.UsageError(f"--to {target} looks nothing up: leave --dataset etc. out.")
+        raise click.UsageError(
+            f"--to {target} needs no data set: remove --dataset, --key and the like."
+        )
     loaded = ItemBank.load(bank)
     loaded = loaded if items is None else loaded.head(items)
     text, command = export(loaded, target, Request(_task(tasks), lookup, out or SAMPLES))
     if out is None:
         click.echo(text, nl=False)
     else:
-        from tinyeval.atomic import write_file
-
-        write_file(out, text.encode())
+        save_text(text, out, overwrite)
     if command:
         click.echo(_next(bank, EXPORTERS[target].looks_up, command, out, lookup), err=True)
 
 
 def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
-    """Return one name, or the mapping that BENCHMARK=NAME, ... make."""
+    """Return one name, or the mapping given by BENCHMARK=NAME ..."""
     if not tasks:
         return None
     pairs = [one.rpartition("=") for one in tasks]
@@ -100,7 +104,7 @@ def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
 def _next(
     bank: Path, looks_up: bool, command: str, out: Path | None, lookup: Mapping[str, str]
 ) -> str:
-    """Return what to do with the export."""
+    """Return the next steps: run the anchors, then predict."""
     lines = ["run, with your model in place of MODEL:", f"  {command}"]
     if looks_up:
         if out is None:

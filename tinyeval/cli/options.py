@@ -1,87 +1,37 @@
-"""Options that several commands share, each group handed over as one value."""
+"""Options that several commands share; each group is passed to the command as one value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tinyeval.cli.output import Progress
+from tinyeval.cli.group import look_here
+from tinyeval.cli.packing import PATH as PATH
+from tinyeval.cli.packing import POSITIVE as POSITIVE
+from tinyeval.cli.packing import packed
+from tinyeval.cli.reading import Reading as Reading
+from tinyeval.cli.reading import reading_options as reading_options
 
 if TYPE_CHECKING:
     from tinyeval.config import Settings
     from tinyeval.importers import ItemKey
-    from tinyeval.responses import ResponseMatrix
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
-PATH = click.Path(path_type=Path)
-POSITIVE = click.IntRange(min=1)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 results_argument = click.argument("results", nargs=-1, required=True, type=PATH)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How to read results or answers: see :func:`tinyeval.importers.read_results`."""
-
-    format: str | None
-    metric: str | None
-    filter: str | None
-    key: str | None
-    prefix: str | None
-    items_table: Path | None = None
-    models_table: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.prefix and self.key is None:
-            raise click.UsageError("--prefix says what comes before a key: give --key as well.")
-
-    def read(
-        self,
-        paths: Sequence[Path],
-        progress: Progress,
-        item_key: ItemKey | None = None,
-        *,
-        jobs: int = 1,
-        parts: Path | None = None,
-    ) -> ResponseMatrix:
-        """Read files; on a terminal each is named while it is read.
-
-        Args:
-            paths: files or folders.
-            progress: shows them.
-            item_key: how a recipe or bank identifies items; the options come first.
-            jobs, parts: of :func:`tinyeval.importers.read_results`.
-        """
-        from tinyeval.importers import ItemKey, read_results
-
-        if self.key is not None:
-            item_key = ItemKey(self.key, self.prefix or "")
-        return read_results(
-            paths,
-            format=self.format,
-            metric=self.metric,
-            filter=self.filter,
-            items_table=self.items_table,
-            models_table=self.models_table,
-            item_key=item_key,
-            jobs=jobs,
-            parts=parts,
-            progress=progress.files,
-        )
-
-
-@dataclass(frozen=True)
 class Recipe:
-    """A recipe and what the command line changes of it."""
+    """A recipe and the options that override it."""
 
     config: Path | None
     budget: float | None
@@ -95,10 +45,11 @@ class Recipe:
     groups: str | None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
-        """Return the settings in force; how items are identified is one of them."""
+        """Return the settings in force, including how items are identified."""
         from tinyeval.config import Settings, load_settings
 
         recipe = Settings() if self.config is None else load_settings(self.config)
+        look_here(recipe.selection.method, recipe.estimator.method)
         return recipe.replace(
             items=items,
             budget=self.budget,
@@ -144,7 +95,7 @@ def level_option(default: str) -> Callable[[Callable[..., R]], Callable[..., R]]
         "--level",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="P",
-        help=f"Probability that an interval holds the true score. [default: {default}]",
+        help=f"Probability that an interval contains the true score. [default: {default}]",
     )
 
 
@@ -156,81 +107,51 @@ def item_key(settings: Settings) -> ItemKey | None:
     return None if run.key is None else ItemKey(run.key, run.prefix)
 
 
-FORMAT_OPTIONS = (
-    click.option("--format", metavar="NAME", help="table, lm_eval ... [default: recognised]"),
-    click.option("--metric", metavar="NAME", help="Score to read: NAME, or TASK=NAME,..."),
-    click.option("--filter", metavar="NAME", help="lm-eval's answer filter to read, likewise."),
-    click.option("--key", metavar="COLUMN", help="What identifies an item in lm-eval's documents."),
-    click.option("--prefix", metavar="TEXT", help="What item ids have before the key."),
-)
-TABLE_OPTIONS = (
-    click.option(
-        "--items-table", type=PATH, metavar="FILE", help="Notes on items: item, benchmark ..."
-    ),
-    click.option(
-        "--models-table", type=PATH, metavar="FILE", help="Notes on models: model, org, date ..."
-    ),
-)
 SETTINGS_OPTIONS = (
-    click.option("--config", type=PATH, metavar="FILE", help="Recipe; options override it."),
+    click.option("--config", type=PATH, metavar="FILE", help="Recipe; other options override it."),
     click.option(
         "--budget",
         type=click.FloatRange(min=0, min_open=True),
         metavar="COST",
-        help="Most that the anchors may cost together.",
+        help="Upper limit on the total cost of the anchors.",
     ),
-    click.option("--cost", metavar="COLUMN", help="Items' column of costs. [default: cost]"),
+    click.option(
+        "--cost", metavar="COLUMN", help="Column of the items table with costs. [default: cost]"
+    ),
     click.option(
         "--quotas",
         metavar="N|NAME=N,...",
-        help="Anchors of each benchmark; 20+ is 20 at least.",
+        help="Number of anchors per benchmark; 20+ means at least 20.",
     ),
     click.option(
-        "--quotas-by", metavar="COLUMN", help="Items' column with quotas. [default: benchmark]"
+        "--quotas-by",
+        metavar="COLUMN",
+        help="Column of the items table with the groups of --quotas. [default: benchmark]",
     ),
     click.option(
         "--target",
         metavar="COLUMN|NAME=COLUMN,...",
-        help="Models' column to predict, not a mean; or one for each of some benchmarks.",
+        help="Column of known full scores to predict instead of the item mean; NAME=COLUMN sets it "
+        "per benchmark.",
     ),
     click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to fit. [default: auto]"
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        help="Device of the IRT fit. [default: auto]",
     ),
     click.option(
-        "--seed", type=click.IntRange(min=0), metavar="N", help="Of random draws. [default: 0]"
+        "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of random draws. [default: 0]"
     ),
     level_option("0.9"),
     click.option(
         "--groups",
         metavar="COLUMN",
-        help="Models' column of families or runs; intervals are then for models of new ones.",
+        help="Column of the models table with families or runs; intervals are then calibrated for "
+        "new ones.",
     ),
 )
 
 
-def reading_options(tables: bool = True) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Add the options of :class:`Reading`; the command gets them as ``reading``."""
-    return _packed("reading", Reading, (*FORMAT_OPTIONS, *(TABLE_OPTIONS if tables else ())))
-
-
 def settings_options() -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Add the options of :class:`Recipe`; the command gets them as ``recipe``."""
-    return _packed("recipe", Recipe, SETTINGS_OPTIONS)
-
-
-def _packed(
-    name: str, kind: Callable[..., Any], options: Sequence[Callable[[Any], Any]]
-) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Return a decorator that adds ``options`` and passes them on as one value."""
-
-    def decorate(command: Callable[..., R]) -> Callable[..., R]:
-        @wraps(command)
-        def packed(**values: Any) -> R:
-            own = {key: values.pop(key) for key in kind.__annotations__ if key in values}
-            return command(**values, **{name: kind(**own)})
-
-        for option in reversed(options):
-            option(packed)
-        return packed
-
-    return decorate
+    return packed("recipe", Recipe, SETTINGS_OPTIONS)

@@ -14,23 +14,27 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from tinyeval.errors import BankError, DataError
+from tinyeval.errors import DataError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from tinyeval.bank.item_bank import ItemBank
+
+OVERWRITE = "pass --overwrite"
+"""What a command advises where something exists already."""
 
 BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
 
 SILENCE = 30.0
-"""Seconds after which reading files says how far it is where there is no terminal."""
+"""Seconds between progress lines while files are read and there is no terminal."""
 
 
-class Progress:
+class ProgressBar:
     """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage.
 
     Args:
-        quiet: shows nothing: of several processes one is enough.
+        quiet: show nothing, as all but one of several processes should.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -41,7 +45,7 @@ class Progress:
         self.stage = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         if self.quiet:
             return
         if self.on_terminal:
@@ -51,12 +55,20 @@ class Progress:
         self.stage = what
 
     def files(self, done: int, total: int, what: str) -> None:
-        """Show how many files are read: where there is no terminal, a line every half minute."""
+        """Show how many files were read; without a terminal, in one line every half minute."""
         if self.on_terminal or self.quiet:
             self(done, total, what)
         elif time.monotonic() - self.told > SILENCE:
             click.echo(f"{done} of {total} files read", err=True)
             self.told = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bar where there is one."""
+        if self.quiet:
+            return
+        if self.bar is not None:
+            self.bar.clear()
+        click.echo(line, err=True)
 
     def _draw(self, done: int, total: int, what: str) -> None:
         from tqdm import tqdm
@@ -69,7 +81,7 @@ class Progress:
         self.bar.n = done
         self.bar.refresh()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(
@@ -103,7 +115,7 @@ def _finite(value: object) -> object:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned columns, numbers to the right."""
+    """Return a table with aligned columns, numbers to the right."""
     columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in zip(*map(_aligned, columns), strict=True))
 
@@ -123,7 +135,7 @@ def _is_number(cell: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Escape what could move the cursor or change colours: names come from strangers' files."""
+    """Escape characters that move the cursor or change colours: names come from untrusted files."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -131,21 +143,40 @@ def printable(text: str) -> str:
 
 def check_new_bank(path: Path, overwrite: bool) -> None:
     """Raise before the long work if a bank could not be saved at ``path`` after it."""
-    if os.path.lexists(path):
-        if not overwrite:
-            raise BankError(f"{path}: exists already; choose another folder, or pass --overwrite")
-        if not (path / "manifest.json").is_file():
-            raise BankError(f"{path}: is not an item bank, so it is not overwritten")
+    from tinyeval.bank.folder import check_destination
+
+    check_destination(path, overwrite, OVERWRITE)
     _check_parent(path)
+
+
+def save_bank(bank: ItemBank, path: Path, overwrite: bool) -> str:
+    """Write a bank to a folder and return its digest; messages name the option of commands."""
+    from tinyeval.bank.folder import write_bank
+
+    return write_bank(path, bank.files(), overwrite=overwrite, option=OVERWRITE)
 
 
 def check_new_file(path: Path, overwrite: bool) -> None:
-    """Raise before the long work if a file could not be written to ``path`` after it."""
+    """Raise before the long work if a file cannot be written to ``path``."""
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
-        raise DataError(f"{path}: exists already; choose another name, or pass --overwrite")
+        raise _exists(path)
     _check_parent(path)
+
+
+def save_text(text: str, path: Path, overwrite: bool) -> None:
+    """Write a file; what came to ``path`` during the work stays unless ``overwrite`` is given."""
+    from tinyeval.atomic import write_file
+
+    try:
+        write_file(path, text.encode(), overwrite=overwrite)
+    except FileExistsError as error:
+        raise _exists(path) from error
+
+
+def _exists(path: Path) -> DataError:
+    return DataError(f"{path}: exists already; choose another name, or {OVERWRITE}")
 
 
 def _check_parent(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
-from tinyeval.cli.output import Progress, print_json, printable, table
+from tinyeval.cli.output import ProgressBar, print_json, printable, table
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from tinyeval.responses import ResponseMatrix
 
 MOST_WITH_INTERVALS = 3
-"""Benchmarks up to which the table has room for the interval of each."""
+"""Largest number of benchmarks whose intervals fit into the table."""
 
 
-@click.command("predict", short_help="Full scores from answers to the anchors.")
+@click.command("predict", short_help="Predict full scores from answers to the anchors.")
 @click.argument("bank", type=PATH)
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @reading_options(tables=False)
 @level_option("the bank's")
-@click.option("--complete", is_flag=True, help="Refuse models that lack answers to anchors.")
+@click.option("--complete", is_flag=True, help="Fail if a model has not answered all anchors.")
 @json_option
 def predict_command(
     bank: Path,
@@ -39,9 +39,9 @@ def predict_command(
 ) -> None:
     """Predict the full scores of the models in ANSWERS from their answers to the BANK's anchors.
 
-    ANSWERS are of one or many models, in any form that `build` reads; a file that names no model
-    counts as one. Items that are no anchors are ignored; anchors may be unanswered, at the price of
-    a wider interval.
+    ANSWERS hold the scores of one or more models, in any format that `build` reads. A file without
+    model names counts as one model. Items that are not anchors are ignored. Anchors may be
+    unanswered; the interval is then wider.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def predict_command(
     from tinyeval.bank.item_bank import ItemBank
 
     loaded = ItemBank.load(bank)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         responses = reading.read(answers, progress, loaded.item_key)
     predictions = loaded.predict(responses, level=level)
     if complete:
@@ -77,21 +77,22 @@ def _check_complete(bank: ItemBank, answers: ResponseMatrix) -> None:
     for model, lacking in bank.missing(answers).items():
         raise DataError(
             f"model {model!r} lacks {len(lacking)} of the bank's {len(bank.anchors)} anchors: "
-            f"{examples(lacking)}; its run was cut short, or was told of other items: run all that "
-            "`tinyeval export` writes, or leave --complete out for a wider interval"
+            f"{examples(lacking)}; the run is incomplete, or was of other items: run all that "
+            "`tinyeval export` lists, or drop --complete and accept a wider interval"
         )
 
 
 def _record(prediction: Prediction) -> dict[str, Any]:
     values = prediction.to_dict()
-    del values["level"]  # the same for all, and said once
+    del values["level"]  # the same for all, stated once
     return values
 
 
 def prediction_table(predictions: Sequence[Prediction]) -> str:
-    """Return one line per model, in the order given.
+    """Return a table with one line per model, in the order given.
 
-    Many benchmarks come without their intervals; those of one model, in a table of their own.
+    The intervals of more than MOST_WITH_INTERVALS benchmarks are left out; for a single model the
+    benchmarks get a table of their own, with intervals.
     """
     benchmarks = list(predictions[0].benchmarks)
     level = f"{100 * predictions[0].level:g} % interval"
@@ -129,15 +130,15 @@ def interval(lower: float, upper: float) -> str:
 
 
 def flags(prediction: Prediction) -> str:
-    """Name what makes a prediction doubtful."""
+    """Return the flags that are raised, as text."""
     beyond = [] if prediction.in_range else ["beyond range"]
     return ", ".join(beyond + ["misfit"] * prediction.misfit)
 
 
 def warning_lines(warned: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """Return every kind of warning once, with the models it concerns.
+    """Return every kind of warning once, with the models that it concerns.
 
-    Warnings that differ in their numbers alone are of one kind; the first one's text stands.
+    Warnings that differ only in their numbers are of one kind; the text of the first is used.
 
     Args:
         warned: names of models, and the warnings of each.

@@ -1,4 +1,4 @@
-"""``tinyeval show``: what a bank is."""
+"""``tinyeval show``: describe a bank."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
 
 FIRST = 10
-"""Anchors listed unless all are asked for."""
+"""Number of anchors listed without ``--all``."""
 
 
-@click.command("show", short_help="Say what a bank is.")
+@click.command("show", short_help="Describe a bank.")
 @click.argument("bank", type=PATH)
-@click.option("--all", "everything", is_flag=True, help="List every anchor, not only ten.")
+@click.option("--all", "everything", is_flag=True, help="List all anchors, not only the first ten.")
 @json_option
 def show_command(bank: Path, everything: bool, as_json: bool) -> None:
-    """Say what a BANK is: its source, its anchors, how wrong it is, how to run and cite it.
+    """Describe a BANK: its source, anchors and expected error, how to run it, how to cite it.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
 
 
 def _benchmarks(bank: ItemBank) -> dict[str, dict[str, Any]]:
-    """Of each benchmark the number of items and anchors, and the error with all anchors."""
+    """Return the numbers of items and anchors of each benchmark, and its error with all anchors."""
     benchmark = bank.items.column("benchmark", "benchmark")
     chosen = benchmark[bank.items.index(bank.anchors.items)]
     errors = bank.benchmark_errors
@@ -134,7 +134,7 @@ def _errors(bank: ItemBank) -> str:
 
 
 def _by_benchmark(bank: ItemBank) -> str:
-    """Anchors and error of every benchmark; nothing where there is only one."""
+    """Return a table of anchors and error by benchmark; empty if there is only one benchmark."""
     found = _benchmarks(bank)
     if len(found) == 1:
         return ""

@@ -1,4 +1,4 @@
-"""``tinyeval watch``: a predicted score for every checkpoint of a run."""
+"""``tinyeval watch``: predict the score of every checkpoint of a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinyeval.cli.group import is_debugging, show_traceback
 from tinyeval.cli.options import PATH, POSITIVE
 from tinyeval.cli.output import printable
 from tinyeval.cli.predict import flags, interval
@@ -20,30 +21,35 @@ SECONDS = click.FloatRange(min=0)
 
 @click.command("watch", short_help="Predict every checkpoint of a run.")
 @click.argument("run_dir", type=PATH)
-@click.option("--bank", type=PATH, required=True, metavar="BANK", help="The item bank.")
+@click.option(
+    "--bank", type=PATH, required=True, metavar="BANK", help="Bank whose anchors are asked."
+)
 @click.option(
     "--answer",
     metavar="MODULE:FUNCTION",
     default="tinyeval.training:causal_lm",
     show_default=True,
-    help="Function that gets the items and a checkpoint's path, and returns their scores.",
+    help="Function that takes the items and the path of a checkpoint, and returns the scores.",
 )
-@click.option("--once", is_flag=True, help="Predict what is there now, and end.")
+@click.option("--once", is_flag=True, help="Predict the existing checkpoints, then exit.")
 @click.option("--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors.")
 @click.option(
     "--out",
     type=PATH,
     metavar="FILE",
-    help="Where predictions are kept. [default: RUN_DIR/predictions.jsonl]",
+    help="File to append predictions to. [default: RUN_DIR/predictions.jsonl]",
 )
-@click.option("--pattern", metavar="REGEX", help="Checkpoints' names, with a group (?P<step>...).")
+@click.option(
+    "--pattern", metavar="REGEX", help="Pattern of checkpoint names, with a group (?P<step>...)."
+)
 @click.option(
     "--quiet",
     type=SECONDS,
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Without change, after which a checkpoint without trainer_state.json is complete.",
+    help="Time without changes after which a checkpoint is complete, if it has no "
+    "trainer_state.json.",
 )
 @click.option(
     "--interval",
@@ -52,14 +58,14 @@ SECONDS = click.FloatRange(min=0)
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two looks at the folder.",
+    help="Time between two scans of the folder.",
 )
 @click.option(
     "--log",
     "loggers",
     type=click.Choice(["tensorboard", "wandb", "mlflow"]),
     multiple=True,
-    help="Show predictions there as well.",
+    help="Logger that also gets the predictions; may be repeated.",
 )
 def watch_command(
     run_dir: Path,
@@ -75,10 +81,10 @@ def watch_command(
 ) -> None:
     """Predict the full score of every checkpoint that a trainer saves in RUN_DIR.
 
-    It runs beside any trainer, on a device of its own, until interrupted. Predictions are appended
-    to predictions.jsonl; a checkpoint that is in there is not asked again, so it can be stopped and
-    started at any time. The default --answer reads checkpoints of transformers and the prompts in
-    the bank's content.parquet.
+    The command runs beside any trainer, on a device of its own, until interrupted. It appends
+    predictions to predictions.jsonl and skips checkpoints that are already in it, so it can be
+    stopped and restarted at any time. The default --answer loads checkpoints of transformers and
+    takes the prompts from the bank's content.parquet.
 
     \b
     Example:
@@ -99,6 +105,7 @@ def watch_command(
         loggers=[make_logger(one, run_dir) for one in loggers],
         done=lambda entry: click.echo(_line(entry)),
         report=lambda line: click.echo(printable(line), err=True),
+        failed=show_traceback if is_debugging() else lambda error: None,
     )
     if once:
         watcher.once()

@@ -1,19 +1,20 @@
 """Processes that share a build: each fits some of the items and calibrates on some of the folds.
 
-Under ``torchrun`` every process is a rank; without it there is one, and nothing is sent.  What is
-added up, or gathered, is the same on every rank, bit for bit, so that all go on alike.
+``torchrun`` launches several; without it there is one, and nothing is sent.  What is added up, or
+gathered, is the same in every process, bit for bit, so that all go on alike.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tinyeval.errors import RankError
+from tinyeval.errors import ProcessError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,33 +23,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = timedelta(hours=1)
-"""How long a rank waits for the others; one that ended is noticed at once."""
+"""How long a process waits for the others; one that ended is noticed at once."""
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Processes:
     """The processes of a build.
 
     Attributes:
-        rank: of this process, from 0.
-        size: number of processes.
-        local: rank among the processes of this machine, which are numbered one after the other.
+        number: of this process, from 0.
+        size: how many there are.
+        local: number among the processes of this machine, which are numbered one after the other.
     """
 
-    rank: int = 0
+    number: int = 0
     size: int = 1
     local: int = 0
 
     @property
     def leads(self) -> bool:
         """Whether this is the process that reports and writes."""
-        return self.rank == 0
+        return self.number == 0
 
     def add_up(self, *tensors: Tensor) -> None:
         """Replace tensors, in place, by their sums over all processes.
 
         Raises:
-            RankError: another process ended.
+            ProcessError: another process ended.
         """
         if self.size > 1:
             from torch import distributed
@@ -61,7 +62,7 @@ class Ranks:
         """Do the same with numpy's arrays; they go by way of the GPU where nccl needs them there.
 
         Raises:
-            RankError: another process ended.
+            ProcessError: another process ended.
         """
         if self.size > 1:
             import torch
@@ -74,10 +75,10 @@ class Ranks:
                 here.copy_(there)
 
     def copy_first(self, *tensors: Tensor) -> None:
-        """Replace tensors, in place, by those of rank 0.
+        """Replace tensors, in place, by those of process 0.
 
         Raises:
-            RankError: another process ended.
+            ProcessError: another process ended.
         """
         if self.size > 1:
             from torch import distributed
@@ -87,10 +88,10 @@ class Ranks:
                     distributed.broadcast(tensor, 0)
 
     def gather(self, part: T) -> list[T]:
-        """Return every process's part, in the order of their ranks.
+        """Return every process's part, in the order of their numbers.
 
         Raises:
-            RankError: another process ended.
+            ProcessError: another process ended.
         """
         if self.size == 1:
             return [part]
@@ -101,6 +102,27 @@ class Ranks:
             distributed.all_gather_object(parts, part)
         return parts
 
+    def gather_or_fail(self, make: Callable[[], T]) -> list[T]:
+        """Return what ``make`` returns in every process, in the order of their numbers.
+
+        Raises:
+            ProcessError: ``make`` failed in another process; its own error where it failed.
+        """
+        part: list[T] = []
+        problem: Exception | None = None
+        try:
+            part = [make()]
+        except Exception as error:  # told to the others first, who would wait for ever
+            problem = error
+        told = "" if problem is None else f"{type(problem).__name__}: {problem}"
+        gathered = self.gather((part, told))
+        if problem is not None:
+            raise problem
+        failed = next((k for k, (_, message) in enumerate(gathered) if message), None)
+        if failed is not None:
+            raise ProcessError(f"process {failed} of {self.size} failed: {gathered[failed][1]}")
+        return [found[0] for found, _ in gathered]
+
     def mean(self, rows: Tensor) -> Tensor:
         """Return the mean of the rows, shape (rows, ...), of all processes."""
         total, n = rows.sum(0), rows.new_full((), float(len(rows)))
@@ -109,26 +131,34 @@ class Ranks:
 
     def share(self, n: int) -> slice:
         """Return this process's part of ``n`` things in order."""
-        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+        return slice(n * self.number // self.size, n * (self.number + 1) // self.size)
 
     def mine(self, k: int) -> bool:
-        """Say whether the ``k``-th of some tasks is this process's; rank 0 comes last."""
-        return k % self.size == self.size - 1 - self.rank
+        """Say whether the ``k``-th of some tasks is this process's; process 0 comes last."""
+        return k % self.size == self.size - 1 - self.number
 
 
-ALONE = Ranks()
+ALONE = Processes()
 """A process by itself."""
 
 
+def current() -> Processes:
+    """Return the processes of a training run that has joined them, or this one alone."""
+    torch: Any = sys.modules.get("torch")
+    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
+        return Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    return ALONE
+
+
 @contextmanager
-def launched(device: str) -> Iterator[Ranks]:
+def launched(device: str) -> Iterator[Processes]:
     """Join the processes that ``torchrun`` launched, if it did.
 
     Args:
         device: on which sums are exchanged: ``cuda`` by nccl, anything else by gloo.
 
     Raises:
-        RankError: the other processes cannot be reached.
+        ProcessError: the other processes cannot be reached.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "MASTER_ADDR" not in os.environ:
         yield ALONE
@@ -143,7 +173,7 @@ def launched(device: str) -> Iterator[Ranks]:
         distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
         local = int(os.environ.get("LOCAL_RANK", "0"))
-        yield Ranks(distributed.get_rank(), distributed.get_world_size(), local)
+        yield Processes(distributed.get_rank(), distributed.get_world_size(), local)
     finally:
         distributed.destroy_process_group()
 
@@ -154,7 +184,7 @@ def _others_live() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise RankError(
+        raise ProcessError(
             f"another process of this build ended or cannot be reached ({str(error)[:120]}); "
             "nothing was written: see what it reported, and start the build again"
         ) from error

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 
 Array = NDArray[np.float64]
 
@@ -36,16 +36,16 @@ class Matrix(Protocol):
     def __getitem__(self, cut: slice, /) -> NDArray: ...
 
 
-def slabs(shape: tuple[int, ...], ranks: Ranks = ALONE) -> Iterator[slice]:
+def slabs(shape: tuple[int, ...], processes: Processes = ALONE) -> Iterator[slice]:
     """Yield rows of a matrix of a shape, as many at a time as make CELLS.
 
     Args:
         shape: rows and columns.
-        ranks: processes of which each gets its part of the rows.
+        processes: of which each gets its part of the rows.
     """
     rows, columns = shape
     step = max(1, CELLS // max(1, columns))
-    own = ranks.share(rows)
+    own = processes.share(rows)
     for start in range(own.start, own.stop, step):
         yield slice(start, min(start + step, own.stop))
 
@@ -58,7 +58,7 @@ def whole(matrix: Matrix) -> Array:
     return found
 
 
-def columns(matrix: Matrix, positions: NDArray[np.intp]) -> Array:
+def pick_columns(matrix: Matrix, positions: NDArray[np.intp]) -> Array:
     """Return some columns in double precision, shape (rows, positions)."""
     found = np.empty((len(matrix), len(positions)))
     for cut in slabs(matrix.shape):
@@ -66,47 +66,47 @@ def columns(matrix: Matrix, positions: NDArray[np.intp]) -> Array:
     return found
 
 
-def times(matrix: Matrix, right: NDArray, ranks: Ranks = ALONE) -> Array:
+def times(matrix: Matrix, right: NDArray, processes: Processes = ALONE) -> Array:
     """Return ``matrix @ right`` in double precision, shapes (rows, columns) and (columns, k).
 
     Args:
         matrix: shape (rows, columns).
         right: shape (columns, k) or (columns,).
-        ranks: processes that hold the same matrix, each of which multiplies some of its rows.
+        processes: that hold the same matrix, each of which multiplies some of its rows.
     """
     found = np.zeros((len(matrix), *right.shape[1:]))
-    for cut in slabs(matrix.shape, ranks):
+    for cut in slabs(matrix.shape, processes):
         found[cut] = matrix[cut].astype(np.float64) @ right
-    ranks.add_up_arrays(found)
+    processes.add_up_arrays(found)
     return found
 
 
-def column_means(matrix: Matrix, ranks: Ranks = ALONE) -> Array:
-    """Return the mean of every column in double precision; ``ranks`` as in :func:`times`."""
+def column_means(matrix: Matrix, processes: Processes = ALONE) -> Array:
+    """Return the mean of every column in double precision; ``processes`` as in :func:`times`."""
     if matrix.size <= CELLS:
         return np.asarray(matrix[:].astype(np.float64).mean(0))
     total = np.zeros(matrix.shape[1])
-    for cut in slabs(matrix.shape, ranks):
+    for cut in slabs(matrix.shape, processes):
         total += matrix[cut].sum(0, dtype=np.float64)
-    ranks.add_up_arrays(total)
+    processes.add_up_arrays(total)
     return total / len(matrix)
 
 
-def column_squares(one: Matrix, other: Matrix | float, ranks: Ranks = ALONE) -> Array:
+def column_squares(one: Matrix, other: Matrix | float, processes: Processes = ALONE) -> Array:
     """Return the sum of squares of every column of a difference.
 
     Args:
         one: shape (rows, columns).
         other: shape (rows, columns) or (columns,), or a number.
-        ranks: as in :func:`times`.
+        processes: as in :func:`times`.
     """
     total = np.zeros(one.shape[1])
-    for cut in slabs(one.shape, ranks):
+    for cut in slabs(one.shape, processes):
         difference = one[cut].astype(np.float64)
         difference -= _rows(other, cut)
         difference *= difference
         total += difference.sum(0)
-    ranks.add_up_arrays(total)
+    processes.add_up_arrays(total)
     return total
 
 

@@ -8,7 +8,6 @@ machine.  Folds are independent, and each is the same number for number wherever
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,22 +22,20 @@ LARGE = 20_000_000
 
 @contextmanager
 def one_thread(cells: int) -> Iterator[None]:
-    """Keep numpy, and torch if it is loaded, to one thread, unless there are over LARGE cells."""
+    """Keep numpy and torch to one thread, unless there are over LARGE cells."""
+    import torch
     from threadpoolctl import threadpool_limits
 
     if cells > LARGE:
         yield
         return
-    torch = sys.modules.get("torch")  # not imported here: prediction does without
-    before = torch.get_num_threads() if torch else 1
+    before = torch.get_num_threads()
     with threadpool_limits(1):
         try:
-            if torch:
-                torch.set_num_threads(1)
+            torch.set_num_threads(1)
             yield
         finally:
-            if torch:
-                torch.set_num_threads(before)
+            torch.set_num_threads(before)
 
 
 def side_by_side(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.row_blocks import Matrix, slabs, whole
 
 Array = NDArray[np.float64]
@@ -48,7 +48,7 @@ class Components(NamedTuple):
 
 
 def compress(
-    matrix: Matrix, mean: Array, scale: float, targets: Array, ranks: Ranks = ALONE
+    matrix: Matrix, mean: Array, scale: float, targets: Array, processes: Processes = ALONE
 ) -> Components:
     """Rotate a view, ``(matrix - mean) / scale``, into its leading components.
 
@@ -57,8 +57,8 @@ def compress(
         mean: shape (items,).
         scale: number by which deviations are divided.
         targets: that go with the view, shape (models, targets).
-        ranks: processes that hold the same matrix; where both sides are long each reads its part
-            of the models.
+        processes: that hold the same matrix; where both sides are long each reads its part of the
+            models.
     """
     if min(matrix.shape) <= EXACT_SIDE:
         view = whole(matrix)
@@ -67,7 +67,7 @@ def compress(
         basis, factors, total = _exact(view)
     else:
         single = mean.astype(np.float32), np.float32(scale)
-        basis, factors, total = _sought(matrix, *single, ranks)
+        basis, factors, total = _sought(matrix, *single, processes)
     signs = np.where(basis[np.abs(basis).argmax(0), range(basis.shape[1])] < 0, -1, 1)
     factors, rotated = factors * signs[:, None], (basis * signs).T @ targets
     left = np.maximum(total - sum_of_squares(factors), 0.0)
@@ -109,7 +109,7 @@ def _exact(view: Array) -> tuple[Array, Array, Array]:
 
 
 def _sought(
-    matrix: Matrix, mean: NDArray[np.float32], scale: np.float32, ranks: Ranks
+    matrix: Matrix, mean: NDArray[np.float32], scale: np.float32, processes: Processes
 ) -> tuple[Array, Array, Array]:
     """As ``_exact``, by randomised subspace iteration."""
     models, items = matrix.shape
@@ -122,16 +122,16 @@ def _sought(
 
     def onto_models(right: NDArray[np.float32]) -> NDArray[np.float32]:
         found = np.zeros((models, right.shape[1]), dtype=np.float32)
-        for cut in slabs(matrix.shape, ranks):
+        for cut in slabs(matrix.shape, processes):
             found[cut] = view(cut) @ right
-        ranks.add_up_arrays(found)
+        processes.add_up_arrays(found)
         return found
 
     def onto_items(left: NDArray[np.float32]) -> NDArray[np.float32]:
         total = np.zeros((items, left.shape[1]), dtype=np.float32)
-        for cut in slabs(matrix.shape, ranks):
+        for cut in slabs(matrix.shape, processes):
             total += view(cut).T @ left[cut]
-        ranks.add_up_arrays(total)
+        processes.add_up_arrays(total)
         return total
 
     start = np.random.default_rng(0).standard_normal((items, width), dtype=np.float32)
@@ -142,8 +142,8 @@ def _sought(
     values, vectors = np.linalg.eigh((image.T @ image).astype(np.float64))
     keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-MAX_RANK:]
     total = np.zeros(items)
-    for cut in slabs(matrix.shape, ranks):
+    for cut in slabs(matrix.shape, processes):
         total += (view(cut) ** 2).sum(0)
-    ranks.add_up_arrays(total)
+    processes.add_up_arrays(total)
     turn = vectors[:, keep]
     return basis.astype(np.float64) @ turn, (image.astype(np.float64) @ turn).T, total

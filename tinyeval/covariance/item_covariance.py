@@ -19,16 +19,15 @@ Nothing here is ever items x items: 100,000 items cost (rank x items) numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import Ranks
+from tinyeval.compute.processes import Processes
 from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, times
 from tinyeval.covariance.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
-from tinyeval.history import KEPT_CELLS, History
+from tinyeval.history import History
 
 Array = NDArray[np.float64]
 
@@ -132,7 +131,7 @@ def item_covariance(
     shrinkage: float = 0.3,
     length: float = 1.0,
 ) -> ItemCovariance:
-    """Build the covariance of a history.
+    """Build the covariance of a history, once: design and estimator ask for the same one.
 
     Args:
         history: source models only.
@@ -143,58 +142,45 @@ def item_covariance(
     for name, value, high in (("irt_share", irt_share, 1), ("shrinkage", shrinkage, 1)):
         _check_number(name, value, 0.0, high)
     _check_number("length", length, 1e-6, 1e6)
-    known = _KNOWN.setdefault(history, {})
     key = (irt_share, shrinkage, length)
-    if key not in known:
-        known[key] = _blend(history.sorted(), *key)
-    return known[key]
-
-
-def forget_large(history: History) -> None:
-    """Drop the covariances of a large history: their factors may be as large as its scores."""
-    if history.responses.scores.size > KEPT_CELLS:
-        _KNOWN.pop(history, None)
-
-
-_KNOWN: WeakKeyDictionary[History, dict[tuple[float, float, float], ItemCovariance]]
-_KNOWN = WeakKeyDictionary()  # a design and an estimator of the same history ask for the same one
+    return history.once(("item_covariance", *key), lambda: _blend(history, *key))
 
 
 def _blend(history: History, irt_share: float, shrinkage: float, length: float) -> ItemCovariance:
-    """Blend the two views of a sorted history."""
+    """Blend the two views of a history."""
     scores, fitted = history.filled, history.fitted
     values, weights, own = history.target_values, history.targets.weights, history.targets.own
     explained, unexplained, slope = _explained(history)
     scale = np.sqrt(max(len(scores) - 1, 1))
-    ranks = history.sharing
-    mean, fitted_mean = column_means(scores, ranks), column_means(fitted, ranks)
+    processes = history.sharing
+    mean, fitted_mean = column_means(scores, processes), column_means(fitted, processes)
     both = blend(
         ((1 - irt_share) * (1 - shrinkage), irt_share),
         (
-            compress(scores, mean, scale, (values - values.mean(0)) / scale, ranks),
-            compress(fitted, fitted_mean, scale, explained / scale, ranks),
+            compress(scores, mean, scale, (values - values.mean(0)) / scale, processes),
+            compress(fitted, fitted_mean, scale, explained / scale, processes),
         ),
     )
-    noise = (1 - irt_share) * shrinkage * column_squares(scores, mean, ranks) / scale**2
-    noise += irt_share * _noise_of_irt(scores, fitted, ranks)
+    noise = (1 - irt_share) * shrinkage * column_squares(scores, mean, processes) / scale**2
+    noise += irt_share * _noise_of_irt(scores, fitted, processes)
     noise += both.left
     # Of sums over items, the items' own noise holds what the components leave out.
     unexplained += history.targets.external * both.targets_left
     total = sum_of_squares(both.factors) + noise
     drift, rest = _drift_field(history, fitted_mean, length)
     return ItemCovariance(
-        history.responses.items.ids,
-        mean,
-        values.mean(0),
-        both.factors,
-        noise,
-        both.targets,
-        unexplained,
-        own,
-        drift,
-        rest,
-        drift @ (own + slope[:, None] * (weights - own)).T,
-        np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
+        items=history.responses.items.ids,
+        mean=mean,
+        target_mean=values.mean(0),
+        factors=both.factors,
+        noise=noise,
+        target_factors=both.targets,
+        target_noise=unexplained,
+        weights=own,
+        drift=drift,
+        drift_rest=rest,
+        target_drift=drift @ (own + slope[:, None] * (weights - own)).T,
+        floor=np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
     )
 
 
@@ -205,14 +191,14 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
         The centred targets, shape (models, targets); the variance left unexplained and the change
         of what comes from elsewhere per unit of its items' weighted mean, both of shape (targets,).
     """
-    targets, ranks = history.targets, history.sharing
-    explained = times(history.fitted, targets.own.T, ranks)
+    targets, processes = history.targets, history.sharing
+    explained = times(history.fitted, targets.own.T, processes)
     unexplained, slope = np.zeros(explained.shape[1]), np.ones(explained.shape[1])
     external = np.flatnonzero(targets.external)
     if external.size:
-        elsewhere = history.target_values - times(history.filled, targets.own.T, ranks)
+        elsewhere = history.target_values - times(history.filled, targets.own.T, processes)
     for t in external:
-        mean = times(history.fitted, targets.weights[t] - targets.own[t], ranks)
+        mean = times(history.fitted, targets.weights[t] - targets.own[t], processes)
         score = elsewhere[:, t] - elsewhere[:, t].mean()
         predictors = np.column_stack([history.fit.ability, mean - mean.mean()])
         penalty = 1e-3 * len(score) * np.eye(predictors.shape[1])
@@ -225,11 +211,11 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
     return explained - explained.mean(0), unexplained, slope
 
 
-def _noise_of_irt(scores: Matrix, fitted: Matrix, ranks: Ranks) -> Array:
+def _noise_of_irt(scores: Matrix, fitted: Matrix, processes: Processes) -> Array:
     """Mean Bernoulli variance of each item, scaled down where graded answers scatter less."""
     # p (1 - p) = 1/4 - (p - 1/2)^2
-    bernoulli = 0.25 - column_squares(fitted, 0.5, ranks) / len(fitted)
-    scattered = float(column_squares(scores, fitted, ranks).sum())
+    bernoulli = 0.25 - column_squares(fitted, 0.5, processes) / len(fitted)
+    scattered = float(column_squares(scores, fitted, processes).sum())
     dispersion = scattered / max(bernoulli.sum() * len(scores), 1e-12)
     return np.asarray(bernoulli * min(1.0, dispersion) if dispersion < 0.5 else bernoulli)
 

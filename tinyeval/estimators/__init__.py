@@ -1,64 +1,123 @@
 """Estimators: from answers on the anchors to the targets.  A new one is one file and one line here.
 
-Each entry names a module with a function ``fit_<name>`` (the :class:`Estimator`) and, so that a
-bank loads without scikit-learn or torch, a class with ``from_state`` that needs numpy only.
+Each line names a function (the :class:`Estimator`) and, so that a bank loads without scikit-learn
+or torch, a class in the same module whose ``from_state`` needs numpy only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import NamedTuple
 
 from numpy.typing import NDArray
 
-from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, Estimator, FittedEstimator
+from tinyeval.estimators.outside import load_registered, outside_estimator, register_estimator
+from tinyeval.registry import Method, is_outside, own_method
 
-
-class Entry(NamedTuple):
-    """Where an estimator's parts live."""
-
-    module: str
-    fit: str
-    fitted: str
-
-
-ESTIMATORS: dict[str, Entry] = {
-    "mean": Entry("tinyeval.estimators.means", "fit_mean", "WeightedMean"),
-    "weighted_anchors": Entry("tinyeval.estimators.means", "fit_weighted_anchors", "WeightedMean"),
-    "p_irt": Entry("tinyeval.estimators.irt_based", "fit_p_irt", "IRTEstimator"),
-    "gp_irt": Entry("tinyeval.estimators.irt_based", "fit_gp_irt", "IRTEstimator"),
-    "tiny_benchmarks": Entry(
-        "tinyeval.estimators.tiny_benchmarks", "fit_tiny_benchmarks", "IRTEstimator"
+ESTIMATORS: dict[str, Method] = {
+    "mean": Method(
+        "tinyeval.estimators.means:fit_mean",
+        "mean of the answers",
+        ("cochran1977",),
+        fitted="WeightedMean",
     ),
-    "aipw": Entry("tinyeval.estimators.aipw", "fit_aipw", "AIPW"),
-    "score_curve": Entry("tinyeval.estimators.score_curve", "fit_score_curve", "ScoreCurve"),
-    "mlp": Entry("tinyeval.estimators.mlp", "fit_mlp", "NetworkEstimator"),
-    "ridge": Entry("tinyeval.estimators.regression", "fit_ridge", "LinearEstimator"),
-    "kernel_ridge": Entry("tinyeval.estimators.regression", "fit_kernel_ridge", "KernelEstimator"),
-    "kriging": Entry("tinyeval.estimators.kriging", "fit_kriging", "Kriging"),
-    "shift": Entry("tinyeval.estimators.shift", "fit_shift", "ShiftEstimator"),
-    "stack": Entry("tinyeval.estimators.stack", "fit_stack", "Stack"),
+    "weighted_anchors": Method(
+        "tinyeval.estimators.means:fit_weighted_anchors",
+        "mean of the answers, weighted as the selector says",
+        ("maiapolo2024",),
+        fitted="WeightedMean",
+    ),
+    "p_irt": Method(
+        "tinyeval.estimators.irt_based:fit_p_irt",
+        "answered items as they are, the others as the IRT model expects",
+        ("maiapolo2024",),
+        fitted="IRTEstimator",
+    ),
+    "gp_irt": Method(
+        "tinyeval.estimators.irt_based:fit_gp_irt",
+        "p_irt blended with weighted_anchors",
+        ("maiapolo2024",),
+        fitted="IRTEstimator",
+    ),
+    "tiny_benchmarks": Method(
+        "tinyeval.estimators.tiny_benchmarks:fit_tiny_benchmarks",
+        "gp_irt whose number of dimensions is chosen by validation",
+        ("maiapolo2024",),
+        fitted="IRTEstimator",
+    ),
+    "aipw": Method(
+        "tinyeval.estimators.aipw:fit_aipw",
+        "regression over items on the model's own answers, residuals corrected for",
+        ("zhang2025",),
+        fitted="AIPW",
+    ),
+    "score_curve": Method(
+        "tinyeval.estimators.score_curve:fit_score_curve",
+        "smooth function of ability and mean answer (metabench)",
+        ("kipnis2025",),
+        fitted="ScoreCurve",
+    ),
+    "mlp": Method(
+        "tinyeval.estimators.mlp:fit_mlp",
+        "neural networks from the answers to the score (SparseEval)",
+        ("zhang2026",),
+        fitted="NetworkEstimator",
+    ),
+    "ridge": Method(
+        "tinyeval.estimators.regression:fit_ridge",
+        "ridge regression of the score on the answers",
+        ("hoerl1970",),
+        fitted="LinearEstimator",
+    ),
+    "kernel_ridge": Method(
+        "tinyeval.estimators.regression:fit_kernel_ridge",
+        "kernel ridge regression of degree 2",
+        ("saunders1998",),
+        fitted="KernelEstimator",
+    ),
+    "kriging": Method(
+        "tinyeval.estimators.kriging:fit_kriging",
+        "best linear predictor, averaged over sizes of drift",
+        ("goldberger1962",),
+        fitted="Kriging",
+    ),
+    "shift": Method(
+        "tinyeval.estimators.shift:fit_shift",
+        "items as hard as in the history, one free number for each model",
+        ("rasch1960",),
+        fitted="ShiftEstimator",
+    ),
+    "stack": Method(
+        "tinyeval.estimators.stack:fit_stack",
+        "kriging and kernel_ridge within the range, kriging and shift beyond",
+        ("goldberger1962", "rasch1960"),
+        fitted="Stack",
+    ),
 }
 
 
-def _entry(name: str) -> Entry:
-    if name not in ESTIMATORS:
-        raise ConfigError(f"unknown estimator {name!r}; known are: {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[name]
-
-
 def get_estimator(name: str) -> Estimator:
-    """Return the fitting function of that name, or raise :class:`ConfigError`."""
-    entry = _entry(name)
-    return getattr(import_module(entry.module), entry.fit)
+    """Return the function of that name that fits, or the one that ``MODULE:FUNCTION`` names.
+
+    Raises:
+        ConfigError: a name that is not known, or a function that cannot be imported or used.
+    """
+    if is_outside(name):
+        return outside_estimator(name)
+    return own_method(name, ESTIMATORS, "estimator").load()
 
 
 def load_estimator(name: str, state: Mapping[str, NDArray]) -> FittedEstimator:
-    """Rebuild a fitted estimator from its saved arrays, with numpy only."""
-    entry = _entry(name)
-    return getattr(import_module(entry.module), entry.fitted).from_state(state)
+    """Rebuild a fitted estimator from its saved arrays, with numpy only.
+
+    Raises:
+        ConfigError: a name that is not known.
+        UnregisteredError: ``MODULE:FUNCTION`` that the caller has not registered; nothing is
+            imported.
+    """
+    if is_outside(name):
+        return load_registered(name, state)
+    return own_method(name, ESTIMATORS, "estimator").load_fitted().from_state(state)
 
 
 __all__ = [
@@ -68,4 +127,5 @@ __all__ = [
     "FittedEstimator",
     "get_estimator",
     "load_estimator",
+    "register_estimator",
 ]

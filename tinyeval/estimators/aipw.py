@@ -32,8 +32,7 @@ from numpy.typing import NDArray
 from tinyeval.compute.row_blocks import slabs, times
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.irt_based import fit_link
-from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.estimators.common import SMALLEST_SPREAD, fit_link
 from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -152,9 +151,8 @@ def fit_aipw(
     """
     if not alpha > 0:
         raise ConfigError(f"alpha must be above 0, found {alpha}")
-    history = history.sorted()
     scores, weights = history.filled, history.targets.weights
-    chosen = history.columns(anchors.items)
+    chosen = history.positions(anchors.items)
     rows, totals = history.answers(chosen).T, times(scores, weights.T)
     squares = np.concatenate(
         [scores[cut].astype(np.float64) ** 2 @ weights[0] for cut in slabs(scores.shape)]

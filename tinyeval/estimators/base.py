@@ -9,19 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import BankError
+from tinyeval.compute.arrays import check_shapes as check_shapes
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
 State = dict[str, NDArray]
-
-
-def check_shapes(what: str, values: object, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise :class:`BankError` unless the named attributes of ``values`` have these shapes."""
-    for name, shape in expected.items():
-        found = np.shape(getattr(values, name))
-        if found != shape:
-            raise BankError(f"{what} {name} has shape {found}, expected {shape}")
 
 
 @dataclass(frozen=True)

@@ -24,36 +24,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.row_blocks import times, whole
+from tinyeval.compute.row_blocks import whole
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.means import (
-    SMALLEST_SPREAD,
-    WeightedMean,
-    fit_weighted_anchors,
-)
+from tinyeval.estimators.common import SMALLEST_SPREAD, Link, fit_link
+from tinyeval.estimators.means import WeightedMean, fit_weighted_anchors
 from tinyeval.history import History
 from tinyeval.irt.ability import CELLS_AT_ONCE, estimate_ability
 from tinyeval.irt.model import Array, IRTModel
-from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
 
 PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
 
 HELD_OUT = 5
 """One source model in so many is held out to measure b, as in the authors' code."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """Affine map from the mean over items to the target; the identity but for a column.
-
-    Attributes:
-        offset, slope, variance: of the regression over source models, each of shape (targets,).
-    """
-
-    offset: Array
-    slope: Array
-    variance: Array
 
 
 @dataclass(frozen=True)
@@ -131,13 +114,13 @@ def fit_p_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -
     """Fit p-IRT: the answered items as they are, the others as the IRT model expects them."""
     means = fit_weighted_anchors(history, anchors, rng=rng)
     return IRTEstimator(
-        history.fit.model,
-        history.columns(anchors.items),
-        history.targets.weights,
-        np.zeros(len(history.targets.names)),
+        model=history.fit.model,
+        columns=history.positions(anchors.items),
+        weights=history.targets.weights,
+        blend=np.zeros(len(history.targets.names)),
         # The link carries the distance to an external column; Z estimates the mean over items.
-        replace(means, gap=np.zeros_like(means.gap)),
-        fit_link(history),
+        means=replace(means, gap=np.zeros_like(means.gap)),
+        link=fit_link(history),
     )
 
 
@@ -168,10 +151,9 @@ def validation_error(history: History, *, rng: np.random.Generator) -> Array:
     from tinyeval.irt.fit import fit_irt
 
     responses, full = history.responses, history.fit.model
-    models = rng.permutation(by_id(responses.models.ids))
+    models = rng.permutation(responses.n_models)
     held_out, source = np.split(models, [max(1, len(models) // HELD_OUT)])
-    items = by_id(responses.items.ids)
-    items = items[responses.observed[source].any(axis=0)[items]]
+    items = np.flatnonzero(responses.observed[source].any(axis=0))
     model = fit_irt(
         responses.take(source, items), dimensions=full.dimensions, guessing=full.guessing[items]
     ).model
@@ -207,20 +189,6 @@ def _expect(
     loadings = (weights.T[:, :, None] * model.discrimination[:, None, :]).reshape(items, -1)
     gradient = (slope @ loadings).reshape(len(p), targets, -1)
     return _Expectation(p @ weights.T, gradient, noise @ (weights**2).T)
-
-
-def fit_link(history: History) -> Link:
-    """Least squares of external targets on the means over their items, over source models."""
-    targets = len(history.targets.names)
-    offset, slope, variance = np.zeros(targets), np.ones(targets), np.zeros(targets)
-    for t in np.flatnonzero(history.targets.external):
-        x = times(history.filled, history.targets.weights[t])
-        y = history.target_values[:, t]
-        spread = x.var()
-        slope[t] = ((x - x.mean()) * y).mean() / spread if spread > 0 else 0.0
-        offset[t] = y.mean() - slope[t] * x.mean()
-        variance[t] = ((y - offset[t] - slope[t] * x) ** 2).mean()
-    return Link(offset, slope, variance)
 
 
 def _part(state: Mapping[str, NDArray], prefix: str) -> dict[str, NDArray]:

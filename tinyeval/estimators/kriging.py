@@ -1,4 +1,4 @@
-"""Kriging with evidence averaging: the default estimator.
+"""Kriging with evidence averaging: the linear predictor within the default estimator, `stack`.
 
 Under drift hypothesis s (``tinyeval.covariance.item_covariance``) answers and targets are jointly
 Gaussian, so the best linear predictor of a target from the answers y on the anchors A is
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.covariance.item_covariance import check_drift, forget_large, item_covariance
+from tinyeval.covariance.item_covariance import check_drift, item_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.unanswered import alike
@@ -181,7 +181,6 @@ def fit_kriging(
     if not temper > 0:
         raise ConfigError(f"temper must be above 0, found {temper}")
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
-    forget_large(history)  # the design was chosen by it already
     position = {one: k for k, one in enumerate(covariance.items)}
     index = np.array([position[one] for one in anchors.items])
     factors, field = covariance.factors[:, index], covariance.drift[:, index]
@@ -189,14 +188,14 @@ def fit_kriging(
     jitter = 1e-6
     cov = [base + s**2 * shift + np.diag(covariance.own_variance(s)[index] + jitter) for s in drift]
     return Kriging(
-        covariance.mean[index],
-        covariance.target_mean,
-        np.array(cov),
-        np.array([covariance.with_targets(s)[index] for s in drift]),
-        np.array([covariance.target_variance(s) for s in drift]),
-        _log_prior(len(drift), undrifted),
-        np.array(drift, dtype=np.float64),
-        np.array(float(temper)),
+        mean=covariance.mean[index],
+        target_mean=covariance.target_mean,
+        cov=np.array(cov),
+        cross=np.array([covariance.with_targets(s)[index] for s in drift]),
+        target_variance=np.array([covariance.target_variance(s) for s in drift]),
+        log_prior=_log_prior(len(drift), undrifted),
+        drift=np.array(drift, dtype=np.float64),
+        temper=np.array(float(temper)),
     )
 
 

@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import whole
 from tinyeval.estimators.base import Estimate, State
+from tinyeval.estimators.common import SMALLEST_SPREAD, normalised
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
 Array = NDArray[np.float64]
-
-SMALLEST_SPREAD = 1e-6
-"""Spread of a score that is known exactly, because every item was answered."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class WeightedMean:
 
 def fit_mean(history: History, anchors: Anchors, *, rng: np.random.Generator) -> WeightedMean:
     """Estimate each target by the mean of the answers, items weighing as in the target."""
-    return _fit(history, history.targets.weights[:, history.columns(anchors.items)])
+    return _fit(history, history.targets.weights[:, history.positions(anchors.items)])
 
 
 def fit_weighted_anchors(
@@ -101,25 +99,9 @@ def fit_weighted_anchors(
 
 def anchor_weights(history: History, anchors: Anchors) -> Array:
     """Weights of the selector on each target's own anchors, shape (targets, anchors)."""
-    own = history.targets.weights[:, history.columns(anchors.items)] > 0
+    own = history.targets.weights[:, history.positions(anchors.items)] > 0
     own[0] = True
     return np.where(own, anchors.weights, 0.0)
-
-
-def normalised(weights: Array) -> Array:
-    """Scale rows to sum 1; rows of zeros stay as they are."""
-    total = weights.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
-
-
-def own_weights(weights: NDArray) -> Array:
-    """Weights that sum to 1 in each row; a row without any takes the overall target's.
-
-    Args:
-        weights: of the targets on some items, the overall one first, shape (targets, items).
-    """
-    own = np.where(weights.any(axis=1, keepdims=True), weights, weights[:1])
-    return normalised(np.where(own.any(axis=1, keepdims=True), own, 1.0))
 
 
 def _fit(history: History, weights: Array) -> WeightedMean:

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.means import SMALLEST_SPREAD
-from tinyeval.estimators.regression import source_arrays
+from tinyeval.estimators.common import SMALLEST_SPREAD, source_arrays
 from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
 from tinyeval.network import Networks

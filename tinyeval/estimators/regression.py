@@ -24,12 +24,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import FitError
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.estimators.common import SMALLEST_SPREAD, source_arrays
 from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
-from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors
 
 Array = NDArray[np.float64]
@@ -164,8 +162,17 @@ def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -
     slopes = axes @ (moments / (sizes[:, None] + penalty))
     # A left-out model's residual has variance * (1 + its leverage) = variance / free.
     variance = (residuals**2 * free).mean(axis=0)
-    models = np.array(float(len(x)))
-    return LinearEstimator(mean, cov, intercept, slopes, axes, sizes, penalty, variance, models)
+    return LinearEstimator(
+        mean=mean,
+        cov=cov,
+        intercept=intercept,
+        slopes=slopes,
+        axes=axes,
+        sizes=sizes,
+        penalty=penalty,
+        variance=variance,
+        models=np.array(float(len(x))),
+    )
 
 
 def fit_kernel_ridge(
@@ -190,7 +197,14 @@ def fit_kernel_ridge(
         dual[:, same] = np.linalg.solve(ridge, (y[used] - intercept)[:, same])
     curvature = np.stack([(source * u[:, None]).T @ source for u in dual.T]) / n**2
     slopes = 2.0 / n * source.T @ dual
-    return KernelEstimator(mean, cov, intercept + dual.sum(0), slopes, curvature, variance)
+    return KernelEstimator(
+        mean=mean,
+        cov=cov,
+        intercept=intercept + dual.sum(0),
+        slopes=slopes,
+        curvature=curvature,
+        variance=variance,
+    )
 
 
 def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
@@ -210,22 +224,6 @@ def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
 def kernel(x: NDArray, z: NDArray) -> Array:
     """(x'z / n + 1)^2 of anchor scores of shapes (p, anchors) and (q, anchors), shape (p, q)."""
     return np.asarray((x @ z.T / x.shape[1] + 1.0) ** 2)
-
-
-def source_arrays(history: History, anchors: Anchors) -> tuple[Array, Array, Array, Array]:
-    """Anchor scores and targets of the source models; the anchors' mean and shrunk covariance.
-
-    Models come sorted by id, so that not even rounding depends on the order of the input.
-    """
-    models = by_id(history.responses.models.ids)
-    if len(models) < 2:
-        raise FitError("a regression needs at least 2 source models, found 1")
-    source = history.answers(history.columns(anchors.items))[models]
-    mean = source.mean(axis=0)
-    cov = np.atleast_2d(np.cov(source, rowvar=False, bias=True))
-    # 1e-4 keeps items that every source model answered alike from making it singular.
-    cov = 0.7 * cov + np.diag(0.3 * np.diag(cov) + 1e-4)
-    return source, history.target_values[models], mean, cov
 
 
 def _best_penalty(

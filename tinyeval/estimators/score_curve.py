@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.means import SMALLEST_SPREAD, own_weights
-from tinyeval.estimators.regression import source_arrays
+from tinyeval.estimators.common import SMALLEST_SPREAD, own_weights, source_arrays
 from tinyeval.estimators.unanswered import unanswered_variance
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
@@ -110,7 +109,7 @@ class ScoreCurve:
 def fit_score_curve(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ScoreCurve:
     """Fit the curves to the source models' answers on the anchors; ``rng`` is not used."""
     source, y, _, cov = source_arrays(history, anchors)
-    columns = history.columns(anchors.items)
+    columns = history.positions(anchors.items)
     model = history.fit.model.take(columns)
     weights = own_weights(history.targets.weights[:, columns])
     theta = estimate_ability(model, source).mean
@@ -123,7 +122,16 @@ def fit_score_curve(history: History, anchors: Anchors, *, rng: np.random.Genera
         for t, (one, a, b) in enumerate(zip(x, low, high, strict=True))
     ]
     offset, coefficients, variance = (np.array(part) for part in zip(*fits, strict=True))
-    return ScoreCurve(model, weights, low, high, offset, coefficients, cov, variance)
+    return ScoreCurve(
+        model=model,
+        weights=weights,
+        low=low,
+        high=high,
+        offset=offset,
+        coefficients=coefficients,
+        cov=cov,
+        variance=variance,
+    )
 
 
 def spline_basis(x: NDArray, low: NDArray, high: NDArray) -> Array:

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import column_means
 from tinyeval.estimators.base import Estimate, State, check_shapes
-from tinyeval.estimators.irt_based import fit_link
-from tinyeval.estimators.means import SMALLEST_SPREAD
+from tinyeval.estimators.common import SMALLEST_SPREAD, fit_link
 from tinyeval.history import History
 from tinyeval.irt.model import Array, sigmoid
 from tinyeval.selection.base import Anchors
@@ -147,7 +146,7 @@ def _between(delta: Array) -> tuple[NDArray[np.intp], Array]:
 def fit_shift(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ShiftEstimator:
     """Fit on source models; ``rng`` is not used."""
     mean = np.clip(column_means(history.filled), 1 - EASIEST, EASIEST)
-    difficulty, columns = np.log(mean / (1 - mean)), history.columns(anchors.items)
+    difficulty, columns = np.log(mean / (1 - mean)), history.positions(anchors.items)
     weights, link = history.targets.weights, fit_link(history)
     unasked = weights.copy()
     unasked[:, columns] = 0.0
@@ -156,4 +155,11 @@ def fit_shift(history: History, anchors: Anchors, *, rng: np.random.Generator) -
         p = sigmoid(difficulty + delta)
         expected[k], noise[k] = unasked @ p, unasked**2 @ (p * (1 - p))
     table = sigmoid(difficulty[columns] + GRID[:, None])
-    return ShiftEstimator(table, expected, noise, weights[:, columns], link.offset, link.slope)
+    return ShiftEstimator(
+        anchors=table,
+        expected=expected,
+        noise=noise,
+        weights=weights[:, columns],
+        offset=link.offset,
+        slope=link.slope,
+    )

@@ -1,6 +1,7 @@
-"""Exporters: the anchors as other programs take them.
+"""Exporters: the anchors in the formats of other programs.
 
-A new one is one file with a function ``(bank, request) -> Exported`` and one line in ``EXPORTERS``.
+A new exporter is one file with a function ``(bank, request) -> Exported``, and one line in
+``EXPORTERS``.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinyeval.errors import ConfigError
-from tinyeval.exporters.tasks import TaskName
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.exporters.tasks import TaskName
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user says of an export.
+    """What the user specifies for an export.
 
     Attributes:
         task: the harness's name of the task, see :data:`tinyeval.exporters.tasks.TaskName`.
-        lookup: where items are looked up: fields of
-            :class:`~tinyeval.exporters.documents.DataSource` that differ from the bank's recipe.
-        path: the file that the command line names.
+        lookup: fields of :class:`~tinyeval.exporters.documents.DataSource` that override the bank's
+            recipe.
+        path: the file that the printed command names.
     """
 
     task: TaskName = None
@@ -42,7 +43,7 @@ class Exported(NamedTuple):
 
 
 class Exporter(NamedTuple):
-    """Where an exporter's function is, and whether it looks items up in a data set."""
+    """An exporter's ``module:function``, and whether it looks items up in a data set."""
 
     function: str
     looks_up: bool = False
@@ -57,16 +58,16 @@ EXPORTERS: dict[str, Exporter] = {
 
 
 def export(bank: ItemBank, target: str, request: Request | None = None) -> Exported:
-    """Return a bank's anchors as ``target`` takes them.
+    """Return a bank's anchors in the format of ``target``.
 
     Args:
-        bank: whose anchors; ``bank.head(n)`` for the first n.
+        bank: the bank; ``bank.head(n)`` exports its first n anchors.
         target: a key of ``EXPORTERS``.
-        request: what is not in the bank.
+        request: what the bank does not state.
 
     Raises:
-        ConfigError: an unknown target, or a data set where none is looked up.
-        DataError: anchors that the target could not choose without doubt.
+        ConfigError: an unknown target, or a data set for a target that needs none.
+        DataError: anchors that the target could not identify with certainty.
     """
     if target not in EXPORTERS:
         raise ConfigError(f"unknown export {target!r}; known are: {', '.join(EXPORTERS)}")

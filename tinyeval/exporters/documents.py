@@ -1,9 +1,9 @@
-"""Which document of lm-evaluation-harness an item is: its leaf task and its position there.
+"""Finds the document of lm-evaluation-harness for an item: its leaf task and its position there.
 
-The harness knows documents by position only.  An item id that is lm-eval's own ``task/doc_id``
-says it; any other id holds a key, which is looked up in the data set itself.  A task may evaluate
+The harness identifies documents by position.  An item id of lm-eval's form ``task/doc_id`` states
+the position.  Any other id contains a key, which is looked up in the data set.  A task may evaluate
 only the rows with one value in a column (mmlu_pro_business: ``category`` is ``business``); its
-positions count those rows alone.
+positions then count only those rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class DataSource:
     Attributes:
         dataset: a local json, jsonl, parquet or csv file, a local folder, or a Hub name.
         key: column that holds the items' keys; None where item ids are ``task/doc_id``.
-        prefix: what item ids have before the key: ``mmlu_pro-70`` is key 70 with ``mmlu_pro-``.
+        prefix: text before the key in item ids: ``mmlu_pro-70`` is key 70 with ``mmlu_pro-``.
         split: the split that the harness evaluates.
         config: name of the data set's configuration, where it has several.
         subtask_column: column by which the harness filters rows into subtasks, or None.
@@ -53,7 +53,7 @@ class DataSource:
 
 
 def split_ids(items: Sequence[str]) -> Places:
-    """Return the places that ids ``task/doc_id`` state.
+    """Return the places that ids of the form ``task/doc_id`` state.
 
     Raises:
         DataError: ids of another form.
@@ -69,7 +69,7 @@ def split_ids(items: Sequence[str]) -> Places:
 
 
 class Rows:
-    """The rows of a data set, in order, by key and by subtask.
+    """The rows of a data set: found by key, and counted within their subtask.
 
     Raises:
         DataError: a data set that cannot be loaded, or lacks a column.
@@ -78,7 +78,7 @@ class Rows:
 
     def __init__(self, source: DataSource) -> None:
         if source.subtask_column is not None and source.key is None:
-            raise DataError("a subtask column serves to look keys up; name the key column too")
+            raise DataError("a subtask column needs a key: name the key column too")
         self.source = source
         self._data = _load(source)
         groups = [""] * len(self._data)
@@ -121,12 +121,12 @@ class Rows:
         return {one: self._places[at[0]] for one, at in found.items()}
 
     def check(self, numbers: Mapping[str, int], hashes: Mapping[str, str]) -> None:
-        """Raise :class:`DataError` for documents out of range, or that lie elsewhere.
+        """Raise :class:`DataError` if a document is out of range, or at another position.
 
         Args:
             numbers: item -> document number, where the whole data set is one task.
-            hashes: item -> lm-eval's ``doc_hash``, "" where unknown.  A hash that no row has says
-                nothing, because a task may change its documents before lm-eval hashes them.
+            hashes: item -> lm-eval's ``doc_hash``, "" where unknown.  A hash that no row has is no
+                error, because a task may change its documents before lm-eval hashes them.
         """
         beyond = [one for one, number in numbers.items() if number >= len(self._data)]
         if beyond:
@@ -163,8 +163,8 @@ class Rows:
 def _load(source: DataSource) -> Any:
     try:
         from datasets import load_dataset
-    except ImportError:
-        raise DependencyError("looking items up needs `datasets`: pip install datasets") from None
+    except ImportError as error:
+        raise DependencyError("looking items up needs `datasets`: pip install datasets") from error
     path = Path(source.dataset)
     try:
         if not path.exists() and path.suffix in _FILE_TYPES:
@@ -181,4 +181,4 @@ def _load(source: DataSource) -> Any:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{source} cannot be loaded ({reason}); check its name, split and config"
-        ) from None
+        ) from error

@@ -1,6 +1,6 @@
-"""The anchors for Inspect, which chooses samples by id (``--sample-id``).
+"""The anchors for Inspect, which selects samples by id (``--sample-id``).
 
-It takes ids for patterns and lists, so whatever is not certain is an error here.
+Inspect reads ids as patterns and lists, so any ambiguous id is an error here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tinyeval.errors import DataError, examples
 from tinyeval.exporters import Exported, Request
 from tinyeval.exporters.tasks import TaskName, by_item, known_anchors, task_names
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -28,12 +28,13 @@ def export_inspect(bank: ItemBank, request: Request) -> Exported:
 def inspect_samples(items: Table, anchors: Sequence[str], *, task: TaskName = None) -> list[str]:
     """Return what Inspect's ``--sample-id`` takes, to be joined by commas: ``task:id`` each.
 
-    An item's task is its benchmark, or what precedes the last slash of its id; its sample id is
-    the item's id without that.  ``task`` renames as in :func:`lm_eval_documents`.
+    An item's task is its benchmark, or the part of its id before the last slash; its sample id is
+    the rest of the id.  ``task`` renames the tasks, as in
+    :func:`tinyeval.exporters.lm_eval.lm_eval_documents`.
 
     Raises:
-        DataError: an id that Inspect would take for a pattern or for several ids, or two that
-            it would take for one.
+        DataError: an id that Inspect would read as a pattern or as several ids, or two ids that
+            it would treat as one.
     """
     benchmark = by_item(items, "benchmark")
     places = [_inspect_place(one, benchmark[one]) for one in known_anchors(items, anchors)]
@@ -53,7 +54,7 @@ def inspect_samples(items: Table, anchors: Sequence[str], *, task: TaskName = No
 
 
 def inspect_command(selectors: Sequence[str]) -> str:
-    """Return the command line that runs these samples, with TASK and MODEL to be filled in."""
+    """Return the command that runs these samples, with TASK and MODEL to be filled in."""
     chosen = "--sample-id=" + ",".join(selectors)
     return shlex.join(["inspect", "eval", "TASK", chosen, "--model", "MODEL"])
 

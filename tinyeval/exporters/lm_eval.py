@@ -1,6 +1,6 @@
-"""The anchors for lm-evaluation-harness, which chooses documents by position (``--samples``).
+"""The anchors for lm-evaluation-harness, which selects documents by position (``--samples``).
 
-It runs something else without complaint when it is told wrong, so whatever is not certain is an
+Given a wrong position, it runs another document and reports no error.  So any uncertainty is an
 error here.
 """
 
@@ -17,7 +17,7 @@ from tinyeval.errors import DataError, examples
 from tinyeval.exporters import Exported, Request
 from tinyeval.exporters.documents import DataSource, Places, Rows, split_ids
 from tinyeval.exporters.tasks import TaskName, by_item, known_anchors, task_names
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -26,7 +26,7 @@ _LM_EVAL_TASK = re.compile(r"[^\s,*?\[\]-][^\s,*?\[\]]*")
 
 
 def export_lm_eval(bank: ItemBank, request: Request) -> Exported:
-    """Return the file for ``--samples``; what the request leaves open is the bank's ``run``."""
+    """Return the file for ``--samples``; the bank's ``run`` fills in what the request omits."""
     run = {**bank.settings.get("run", {}), **request.lookup}
     if request.task is not None:
         run["task"] = request.task
@@ -49,8 +49,8 @@ def lm_eval_samples(
 ) -> dict[str, list[int]]:
     """Return what lm-eval's ``--samples`` takes: task -> document numbers, strictly increasing.
 
-    Strictly increasing, because lm-eval mislabels the results of an unsorted list; never empty,
-    because it runs the whole task for an empty list.
+    The numbers increase strictly, because lm-eval mislabels the results of an unsorted list.  No
+    list is empty, because lm-eval runs the whole task for an empty list.
 
     Args:
         items: the bank's items; columns ``benchmark`` and ``hash`` are used where known.
@@ -80,23 +80,23 @@ def lm_eval_documents(
     task: TaskName = None,
     source: DataSource | None = None,
 ) -> Places:
-    """Return lm-eval's name of each anchor: anchor -> (leaf task, document number).
+    """Return anchor -> (leaf task, document number).
 
-    lm-eval reports an answer as item ``task/number``; this is how to find the anchor again.
+    lm-eval reports an answer as item ``task/number``; this mapping leads back to the anchor.
 
     Args:
         items: the bank's items; columns ``benchmark`` and ``hash`` are used where known.
         anchors: ids of the items to run.
         task: the harness's leaf task.  None: the anchor's group, which is its value in the
             subtask column, else the task of its id ``task/doc_id``, else its benchmark.  Text
-            with ``{value}``: the group put in, with blanks as underscores.  Other text: the one
+            with ``{value}``: replaced by the group, with underscores for blanks.  Other text: the
             task of all anchors.  A mapping: group -> task.
-        source: where keys are looked up.  Ids ``task/doc_id`` need none; given one without a
-            key, the range and hash of each document of its one task are checked in it.
+        source: data set in which keys are looked up.  Ids ``task/doc_id`` need none.  A source
+            without a key is used to check the range and hash of each document of its one task.
 
     Raises:
         DataError: an anchor that the bank or the data set does not know, a number out of range,
-            a document that lies elsewhere, two anchors that are one document, an uncertain task.
+            a document at another position, two anchors that are one document, an unclear task.
     """
     ids = known_anchors(items, anchors)
     rows = None if source is None else Rows(source)
@@ -117,10 +117,10 @@ def lm_eval_documents(
 
 
 def lm_eval_command(samples: Collection[str], path: Path, output: str = "results") -> str:
-    """Return the command line that runs the anchors, with MODEL to be filled in.
+    """Return the command that runs the anchors, with MODEL to be filled in.
 
     It names exactly the tasks of ``samples``, because lm-eval runs any other task in full.  Do
-    not add ``--cache_requests`` or ``--use_cache``: neither cache knows of the selection.
+    not add ``--cache_requests`` or ``--use_cache``: both caches ignore the selection.
     """
     chosen = ["--tasks", ",".join(samples), "--samples", str(path), "--log_samples"]
     model = ["--output_path", output, "--model", "hf", "--model_args", "pretrained=MODEL"]

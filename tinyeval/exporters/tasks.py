@@ -1,11 +1,11 @@
-"""Which task of a harness asks an item: what the exporters have in common."""
+"""The harness's task of each item; shared by the exporters."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
 from tinyeval.errors import DataError, examples
-from tinyeval.responses import Table, as_ids
+from tinyeval.tables import Table, as_ids
 
 TaskName = str | Mapping[str, str] | None
 """One name, a name with ``{value}`` for the group, group -> name, or None: the group's own."""
@@ -16,12 +16,12 @@ def known_anchors(items: Table, anchors: Sequence[str]) -> tuple[str, ...]:
     ids = as_ids(anchors, "anchor")
     items.index(ids, "anchor")
     if not ids:
-        raise DataError("there are no anchors to export, and a harness told nothing runs it all")
+        raise DataError("there are no anchors to export; a harness would then run the whole task")
     return ids
 
 
 def by_item(items: Table, column: str) -> dict[str, str]:
-    """Return item -> its text in a column, "" where there is none."""
+    """Return item -> its text in a column, "" if it has none."""
     return dict(zip(items.ids, items.column(column, ""), strict=True))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 
 from tinyeval.errors import ConfigError, DataError, examples
 
@@ -45,7 +46,9 @@ class Choice:
                 bare.append(name)
         return cls(what, bare, by_task)
 
-    def pick(self, task: str, available: Sequence[str], where: str, note: str = "") -> str:
+    def pick(
+        self, task: str, available: Sequence[str], where: str, note: str = "", group: str = ""
+    ) -> str:
         """Return the one name that holds for ``task``.
 
         Args:
@@ -53,12 +56,14 @@ class Choice:
             available: the names it has.
             where: the file, for messages.
             note: more about the available names, for messages.
+            group: another name of the task, which counts after its own.
 
         Raises:
             DataError: the name asked for is not available, or several are and none was asked for.
         """
-        if task in self.by_task:
-            wanted = [self.by_task[task]]
+        named = next((one for one in (task, group) if one in self.by_task), None)
+        if named is not None:
+            wanted = [self.by_task[named]]
         else:
             wanted = [name for name in self.bare if name in available]
         wanted = wanted or list(available)
@@ -73,7 +78,8 @@ class Choice:
         example = available[0] if available else "NAME"
         raise DataError(
             f"{where}: task {task!r} has {len(available)} {self.what}s, expected one; available: "
-            f"{listed}{note}; choose with {self.what}={example!r} or {self.what}='{task}={example}'"
+            f"{listed}{note}; choose with --{self.what} {quote(example)}, or for this task alone "
+            f"--{self.what} {quote(f'{task}={example}')} (in Python {self.what}={example!r})"
         )
 
     def check_used(self, picked: Collection[str]) -> None:

@@ -1,136 +1,222 @@
-"""The two layouts of a table: wide and long.
+"""The two layouts of a table: wide and long, and which of its columns is what.
 
-Wide: a column ``model`` and one column per item.  Long: one row per answer, columns ``model``,
-``item``, ``score`` and perhaps notes on the item (``benchmark``, ``subject``, ``weight``,
-``cost``, ``hash``).  Answers of a single model may leave the column ``model`` out; the file's
-name then names it.
+Wide: a column of models and one column per item.  Long: one row per answer, columns of models,
+items and scores and perhaps notes on the item (``benchmark``, ``subject``, ``weight``, ``cost``,
+``hash``).  Answers of a single model may leave the column of models out; the file's name then names
+it.  What the columns may be called is in :mod:`tinyeval.importers.aliases`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.importers.merge import Block
-from tinyeval.importers.notes import Notes, is_unknown
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find_weak, plain, short
+from tinyeval.importers.base import Rules
+from tinyeval.importers.block import Block, Finding
+from tinyeval.importers.longtable import LongRoles, long_block
+from tinyeval.importers.modelnames import identity_columns
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.transposed import lies_on_side
+from tinyeval.importers.widetable import wide_block
 
-ITEM_NOTES = ("benchmark", "subject", "weight", "cost", "hash")
-REPEATS = ("repeat", "epoch", "trial")
-
-COLUMNS_AT_ONCE = 64
-"""Columns put into a matrix together; one by one, each cell would be a miss of the cache."""
+NARROW = 24
+"""Columns up to which names that mean many things may be those of a long table."""
 
 
-def to_block(table: RawTable, score: str | None = None) -> Block:
+def to_block(
+    table: RawTable, rules: Rules | None = None, score: str | None = None, average: bool = False
+) -> Block:
     """Interpret a raw table as a long or a wide one.
 
     Args:
-        table: the raw columns; a column called ``item`` or like the score makes it long.
-        score: name of the score column of a long table, by default ``score``.
+        table: the raw columns; one of items and one of scores make it long.
+        rules: of the import.
+        score: name of the score column of a long table.
+        average: average several scores of one cell, instead of refusing them.
     """
-    first = next(iter(table.columns))
-    if {"item", score or "score"} & table.columns.keys():
-        return _long(table, score or "score")
-    if "model" in table.columns:
-        return _wide(table, "model", score)
-    if first == "":  # R and pandas leave the corner of a wide table empty
-        return _wide(table, first, score)
-    raise DataError(
-        f"{table.path}: expected a wide table (column 'model', one column per item) or a long "
-        f"one (columns 'model', 'item', 'score'), found columns {examples(table.columns, 5)}; "
-        "rename the column that holds the models to 'model'"
-    )
-
-
-def _wide(table: RawTable, key: str, score: str | None) -> Block:
-    if score is not None:
+    rules = rules or Rules()
+    asked = rules.columns
+    if score is not None and asked.score not in (None, score):
+        raise ConfigError(
+            f"the score column is {score!r} by metric, but {asked.score!r} by --score-column; give "
+            "one"
+        )
+    if table.sure and score is None and not rules.transpose:
+        return wide_block(table, next(iter(table.columns)), rules, average)
+    found = _Roles(table, rules, score)
+    if found.is_long():
+        return long_block(table, found.long(), rules, average, found.said())
+    if score is not None and not found.item.names:
         raise ConfigError(
             f"{table.path}: a wide table has one score per cell, but metric={score!r} was given"
         )
-    models = table.unique_ids(key)
-    items = [name for name in table.columns if name != key]
-    if not items:
-        raise DataError(f"{table.path}: expected one column per item beside {key!r}, found none")
-    if any(not name.strip() for name in items):
-        raise DataError(f"{table.path}: the header holds an empty item id")
-    scores = np.empty((len(models), len(items)), dtype=np.float32)
-    for k in range(0, len(items), COLUMNS_AT_ONCE):
-        some = items[k : k + COLUMNS_AT_ONCE]
-        scores[:, k : k + len(some)] = np.stack([table.scores(name) for name in some], axis=1)
-    return Block(table.path, models, items, scores)
+    if found.asked_score is not None:
+        raise _no_long(table, found)
+    key = found.key()
+    trials = found.trials((key,)) if _repeats(table, key) else ()
+    return wide_block(table, key, rules, average, trials, found.said())
 
 
-def _long(table: RawTable, score: str) -> Block:
-    if not {"item", score} <= table.columns.keys():
-        raise DataError(
-            f"{table.path}: expected the columns 'item' and {score!r}, found "
-            f"{examples(table.columns, 8)}; rename them, or name the score column as metric"
+class _Roles:
+    """Which columns may be what."""
+
+    def __init__(self, table: RawTable, rules: Rules, score: str | None) -> None:
+        self.table, self.asked, self.rules = table, rules.columns, rules
+        self.asked_score = score if score is not None else self.asked.score
+        self.model = find("model", table, self.asked)
+        self.item = find("item", table, self.asked, self.model.names[:1])
+        self.score = self._score()
+        self._names: dict[str, str] = {}
+
+    def _score(self) -> Found:
+        taken = (*self.model.names, *self.item.names)
+        if self.asked_score is None:
+            return find("score", self.table, self.asked, taken)
+        known = self.asked_score in self.table.columns
+        return Found((self.asked_score,), True) if known else Found(())
+
+    def is_long(self) -> bool:
+        """Say whether there are columns of items and of scores."""
+        if self.rules.transpose:
+            return False
+        narrow = len(self.table.columns) <= NARROW
+        if self.asked_score is not None and not self.score.names:
+            return False
+        if not self.item.names and narrow and self.score.names:
+            self.item = self._weak_item()
+        if self.item.names and self.score.names:
+            return True
+        if self.item.sure and not self._lies_down():
+            raise _no_long(self.table, self)
+        if self.score.names == ("score",) and narrow and self._no_wide():
+            raise _no_long(self.table, self)
+        return False
+
+    def _lies_down(self) -> bool:
+        """Say whether a table with a column of items and none of scores has models for columns."""
+        first = next(iter(self.table.columns))
+        others = [one for one in self.table.columns if one not in self.item.names]
+        numbers = [one for one in others if can_be_scores(self.table, one)]
+        return first in self.item.names and bool(numbers) and not self.model.names
+
+    def _weak_item(self) -> Found:
+        """Return a column that may be of items, where rows are not one per model."""
+        taken = (*self.model.names, *self.score.names)
+        many = len(self.table.columns) <= 3 or self._no_wide()
+        return find_weak("item", self.table, taken) if many else Found(())
+
+    def _no_wide(self) -> bool:
+        return not self.model.names or _repeats(self.table, self.model.names[0])
+
+    def long(self) -> LongRoles:
+        """Return the columns of a long table; raise where one is in doubt."""
+        item, score = self.item.one("item", self.table), self.score.one("score", self.table)
+        if item is None or score is None:
+            raise _no_long(self.table, self)
+        model = self.model.one("model", self.table)
+        if model is None and _repeats(self.table, item):
+            model = self._weak_model(item, score)
+        taken = tuple(one for one in (item, score, model) if one)
+        found = find("benchmark", self.table, self.asked, taken)
+        benchmark = found.one("benchmark", self.table)
+        taken = (*taken, benchmark) if benchmark else taken
+        subject = find("subject", self.table, self.asked, taken)
+        roles = {"model": model, "item": item, "score": score, "benchmark": benchmark}
+        self._names = {role: name for role, name in roles.items() if name and name != role}
+        identity = identity_columns(self.table, model, taken)
+        return LongRoles(
+            *(item, score, model, benchmark),
+            subject.names[0] if subject.names else None,
+            self.trials((*taken, *identity)),
+            identity,
         )
-    named = "model" in table.columns
-    model_of, models = _encode(table.ids("model") if named else [table.path.stem] * len(table))
-    item_of, items = _encode(table.ids("item"))
-    cell = model_of * len(items) + item_of
-    _refuse_repeats(table, cell, models, items)
-    scores = _cell_means(cell, table.scores(score), len(models) * len(items))
-    scores = scores.reshape(len(models), len(items))
-    return Block(table.path, models, items, scores, _item_notes(table, item_of, items))
 
+    def _weak_model(self, item: str, score: str) -> str | None:
+        """Return a column that may be of models, where items have several rows."""
+        taken = [one for one in (item, score, self.asked.benchmark, self.asked.trial) if one]
+        found = find_weak("model", self.table, taken)
+        if not found.names or (name := found.names[0]) is None:
+            return None
+        if plain(name) == "run" and can_be_scores(self.table, name):
+            return None  # runs that are numbered are trials
+        if plain(name) == "subject":
+            raise DataError(
+                f"{self.table.path}: column {name!r} may name models, or what items are about; say "
+                f"--model-column {name!r} or --benchmark-column {name!r}"
+            )
+        return name
 
-def _encode(values: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Return each value's number, in order of first appearance, and the distinct values."""
-    known: dict[str, int] = {}
-    numbers = (known.setdefault(one, len(known)) for one in values)
-    return np.fromiter(numbers, np.intp, len(values)), list(known)
+    def trials(self, taken: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the columns that tell trials apart: all that have such a name."""
+        if self.asked.trial is not None:
+            return find("trial", self.table, self.asked).names
+        free = [one for one in self.table.columns if one not in taken]
+        return tuple(one for one in free if plain(one.rpartition(".")[2]) in ALIASES["trial"])
 
-
-def _refuse_repeats(
-    table: RawTable, cell: NDArray[np.intp], models: Sequence[str], items: Sequence[str]
-) -> None:
-    """Raise if a cell has two rows that no column of ``REPEATS`` tells apart."""
-    key = cell
-    for name in REPEATS:
-        if name in table.columns:
-            number, distinct = _encode([str(one) for one in table.columns[name]])
-            key = key * len(distinct) + number
-    order = np.argsort(key, kind="stable")
-    again = np.flatnonzero(key[order][1:] == key[order][:-1])
-    if again.size:
-        first, second = (int(order[again[0] + k]) for k in (0, 1))
-        model, item = divmod(int(cell[second]), len(items))
+    def key(self) -> str:
+        """Return the column of ids of a wide table, or raise."""
+        columns = self.table.columns
+        first = next(iter(columns))
+        if self.rules.transpose:
+            return self._named("item", self.item.one("item", self.table) or first)
+        if self.model.names:
+            return self._named("model", self.model.one("model", self.table) or first)
+        if self.model.names[:1] == (first,) or first == "":  # R and pandas leave the corner empty
+            return first
+        if self.item.names == (first,):
+            return first  # it lies on its side, which is said later
+        texts = [one for one in list(columns)[:NARROW] if _is_text(self.table, one)]
+        unique = [one for one in texts if not _repeats(self.table, one)]
+        if unique[:1] == [first] or len(unique) == 1:
+            others = [one for one in columns if one != unique[0] and one not in texts]
+            if others:
+                return self._named("model", unique[0])
+        rows = [str(one) for one in columns[first]]
+        if lies_on_side(rows, [one for one in columns if one != first], first):
+            return first  # which is said later
         raise DataError(
-            f"{table.where(second)}: model {models[model]!r} has a score on item {items[item]!r} "
-            f"already, at {table.where(first)}; remove one, or tell repeats apart by a column "
-            "'repeat', 'epoch' or 'trial' (they are then averaged)"
+            f"{self.table.path}: expected a wide table (a column of models, one column per item) "
+            f"or a long one (columns of models, items and scores), found columns "
+            f"{short(columns, 5)}; name them with --model-column, --item-column, --score-column"
         )
 
+    def _named(self, role: str, name: str) -> str:
+        if name not in (role, ""):
+            self._names[role] = name
+        return name
 
-def _cell_means(
-    cell: NDArray[np.intp], scores: NDArray[np.float32], n_cells: int
-) -> NDArray[np.float32]:
-    """Return the mean known score of each cell, NaN where there is none; shape (n_cells,)."""
-    seen = ~np.isnan(scores)
-    total = np.bincount(cell[seen], weights=scores[seen], minlength=n_cells)
-    count = np.bincount(cell[seen], minlength=n_cells)
-    means = np.full(n_cells, np.nan, dtype=np.float32)
-    np.divide(total, count, out=means, where=count > 0, casting="same_kind")
-    return means
+    def said(self) -> list[Finding]:
+        """Return what was taken for what, where names do not say it."""
+        asked: Mapping[str, str | None] = {**vars(self.asked), "score": self.asked_score}
+        guessed = {role: name for role, name in self._names.items() if asked.get(role) != name}
+        if not guessed:
+            return []
+        listed = tuple(f"{name!r} is the {role}" for role, name in guessed.items())
+        return [Finding("guessed", "columns were recognised by their names", len(listed), listed)]
 
 
-def _item_notes(table: RawTable, item_of: NDArray[np.intp], items: Sequence[str]) -> Notes:
-    notes: dict[str, dict[str, object]] = {}
-    for name in ITEM_NOTES:
-        known: dict[str, object] = {}
-        for row, value in enumerate(table.columns.get(name, ())):
-            item = items[item_of[row]]
-            if not is_unknown(value) and known.setdefault(item, value) != value:
-                raise DataError(
-                    f"{table.where(row)}: item {item!r} has {name} {value!r}, but "
-                    f"{known[item]!r} in an earlier row; make them agree"
-                )
-        if known:
-            notes[name] = known
-    return notes
+def _no_long(table: RawTable, found: _Roles) -> DataError:
+    taken = {*found.model.names, *found.item.names}
+    some = [one for one in table.columns if one not in taken and can_be_scores(table, one)]
+    wanted = found.asked_score or "score"
+    remedy = " or ".join(f"--score-column {one[:40]!r}" for one in some[:3]) or "--score-column"
+    if not found.item.names:
+        remedy = f"--item-column NAME and {remedy}"
+    return DataError(
+        f"{table.path}: expected the columns 'item' and {wanted!r}, found "
+        f"{short(table.columns)}; name them with {remedy}"
+    )
+
+
+def _repeats(table: RawTable, name: str) -> bool:
+    values = table.columns[name]
+    return len(set(map(str, values))) < len(values)
+
+
+def _is_text(table: RawTable, name: str) -> bool:
+    values = table.columns[name]
+    some = [values[row] for row in range(min(len(values), 50))]
+    return all(isinstance(one, str) and one.strip() for one in some) and not can_be_scores(
+        table, name
+    )

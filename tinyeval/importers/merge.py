@@ -1,227 +1,224 @@
 """Blocks of scores from several files -> one matrix, joined by id.
 
-Files may bring new models, new items, or both.  A cell or a note that two files give must be the
-same in both; of two different documents under one item id, the content hashes tell.
+Files may bring new models, new items, or both.  A cell that two tables give must be the same in
+both; runs of one model are its repeats, and are averaged.  Of two different documents under one
+item id, the content hashes tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import DataError
-from tinyeval.importers.notes import NUMBERS, Notes, is_unknown, typed_column
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.importers.assemble import Part, assemble
+from tinyeval.importers.base import Options
+from tinyeval.importers.block import Block, Finding, Merged, Notes, gather
+from tinyeval.importers.ledger import Ledger
+from tinyeval.importers.lookalikes import doubts
+from tinyeval.importers.naming import Names, compare_settings, name_runs
+from tinyeval.importers.partial import find_partial
+from tinyeval.responses import ResponseMatrix
 
 
-@dataclass(frozen=True)
-class Block:
-    """Scores out of one file.
-
-    Attributes:
-        source: the file, for messages.
-        models: unique ids of the rows.
-        items: unique ids of the columns.
-        scores: float32 in [0, 1] or NaN, shape (models, items).
-        item_notes, model_notes: what the file says of its items and models.
-        chosen: which of several scores were read, by kind of choice.
-        layout: digest of items and item notes where it is known: those of equal layouts are equal.
-    """
-
-    source: Path
-    models: Sequence[str]
-    items: Sequence[str]
-    scores: NDArray[np.float32]
-    item_notes: Notes = field(default_factory=dict)
-    model_notes: Notes = field(default_factory=dict)
-    chosen: Mapping[str, str] = field(default_factory=dict)
-    layout: str = ""
-
-
-def merge(blocks: Iterable[Block]) -> ResponseMatrix:
+def merge(blocks: Iterable[Block], options: Options) -> Merged:
     """Join blocks by model and item id; ids keep the order in which they first appear.
 
+    Args:
+        blocks: one by one; what is kept of each is small where all scores are 0 or 1.
+        options: whether repeats of tables, changed documents and parts of benchmarks are
+            accepted, and what names runs.
+
     Raises:
-        DataError: two files give one cell different scores, or one item or model different
-            notes (a different ``hash``: different documents under one item id); no block at all.
+        DataError: two tables give one cell different scores, one item or model has different
+            notes (a different ``hash``: different documents under one item id), a model has part
+            of a benchmark only, one benchmark is read by different metrics; no block at all.
     """
-    models: dict[str, int] = {}
-    items: dict[str, int] = {}
-    item_notes, model_notes = _Ledger("item"), _Ledger("model")
-    parts = list(_parts(blocks, models, items, item_notes, model_notes))
+    gathered = _gather(blocks)
+    parts = gathered.parts
     if not parts:
-        raise DataError("there are no results to read: every file was empty")
-    scores = _assemble(parts, tuple(models), tuple(items))
-    return ResponseMatrix(scores, model_notes.table(tuple(models)), item_notes.table(tuple(items)))
+        why = "; ".join(str(one) for one in gather(gathered.findings)[:3])
+        raise DataError(f"there are no results to read: {why or 'every file was empty'}")
+    findings = gathered.findings + gathered.name_models(options.name_by)
+    models, items = tuple(gathered.models), tuple(gathered.items)
+    benchmarks = gathered.item_notes.known.get("benchmark", {})
+    of_item = {gathered.items[one]: str(said.value) for one, said in benchmarks.items()}
+    partial, told = find_partial(parts, models, of_item, options.partial)
+    made = assemble(parts, models, items, options.repeats == "average")
+    findings += told + _joined(parts, made.averaged, models)
+    findings += [*doubts(models, "model"), *doubts(items, "item")]
+    noted = gathered.model_notes.table(models)
+    if any(partial):
+        noted = noted.with_columns(partial=np.array(partial, dtype=object))
+    described = gathered.item_notes.table(items)
+    responses = ResponseMatrix(made.scores, noted, described, trials=made.trials)
+    responses, dropped = _without_changed(responses, gathered.item_notes, options)
+    files = len({part.source for part in parts})
+    return Merged(responses, files, gathered.chosen(), gather(findings + dropped))
 
 
-def _parts(
-    blocks: Iterable[Block],
-    models: dict[str, int],
-    items: dict[str, int],
-    item_notes: _Ledger,
-    model_notes: _Ledger,
-) -> Iterator[_Part]:
-    """Give ids their positions and collect notes, a block at a time."""
-    same: dict[bytes, NDArray[np.int32]] = {}
-    known: dict[str, NDArray[np.int32]] = {}
+def _gather(blocks: Iterable[Block]) -> _Gathered:
+    gathered = _Gathered()
     for block in blocks:
-        columns = known.get(block.layout)
-        if columns is None:
-            columns = _positions(items, block.items)
-            columns = same.setdefault(columns.tobytes(), columns)  # files of one task share them
-            item_notes.add(block.item_notes, block.source)
-            if block.layout:
-                known[block.layout] = columns
-        model_notes.add(block.model_notes, block.source)
-        yield _Part(block.source, _positions(models, block.models), columns, compact(block.scores))
+        gathered.add(block)
+    return gathered  # and forget the last block: its scores may be as large as the matrix
 
 
-def _assemble(
-    parts: Sequence[_Part], models: Sequence[str], items: Sequence[str]
-) -> NDArray[np.float32]:
-    scores = np.full((len(models), len(items)), np.nan, dtype=np.float32)
-    for k, part in enumerate(parts):
-        for i, row in enumerate(part.rows):
-            old, new = scores[row, part.columns], expand(part.scores[i])
-            clash = np.flatnonzero((old != new) & ~np.isnan(old) & ~np.isnan(new))
-            if clash.size:
-                column = clash[0]
-                cell = int(row), int(part.columns[column])
-                earlier = next(other for other in parts[:k] if other.holds(cell))
-                raise DataError(
-                    f"model {models[cell[0]]!r} has two scores on item {items[cell[1]]!r}: "
-                    f"{old[column]:g} in {earlier.source} and {new[column]:g} in "
-                    f"{part.source}; leave one file out, or give the models different names"
+class _Gathered:
+    """What has been read: parts of the matrix, positions of ids, notes."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.models: dict[str, int] = {}
+        self.items: dict[str, int] = {}
+        self.item_notes, self.model_notes = Ledger("item"), Ledger("model")
+        self.findings: list[Finding] = []
+        self._columns: dict[bytes, NDArray[np.int32]] = {}
+        self._layouts: dict[str, tuple[NDArray[np.int32], frozenset[str], frozenset[str]]] = {}
+        self._models: list[Sequence[str]] = []
+        self._notes: list[Notes] = []
+        self._chosen: dict[str, tuple[Mapping[str, str], Path, frozenset[str]]] = {}
+        self._copies: set[bytes] = set()
+
+    def add(self, block: Block) -> None:
+        """Take a block: positions of its items, its notes, and its scores in a small form."""
+        columns, benchmarks, subjects = self._layout(block)
+        self.findings += block.findings
+        if not block.models:  # a table of notes
+            self.model_notes.add(block.model_notes, block.source)
+            return
+        self._choose(block, subjects or benchmarks, benchmarks)
+        part = Part.of(block, columns, benchmarks)
+        if part.run is not None:
+            digest = _digest(part)
+            if digest in self._copies:
+                self.findings.append(
+                    Finding("joined", "copies of a run were read once", 1, (str(part.source),))
                 )
-            scores[row, part.columns] = np.where(np.isnan(new), old, new)
-    return scores
+                return
+            self._copies.add(digest)
+        self.parts.append(part)
+        self._models.append(block.models)
+        self._notes.append(block.model_notes)
+
+    def _layout(self, block: Block) -> tuple[NDArray[np.int32], frozenset[str], frozenset[str]]:
+        """Return positions, benchmarks and subjects of a block's items."""
+        found = self._layouts.get(block.layout)
+        if found is not None:
+            return found
+        columns = positions(self.items, block.items)
+        columns = self._columns.setdefault(columns.tobytes(), columns)  # files of a task share it
+        self.item_notes.add(block.item_notes, block.source)
+        names = (block.item_notes.get(key, {}) for key in ("benchmark", "subject"))
+        benchmarks, subjects = (frozenset(map(str, set(one.values()) - {None})) for one in names)
+        found = columns, benchmarks, subjects
+        if block.layout:
+            self._layouts[block.layout] = found
+        return found
+
+    def _choose(self, block: Block, tasks: frozenset[str], benchmarks: frozenset[str]) -> None:
+        """Refuse another choice of scores for a task than files before have."""
+        for task in tasks if block.chosen else ():
+            known = (block.chosen, block.source, benchmarks)
+            before, earlier, _ = self._chosen.setdefault(task, known)
+            if before != block.chosen:
+                one, other = (
+                    " and ".join(f"{kind} {name!r}" for kind, name in each.items())
+                    for each in (block.chosen, before)
+                )
+                raise DataError(
+                    f"{block.source}: task {task!r} has {one} here, but {other} in {earlier}; "
+                    f"choose a {' and a '.join(block.chosen)} that all models have"
+                )
+
+    def name_models(self, name_by: Sequence[str]) -> list[Finding]:
+        """Give models their names, and parts their rows."""
+        ran = [(part.run, part.benchmarks) for part in self.parts if part.run is not None]
+        sources = [part.source for part in self.parts if part.run is not None]
+        if name_by and not ran:
+            raise ConfigError(
+                "these results name their models themselves: name_by has nothing to choose from"
+            )
+        named = name_runs(ran, name_by, sources) if ran else Names([])
+        names = iter(named.names)
+        for part, models, notes in zip(self.parts, self._models, self._notes, strict=True):
+            ids = models
+            if part.run is not None:
+                ids = [next(names)]
+                notes = {
+                    name: {ids[0] if one == models[0] else one: value for one, value in of.items()}
+                    for name, of in notes.items()
+                }
+            part.rows = positions(self.models, ids)
+            self.model_notes.add(notes, part.source)
+        return [*named.findings, *compare_settings(ran, named.names)]
+
+    def chosen(self) -> dict[str, dict[str, str]]:
+        """Return what was chosen for every benchmark."""
+        found: dict[str, dict[str, dict[str, None]]] = {}
+        for chosen, _, benchmarks in self._chosen.values():
+            for one in sorted(benchmarks):
+                for kind, name in chosen.items():
+                    found.setdefault(one, {}).setdefault(kind, {})[name] = None
+        return {
+            one: {kind: ", ".join(names) for kind, names in kinds.items()}
+            for one, kinds in found.items()
+        }
 
 
-def _positions(known: dict[str, int], ids: Sequence[str]) -> NDArray[np.int32]:
+def positions(known: dict[str, int], ids: Sequence[str]) -> NDArray[np.int32]:
+    """Return the positions of ids, new ones at the end."""
     return np.array([known.setdefault(one, len(known)) for one in ids], dtype=np.int32)
 
 
-MISSING = 255
-"""A missing score among whole ones."""
-
-Compact = NDArray[np.uint8] | NDArray[np.float32]
-
-
-def compact(scores: NDArray[np.float32]) -> Compact:
-    """Return scores in a byte each if all are 0, 1 or missing, else as they are."""
-    whole = np.empty(scores.shape, dtype=np.uint8)
-    for row, out in zip(scores, whole, strict=True):
-        missing = np.isnan(row)
-        if not ((row == 0) | (row == 1) | missing).all():
-            return scores
-        out[:] = np.where(missing, MISSING, row)
-    return whole
+def _digest(part: Part) -> bytes:
+    """Return what is the same for copies of a run's file."""
+    found = sha256(repr((part.run, part.scores.dtype, part.columns.shape)).encode())
+    for array in (part.columns, part.scores, part.cells, part.trials):
+        found.update(b"" if array is None else array.tobytes())
+    return found.digest()
 
 
-def expand(scores: Compact) -> NDArray[np.float32]:
-    """Undo :func:`compact`."""
-    found = scores.astype(np.float32, copy=False)
-    return found if found is scores else np.where(scores == MISSING, np.float32(np.nan), found)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A block whose ids have become positions in the matrix."""
-
-    source: Path
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
-    scores: Compact
-
-    def holds(self, cell: tuple[int, int]) -> bool:
-        inside = np.ix_(self.rows == cell[0], self.columns == cell[1])
-        return not np.isnan(expand(self.scores[inside])).all()
-
-
-class _Ledger:
-    """Collects notes file by file and refuses contradictions."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.known: dict[str, dict[str, tuple[object, Path]]] = {}
-
-    def add(self, notes: Notes, source: Path) -> None:
-        for name, noted in notes.items():
-            if name in NUMBERS:
-                typed_column(name, list(noted.values()), source)
-            known = self.known.setdefault(name, {})
-            for one, value in noted.items():
-                if is_unknown(value):
-                    continue
-                old, before = known.setdefault(one, (value, source))
-                if old != value and not _same_number(name, old, value):
-                    raise self._contradiction(name, one, (old, before), (value, source))
-
-    def table(self, ids: Sequence[str]) -> Table:
-        columns = {
-            name: typed_column(name, [known.get(one, (None,))[0] for one in ids])
-            for name, known in self.known.items()
-            if known
-        }
-        return Table(tuple(ids), columns)
-
-    def _contradiction(
-        self, name: str, one: str, old: tuple[object, Path], new: tuple[object, Path]
-    ) -> DataError:
-        message = (
-            f"{self.what} {one!r} has two values of {name!r}: {old[0]} in {old[1]} and "
-            f"{new[0]} in {new[1]}"
-        )
-        if name != "hash":
-            return DataError(f"{message}; make the files agree")
-        known = {each: str(value) for each, (value, _) in self.known[name].items()}
-        return DataError(f"{message}; {explain_hash(str(new[0]), known)}")
-
-
-def _same_number(name: str, one: object, other: object) -> bool:
-    both = typed_column(name, [one, other])
-    return bool(both.dtype.kind == "f" and both[0] == both[1])
-
-
-def explain_hash(found: str, known: Mapping[str, str]) -> str:
-    """Say what an unexpected content hash most likely means.
-
-    Args:
-        found: the hash of a document that should have had another one.
-        known: {item: hash} of documents seen elsewhere.
-    """
-    owner = next((item for item, one in known.items() if one == found), None)
-    if owner is not None:
-        return (
-            f"that document is item {owner!r} elsewhere, so rows are mislabelled in one of them: "
-            "lm-evaluation-harness does this when a --samples list is not sorted; sort it and run "
-            "that model again"
-        )
-    return (
-        "these are different documents under one id: most likely the files come from different "
-        "revisions of the dataset or task, or from a --samples list that was not sorted; evaluate "
-        "on the same revision, with sorted lists"
-    )
-
-
-def check_hashes(items: Table, expected: Mapping[str, str]) -> None:
-    """Raise :class:`DataError` where an item's ``hash`` is not the expected one.
-
-    Args:
-        items: the items of some answers.
-        expected: {item: hash}, such as those of an item bank; empty text is unknown.
-    """
-    if "hash" not in items.columns:
-        return
-    for one, found in zip(items.ids, items.columns["hash"], strict=True):
-        wanted = expected.get(one, "")
-        if found and wanted and found != wanted:
-            raise DataError(
-                f"item {one!r} has the content hash {found}, expected {wanted}; "
-                f"{explain_hash(str(found), expected)}"
+def _joined(
+    parts: Sequence[Part], averaged: frozenset[int], models: Sequence[str]
+) -> list[Finding]:
+    """Say which runs, and which tables, had cells that others have, too."""
+    findings = []
+    for runs, what in (
+        (True, "runs were averaged with others of the same model and settings"),
+        (False, "tables had cells that others have, too; they were averaged"),
+    ):
+        those = [parts[k] for k in sorted(averaged) if (parts[k].run is not None) == runs]
+        if those:
+            named = dict.fromkeys(
+                models[part.rows[0]] if runs else str(part.source) for part in those
             )
+            findings.append(Finding("joined", what, len(those), tuple(named)))
+    return findings
+
+
+def _without_changed(
+    responses: ResponseMatrix, notes: Ledger, options: Options
+) -> tuple[ResponseMatrix, list[Finding]]:
+    """Drop, or refuse, items whose documents differ between files."""
+    changed = tuple(notes.changed)
+    if not changed:
+        return responses, []
+    n = len(notes.known["hash"])
+    if options.changed == "refuse":
+        raise DataError(
+            f"{notes.first_change}; {len(changed):,} of {n:,} items differ so, and --changed drop "
+            "leaves them out"
+        )
+    kept = [one not in notes.changed for one in responses.items.ids]
+    if not any(kept):
+        raise DataError(
+            f"the documents of all {n:,} items differ between models, so none is left: "
+            f"{notes.first_change}"
+        )
+    what = f"of {n:,} items have another document for some models and were left out"
+    return responses.take(items=np.array(kept)), [Finding("dropped", what, len(changed), changed)]

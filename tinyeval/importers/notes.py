@@ -8,17 +8,16 @@ extra columns of a long table, or from a harness; :func:`typed_column` types the
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError, examples
+from tinyeval.importers.block import Notes as Notes
 from tinyeval.importers.readers import read_raw
-from tinyeval.responses import Table
-
-Notes = Mapping[str, Mapping[str, object]]
+from tinyeval.tables import Table
 
 TEXT = frozenset({"benchmark", "subject", "hash"})
 NUMBERS = frozenset({"weight", "cost"})

@@ -3,8 +3,9 @@
 A part is what :class:`~tinyeval.importers.merge.Block` holds of one file, on disk: the scores as a
 Parquet file, a byte each where all are 0, 1 or missing, and beside it, once for all files that
 share them, the items and what is noted of them.  The part's name is a digest of the file's path,
-size and time of change and of all that decides how it is read, so an import that was interrupted
-goes on where it was, a file that has changed is read again, and so is one whose part is damaged.
+size, time of change, first and last bytes and of all that decides how it is read, so an import that
+was interrupted goes on where it was, a file that has changed is read again, and so is one whose
+part is damaged.
 Only the parts come back into one process, so memory holds the matrix and one file per process.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
@@ -23,18 +24,30 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.atomic import write_file
 from tinyeval.errors import DataError
 from tinyeval.importers.base import Options
-from tinyeval.importers.merge import Block, compact, expand
+from tinyeval.importers.block import Block, Finding, Run
+from tinyeval.importers.compact import compact, expand
 
-VERSION = 1
+VERSION = 2
 """Raised when parts change, or what is read out of a file; older ones are then made again."""
+
+ENDS = 2**16
+"""Bytes at a file's beginning and end by which it is told from another of its size and time."""
+
+
+DAMAGED = (OSError, LookupError, TypeError, ValueError, NotImplementedError, zlib.error)
+"""What reading a part raises if there is none or it is damaged; pyarrow's errors are of these."""
 
 
 class Job(Protocol):
-    """How one file is read: a dataclass whose ``repr`` holds all that decides it."""
+    """How one file is read: a dataclass whose ``repr`` holds all that decides it.
+
+    What it needs of other files it has as fields; of the options, their ``rules``.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -136,7 +149,7 @@ def _make(job: Job, folder: Path) -> Path:
 def _is_sound(part: Path) -> bool:
     try:
         _load(part, part)
-    except Exception:  # there is none, or it is damaged in one of many ways
+    except DAMAGED:
         return False
     return True
 
@@ -144,11 +157,21 @@ def _is_sound(part: Path) -> bool:
 def _fingerprint(job: Job) -> str:
     try:
         about = job.path.stat()
+        ends = _ends(job.path, about.st_size)
     except OSError as error:
         raise DataError(f"{job.path}: cannot be read: {error.strerror}") from error
     job = replace(job, path=job.path.resolve())
-    known = (VERSION, about.st_size, about.st_mtime_ns, job)
+    known = (VERSION, about.st_size, about.st_mtime_ns, ends, job)
     return sha256(repr(known).encode()).hexdigest()[:32]
+
+
+def _ends(path: Path, size: int) -> str:
+    """Return a digest of a file's first and last bytes: a copy may keep time and size."""
+    with path.open("rb") as file:
+        found = sha256(file.read(ENDS))
+        file.seek(max(size - ENDS, 0))
+        found.update(file.read(ENDS))
+    return found.hexdigest()
 
 
 def _save(path: Path, block: Block) -> None:
@@ -159,21 +182,37 @@ def _save(path: Path, block: Block) -> None:
     digest = sha256(layout).hexdigest()
     try:
         _layout(path.parent, digest)
-    except Exception:  # there is none yet, or it is damaged
+    except DAMAGED:
         write_file(_layout_path(path.parent, digest), zlib.compress(layout))
+    run = block.run
     about = {
         "layout": digest,
         "models": list(block.models),
         "model_notes": block.model_notes,
         "chosen": block.chosen,
+        "run": None if run is None else [run.model, run.identity, run.settings, run.date],
+        "sizes": block.sizes,
+        "findings": [[f.kind, f.what, f.count, f.examples] for f in block.findings],
     }
-    scores, text = compact(block.scores).ravel(), _json(about)
-    table = pa.table({"score": scores}).replace_schema_metadata(
-        {"about": text, "digest": sha256(text + scores.tobytes()).hexdigest()}
+    columns: dict[str, NDArray] = {"score": compact(block.scores).ravel()}
+    if block.cells is not None:
+        columns["cell"] = block.cells
+    if block.trials is not None:
+        columns["trials"] = block.trials.ravel()
+    text = _json(about)
+    table = pa.table(columns).replace_schema_metadata(
+        {"about": text, "digest": _digest(text, columns)}
     )
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     write_file(path, sink.getvalue().to_pybytes())
+
+
+def _digest(text: bytes, columns: Mapping[str, NDArray]) -> str:
+    found = sha256(text)
+    for name, values in columns.items():
+        found.update(name.encode() + values.tobytes())
+    return found.hexdigest()
 
 
 def _load(path: Path, source: Path) -> Block:
@@ -182,25 +221,45 @@ def _load(path: Path, source: Path) -> Block:
 
     with pq.ParquetFile(path) as file:
         metadata = file.schema_arrow.metadata
-        column = file.read().column("score")
-    kind = {"uint8": np.uint8, "float": np.float32}[str(column.type)]
-    raw = [np.frombuffer(chunk.buffers()[1], kind, len(chunk)) for chunk in column.chunks]
-    scores, text = np.concatenate(raw), metadata[b"about"]
-    if sha256(text + scores.tobytes()).hexdigest().encode() != metadata[b"digest"]:
+        table = file.read()
+    columns = {name: _numbers(table.column(name)) for name in table.column_names}
+    text = metadata[b"about"]
+    if _digest(text, columns).encode() != metadata[b"digest"]:
         raise ValueError("a damaged part")
     about = json.loads(text)
     layout = _layout(path.parent, about["layout"])
-    scores = expand(scores).reshape(len(about["models"]), len(layout["items"]))
+    cells, trials = columns.get("cell"), columns.get("trials")
+    shape = (len(about["models"]), len(layout["items"])) if cells is None else cells.shape
     return Block(
         source,
         about["models"],
         layout["items"],
-        scores,
+        expand(columns["score"]).reshape(shape),
         layout["notes"],
         about["model_notes"],
         about["chosen"],
         about["layout"],
+        cells,
+        None if trials is None else trials.reshape(shape),
+        None if about["run"] is None else Run(*about["run"]),
+        about["sizes"],
+        tuple(Finding(kind, what, n, tuple(some)) for kind, what, n, some in about["findings"]),
     )
+
+
+def _numbers(column: Any) -> NDArray:
+    """Read Arrow's buffers: its own way to numpy imports pandas, which takes longer than that."""
+    kind = np.dtype(KINDS[str(column.type)])
+    raw = [
+        np.frombuffer(one.buffers()[1], kind, len(one), one.offset * kind.itemsize)
+        for one in column.chunks
+        if len(one)
+    ]
+    return np.concatenate([np.empty(0, kind), *raw])
+
+
+KINDS = {"uint8": "u1", "float": "f4", "int64": "i8", "uint16": "u2"}
+"""Arrow's names of the numbers in a part."""
 
 
 @lru_cache(maxsize=128)

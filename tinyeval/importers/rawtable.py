@@ -1,23 +1,20 @@
 """A table as it stands in a file: named columns of raw values, and where each row was.
 
-Nothing is interpreted before it is asked for as ids or as scores, so a complaint can still name
-the file, the line and the column.
+Nothing is interpreted before it is asked for as ids or as marks, so a complaint can still name the
+file, the line and the column.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tinyeval.errors import DataError
-
-MISSING = frozenset({"", "na", "nan", "null", "none"})
+from tinyeval.importers.block import Finding
+from tinyeval.importers.opening import PACKED_SUFFIXES
+from tinyeval.importers.values import Marks, read_marks, shown
+from tinyeval.importers.values import parse_score as parse_score
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,19 @@ class RawTable:
         path: the file.
         columns: name -> one value per row.
         lines: the line of each row in the file; empty where the format has no lines.
+        comma: whether numbers may have a decimal comma.
+        owner: the model whose answers these are if no column names any; empty: the file's stem.
+        sure: whether the file says that all columns but the first are items.
+        findings: what was seen in reading it.
     """
 
     path: Path
     columns: Mapping[str, Sequence[object]]
     lines: Sequence[int] = ()
+    comma: bool = False
+    owner: str = ""
+    sure: bool = False
+    findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -47,7 +52,7 @@ class RawTable:
         for row, value in enumerate(values):
             if isinstance(value, bool) or not isinstance(value, (str, int)):
                 raise DataError(
-                    f"{self.where(row)}: expected an id in column {name!r}, found {value!r}"
+                    f"{self.where(row)}: expected an id in column {name!r}, found {shown(value)}"
                 )
             if isinstance(value, str) and not value.strip():
                 raise DataError(f"{self.where(row)}: the id in column {name!r} is empty")
@@ -60,70 +65,29 @@ class RawTable:
         for row, one in enumerate(ids):
             if first.setdefault(one, row) != row:
                 raise DataError(
-                    f"{self.where(row)}: {one!r} in column {name!r} has a row already, at "
-                    f"{self.where(first[one])}; keep one row of each"
+                    f"{self.where(row)}: {shown(one)} in column {name!r} has a row already, at "
+                    f"{self.where(first[one])}; keep one row of each, or average them "
+                    "(--repeats average)"
                 )
         return ids
 
-    def scores(self, name: str) -> NDArray[np.float32]:
-        """Return a column as scores in [0, 1], NaN where missing; shape (rows,)."""
-        numbers = self._numbers(name)
-        bad = ~((numbers >= 0) & (numbers <= 1) | np.isnan(numbers))
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise DataError(
-                f"{self.where(row)}: the score {numbers[row]} in column {name!r} lies outside "
-                "[0, 1]; divide percentages by 100, and leave out columns that are not scores"
-            )
-        return numbers.astype(np.float32)
+    def marks(self, name: str) -> Marks:
+        """Return a column as numbers, shape (rows,)."""
+        return read_marks(self.columns[name], self.comma)
 
-    def _numbers(self, name: str) -> NDArray[np.float64]:
-        values = self.columns[name]
-        try:
-            numbers = np.array(values, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            numbers = np.empty(0)
-        if numbers.shape == (len(values),):
-            return numbers
-        # Something is empty, true, false, or no number at all: one by one tells which.
-        parsed: list[float] = []
-        try:
-            for value in values:
-                parsed.append(parse_score(value))
-        except ValueError as error:
-            raise DataError(
-                f"{self.where(len(parsed))}: expected a score in column {name!r}, found {error}"
-            ) from error
-        return np.array(parsed)
+    def no_mark(self, name: str, row: int) -> DataError:
+        """Return what to raise for a cell that is no mark."""
+        found = shown(self.columns[name][row])
+        return DataError(
+            f"{self.where(row)}: expected a score in column {name[:60]!r}, found {found}"
+        )
+
+    @property
+    def model(self) -> str:
+        """The model whose answers these are if no column names any."""
+        return self.owner or stem_of(self.path)
 
 
-def parse_score(value: object) -> float:
-    """Return a number, a bool or their text as a float; NaN for a missing value.
-
-    Raises:
-        ValueError: with the offending value as its text.
-    """
-    if value is None:
-        return math.nan
-    if isinstance(value, str):
-        return _parse_text(value)
-    if isinstance(value, (bool, int, float)):
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise ValueError("a number that is far too large") from error
-    shown = repr(value)
-    raise ValueError(shown if len(shown) <= 60 else f"{shown[:60]}...")
-
-
-@lru_cache(maxsize=65536)
-def _parse_text(text: str) -> float:
-    word = text.strip().lower()
-    if word in MISSING:
-        return math.nan
-    if word in ("true", "false"):
-        return float(word == "true")
-    try:
-        return float(word)
-    except ValueError as error:
-        raise ValueError(repr(text[:60])) from error
+def stem_of(path: Path) -> str:
+    """Return a file's name without what says its format and how it is packed."""
+    return path.with_suffix("").stem if path.suffix.lower() in PACKED_SUFFIXES else path.stem

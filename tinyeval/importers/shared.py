@@ -15,24 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import Ranks
-from tinyeval.errors import DataError, RankError
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.compute.processes import Processes
+from tinyeval.errors import DataError
+from tinyeval.responses import ResponseMatrix
+from tinyeval.source_models import SourceModels
+from tinyeval.tables import Table
 
-SCORES = "scores.npy"
-"""Name of the file."""
-
-
-class Usable(NamedTuple):
-    """Responses to learn from.
-
-    Attributes:
-        responses: sorted by id.
-        duplicates: ids of the models dropped because they equal another one.
-    """
-
-    responses: ResponseMatrix
-    duplicates: tuple[str, ...] = ()
+SCORES, TRIALS = "scores.npy", "trials.npy"
+"""Names of the files; trials are there where a score is the mean of several."""
 
 
 class _Note(NamedTuple):
@@ -42,43 +32,46 @@ class _Note(NamedTuple):
     models: tuple[tuple[str, ...], dict[str, NDArray]]
     items: tuple[tuple[str, ...], dict[str, NDArray]]
     duplicates: tuple[str, ...]
+    trials: bool
 
 
-def once_a_machine(read: Callable[[], Usable], ranks: Ranks) -> Usable:
+def once_a_machine(read: Callable[[], SourceModels], processes: Processes) -> SourceModels:
     """Return what ``read`` returns, called by the first process of every machine alone.
 
     Raises:
         DataError: the scores cannot be written to a temporary file; whatever ``read`` raises.
-        RankError: another process could not read them, or ended.
+        ProcessError: another process could not read them, or ended.
     """
-    if ranks.size == 1:
+    if processes.size == 1:
         return read()
-    note, problem = None, None
+    own: list[_Note] = []
+
+    def note() -> _Note | None:
+        if processes.local:
+            return None
+        own.append(_write(read()))
+        return own[0]
+
     try:
-        if ranks.local == 0:
-            note = _write(read())
-    except Exception as error:  # the others wait to be told
-        problem = error
-    try:
-        told = ranks.gather(note or str(problem))[ranks.rank - ranks.local]
-        if problem is not None:
-            raise problem
-        if isinstance(told, str):
-            raise RankError(f"the process that reads the results failed: {told}")
+        told = processes.gather_or_fail(note)[processes.number - processes.local]
+        assert told is not None
         scores = np.load(told.folder / SCORES, mmap_mode="r")
-        ranks.gather(None)  # all have opened the file: it may lose its name
+        trials = np.load(told.folder / TRIALS, mmap_mode="r") if told.trials else None
+        processes.gather(None)  # all have opened the files: they may lose their names
     finally:
-        if note is not None:
-            shutil.rmtree(note.folder, ignore_errors=True)
-    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items))
-    return Usable(responses, told.duplicates)
+        for one in own:
+            shutil.rmtree(one.folder, ignore_errors=True)
+    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items), trials)
+    return SourceModels(responses, told.duplicates)
 
 
-def _write(found: Usable) -> _Note:
-    """Write the scores to a file in a new folder."""
+def _write(found: SourceModels) -> _Note:
+    """Write scores and trials to files in a new folder."""
     responses, folder = found.responses, Path(tempfile.mkdtemp(prefix="tinyeval-"))
     try:
         np.save(folder / SCORES, responses.scores)
+        if responses.trials is not None:
+            np.save(folder / TRIALS, responses.trials)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
@@ -86,4 +79,4 @@ def _write(found: Usable) -> _Note:
             f"a temporary file ({error.strerror}); set TMPDIR to a folder with room for them"
         ) from error
     models, items = ((one.ids, dict(one.columns)) for one in (responses.models, responses.items))
-    return _Note(folder, models, items, found.duplicates)
+    return _Note(folder, models, items, found.duplicates, responses.trials is not None)

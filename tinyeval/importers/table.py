@@ -1,136 +1,79 @@
-"""Plain tables in csv, jsonl, json, parquet or npz, wide or long.
-
-Beside a table, ``<stem>.items.csv`` and ``<stem>.models.csv`` (or, beside ``responses.*``,
-``items.csv`` and ``models.csv``; or parquet) tell more about items and models.
-"""
+"""Plain tables, wide or long, in any file or folder that holds one, and what lies beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tinyeval.compute.row_blocks import slabs
-from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.importers.base import Options
+from tinyeval.errors import ConfigError
+from tinyeval.importers.arrowtables import read_shards
+from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.beside import notes_beside, with_trials
+from tinyeval.importers.block import Block, Merged
+from tinyeval.importers.folders import STATE, Source, looks_like, shards, sources
 from tinyeval.importers.layouts import to_block
-from tinyeval.importers.merge import Block, merge
-from tinyeval.importers.notes import read_notes
+from tinyeval.importers.merge import merge
 from tinyeval.importers.parts import read_blocks
 from tinyeval.importers.rawtable import RawTable
-from tinyeval.importers.readers import READERS, read_raw
-from tinyeval.responses import ResponseMatrix
-
-SUFFIXES = (*READERS, ".npz")
+from tinyeval.importers.readers import read_raw
 
 
 class TableImporter:
-    """Reads csv, jsonl, json, parquet and npz tables."""
+    """Reads tables: text, JSON, Parquet, Arrow, npz, Excel, and what ``datasets`` saves."""
 
-    def sniff(self, path: Path) -> bool:
-        """Accept a file with a table's suffix, or a folder with one file ``responses.*``."""
-        return bool(_tables_in(path)) if path.is_dir() else path.suffix.lower() in SUFFIXES
+    def sniff(self, path: Path) -> str:
+        """Accept a file with a table's suffix, or a folder with such files."""
+        return looks_like(path)
 
-    def read(self, paths: Sequence[Path], options: Options) -> ResponseMatrix:
+    def read(self, paths: Sequence[Path], options: Options) -> Merged:
         """Read tables and join them; ``options.metric`` names the score column of long tables."""
-        if options.filter is not None:
-            raise ConfigError(f"tables have no filters, but filter={options.filter!r} was given")
-        with closing(_blocks([_table_at(path) for path in paths], options)) as blocks:
-            return merge(blocks)
+        check_filter(options)
+        found = [one for path in paths for one in sources(path)]
+        with closing(_blocks(found, options)) as blocks:
+            return merge(blocks, options)
 
 
 @dataclass(frozen=True)
 class TableJob:
-    """How a table is read."""
+    """How a table is read.
+
+    Attributes:
+        path: the file.
+        owner: the model whose answers it holds if no column names any.
+        metric: name of its score column.
+        rules: of the import.
+        average: average several scores of one cell.
+    """
 
     path: Path
+    owner: str
     metric: str | None
+    rules: Rules
+    average: bool
 
     def read(self) -> Block:
         """Read it whatever its suffix and layout."""
-        if self.path.suffix.lower() == ".npz":
-            return read_npz(self.path)
-        return to_block(read_raw(self.path), self.metric)
-
-
-def _blocks(files: Sequence[Path], options: Options) -> Generator[Block]:
-    for block in read_blocks([TableJob(file, options.metric) for file in files], options):
-        yield block
-        yield from _notes_beside(block)
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    files = (one for one in folder.glob("responses.*") if one.stem == "responses")
-    return sorted(one for one in files if one.suffix.lower() in SUFFIXES)
-
-
-def _table_at(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    found = _tables_in(path)
-    if len(found) != 1:
-        raise DataError(
-            f"{path}: expected one table called responses.* in this folder, found {len(found)}; "
-            "name the file itself"
+        if self.path.name == STATE:
+            files = shards(self.path)
+            table = RawTable(self.path.parent, read_shards(self.path.parent, files))
+        else:
+            table = read_raw(self.path)
+        return to_block(
+            replace(table, owner=table.owner or self.owner), self.rules, self.metric, self.average
         )
-    return found[0]
 
 
-def _notes_beside(block: Block) -> Iterator[Block]:
-    """Yield the items' and models' table beside a file as blocks without scores of their own."""
-    for key, ids in (("item", block.items), ("model", block.models)):
-        path = side_table(block.source, f"{key}s")
-        if path is not None:
-            notes = read_notes(path, key, set(ids))
-            both = (notes, {}) if key == "item" else ({}, notes)
-            yield Block(path, [], [], np.empty((0, 0), np.float32), *both)
+def check_filter(options: Options) -> None:
+    """Raise :class:`ConfigError` if a filter is asked for."""
+    if options.filter is not None:
+        raise ConfigError(f"tables have no filters, but filter={options.filter!r} was given")
 
 
-def side_table(table: Path, which: str) -> Path | None:
-    """Return the ``items`` or ``models`` table that lies beside a table of responses, if any."""
-    stems = [f"{table.stem}.{which}"] + ([which] if table.stem == "responses" else [])
-    names = [stem + suffix for stem in stems for suffix in (".csv", ".parquet")]
-    candidates = (table.with_name(name) for name in names)
-    return next((one for one in candidates if one.is_file()), None)
-
-
-def read_npz(path: Path) -> Block:
-    """Read arrays ``scores`` (models, items), ``models`` and ``items``; never a pickle."""
-    arrays = _arrays(path, ("scores", "models", "items"))
-    scores = arrays.pop("scores")
-    raw = RawTable(path, {name: array.ravel().tolist() for name, array in arrays.items()})
-    models, items = raw.unique_ids("models"), raw.unique_ids("items")
-    if scores.dtype.kind not in "fiub" or scores.shape != (len(models), len(items)):
-        raise DataError(
-            f"{path}: expected numeric scores of shape (models, items) = ({len(models)}, "
-            f"{len(items)}), found {scores.dtype} of shape {scores.shape}"
-        )
-    for cut in slabs(scores.shape):
-        slab = scores[cut]
-        bad = np.argwhere(~((slab >= 0) & (slab <= 1) | np.isnan(slab)))
-        if len(bad):
-            row, column = bad[0]
-            raise DataError(
-                f"{path}: the score {slab[row, column]} of model {models[cut][row]!r} on item "
-                f"{items[column]!r} lies outside [0, 1]; divide percentages by 100"
-            )
-    return Block(path, models, items, scores.astype(np.float32, copy=False))
-
-
-def _arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {name: archive[name] for name in names if name in found}
-    except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes
-        raise DataError(
-            f"{path}: not an npz file of plain arrays, or damaged ({error}); write it with "
-            "numpy.savez(path, scores=..., models=..., items=...), ids as text"
-        ) from error
-    if len(arrays) < len(names):
-        raise DataError(f"{path}: expected arrays {', '.join(names)}, found {examples(found, 8)}")
-    return arrays
+def _blocks(found: Sequence[Source], options: Options) -> Generator[Block]:
+    average = options.repeats == "average"
+    jobs = [TableJob(one.path, one.owner, options.metric, options.rules, average) for one in found]
+    for block in read_blocks(jobs, options):
+        yield with_trials(block)
+        yield from notes_beside(block)

@@ -1,29 +1,47 @@
-"""Text files, a line or a record at a time: UTF-8, and every complaint names file and line."""
+"""Text files, a line or a record at a time: every complaint names file and line.
+
+Text is UTF-8, or UTF-16 where a byte order mark says so, and may be packed.
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
+import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError
-from tinyeval.importers.jsonarray import CHUNK, array_objects, parse_json
+from tinyeval.importers.jsonarray import CHUNK, LONGEST, array_objects, parse_json
+from tinyeval.importers.opening import open_unpacked
+
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
+"""What reading and unpacking raise."""
 
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """Open UTF-8 text, with or without byte order mark, or raise :class:`DataError`."""
+    """Open UTF-8 or UTF-16 text, with or without byte order mark, or raise :class:`DataError`.
+
+    What is packed by gzip, bzip2, xz or Zstandard is unpacked as it is read.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
+        with open_unpacked(path) as raw:
+            head = raw.peek(4)[:4] if isinstance(raw, io.BufferedReader) else b""
+            wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            with io.TextIOWrapper(raw, "utf-16" if wide else "utf-8-sig", newline="") as file:
+                yield file
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.start + 1].hex()
         raise DataError(
             f"{path}: expected UTF-8 text, found the byte 0x{found}; save the file as UTF-8"
         ) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except DAMAGED as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read: {reason}") from error
 
 
 def json_records(
@@ -42,9 +60,9 @@ def json_records(
         head = file.read(CHUNK)
         if head.lstrip()[:1] == "[":
             yield from array_objects(path, file, head, unique_keys)
-        else:
-            file.seek(0)
-            yield from _line_objects(path, file, unique_keys)
+            return
+    with open_text(path) as file:  # anew: what is packed cannot always be wound back
+        yield from _line_objects(path, file, unique_keys)
 
 
 def starts_array(path: Path) -> bool:
@@ -56,7 +74,11 @@ def starts_array(path: Path) -> bool:
 def _line_objects(
     path: Path, file: TextIO, unique_keys: bool
 ) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
+        if len(line) == LONGEST:
+            raise DataError(
+                f"{path}:{number}: is longer than {LONGEST:,} characters: not JSON lines"
+            )
         if not line.strip():
             continue
         try:

@@ -1,32 +1,41 @@
 """A response matrix -> one wide table, which :func:`tinyeval.importers.read_results` reads back.
 
-Files appear whole or not at all: all are written under temporary names, then renamed.
+Files appear whole or not at all: all are written under hidden names, then renamed.
 """
 
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tinyeval.atomic import new_file
 from tinyeval.errors import DataError
+from tinyeval.importers.arrowtables import MARK
+from tinyeval.importers.beside import TRIALS
 from tinyeval.importers.notes import is_unknown
-from tinyeval.responses import ResponseMatrix, Table
+from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 
-def write_results(responses: ResponseMatrix, path: str | Path) -> None:
+def write_results(responses: ResponseMatrix, path: str | Path, *, overwrite: bool = True) -> None:
     """Write scores as a wide table; the suffix of ``path`` chooses csv, parquet or npz.
 
     What is known of items and models goes into ``<stem>.items.csv`` and ``<stem>.models.csv``
-    beside it; older files of these names that no longer apply are removed.
+    beside it, numbers of trials into ``<stem>.trials.parquet``; older files of these names that no
+    longer apply are removed.
 
     Args:
         responses: what to write.
         path: ends in ``.csv``, ``.parquet`` or ``.npz``.
+        overwrite: replace files that are there; else nothing that exists is touched, even if it
+            came while this wrote.
 
     Raises:
         DataError: another suffix, an item id that a wide table cannot hold, or a folder that
@@ -50,8 +59,14 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
         raise DataError(
             f"{path}: an item is called {reserved[0]!r}, which is a table's own column; write npz"
         )
+    cut = [one for one in (*responses.models.ids, *responses.items.ids) if one.endswith("\0")]
+    if cut and path.suffix.lower() == ".npz":
+        raise DataError(
+            f"{path}: {len(cut)} ids end in a NUL character, such as {cut[0][:60]!r}, which numpy "
+            "cuts off; write parquet"
+        )
     try:
-        _write_all(responses, path, write)
+        _write_all(responses, path, write, overwrite)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     except UnicodeEncodeError as error:
@@ -59,31 +74,29 @@ def write_results(responses: ResponseMatrix, path: str | Path) -> None:
 
 
 def _write_all(
-    responses: ResponseMatrix, path: Path, write: Callable[[ResponseMatrix, Path], None]
+    responses: ResponseMatrix,
+    path: Path,
+    write: Callable[[ResponseMatrix, Path], None],
+    overwrite: bool,
 ) -> None:
     """Write the table and what belongs beside it; nothing changes unless all could be written."""
     sides = {"item": responses.items, "model": responses.models}
     side_paths = {key: path.with_name(f"{path.stem}.{key}s.csv") for key in sides}
+    trials = path.with_name(path.stem + TRIALS)
     with ExitStack() as files:
-        write(responses, files.enter_context(replacing(path)))
+        write(responses, files.enter_context(new_file(path, overwrite=overwrite)))
         for key, table in sides.items():
             if table.columns:
-                side = files.enter_context(replacing(side_paths[key]))
+                side = files.enter_context(new_file(side_paths[key], overwrite=overwrite))
                 _write_side_table(side, key, table)
+        if responses.trials is not None:
+            side = files.enter_context(new_file(trials, overwrite=overwrite))
+            _write_columns(responses, responses.trials, side)
     for key, table in sides.items():
-        if not table.columns:
+        if overwrite and not table.columns:
             side_paths[key].unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; on success the file of that name replaces it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    if overwrite and responses.trials is None:
+        trials.unlink(missing_ok=True)
 
 
 def _write_csv(responses: ResponseMatrix, path: Path) -> None:
@@ -95,23 +108,38 @@ def _write_csv(responses: ResponseMatrix, path: Path) -> None:
 
 
 def _write_parquet(responses: ResponseMatrix, path: Path) -> None:
+    _write_columns(responses, responses.scores, path)
+
+
+def _write_columns(responses: ResponseMatrix, cells: NDArray, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = [pa.array(responses.models.ids, pa.string())]
-    columns += [pa.array(column, from_pandas=True) for column in responses.scores.T]
+    columns += [pa.array(column, from_pandas=True) for column in cells.T]
     table = pa.table(columns, names=["model", *responses.items.ids])
+    table = table.replace_schema_metadata({MARK: b"all columns but the first"})
     pq.write_table(table, path, write_statistics=False)  # they would take longer than the scores
 
 
 def _write_npz(responses: ResponseMatrix, path: Path) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(
-            file,
-            scores=responses.scores,
-            models=np.array(responses.models.ids),
-            items=np.array(responses.items.ids),
-        )
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        with archive.open("scores.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array(file, responses.scores)
+        for name, ids in (("models", responses.models.ids), ("items", responses.items.ids)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                _write_ids(file, ids)
+
+
+def _write_ids(file: IO[bytes], ids: Sequence[str]) -> None:
+    """Write ids as numpy's fixed-width text, some at a time: one long id makes all of them long."""
+    width = max(map(len, ids))
+    kind = np.dtype(f"U{width}")
+    header = {"descr": kind.str, "fortran_order": False, "shape": (len(ids),)}
+    np.lib.format.write_array_header_1_0(file, header)
+    step = max(1, 2**20 // width)
+    for k in range(0, len(ids), step):
+        file.write(np.array(ids[k : k + step], dtype=kind).tobytes())
 
 
 def _write_side_table(path: Path, key: str, table: Table) -> None:

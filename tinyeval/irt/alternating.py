@@ -27,11 +27,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.errors import FitError
-from tinyeval.irt.packed import Block, Packed
-from tinyeval.irt.start import State, warm_start
-from tinyeval.progress import Progress
+from tinyeval.irt.packed import ItemBlock, Packed
+from tinyeval.irt.start import FitState, warm_start
 
 Tensor = torch.Tensor
 
@@ -61,7 +61,7 @@ class Sums:
     items: Tensor  # (), how many
 
 
-def _no_sums(state: State) -> Sums:
+def _no_sums(state: FitState) -> Sums:
     models, dims = state.ability.shape
     zero = state.ability.new_zeros
     pairs, items = dims * (dims + 1) // 2, zero(()) + len(state.items)
@@ -72,9 +72,9 @@ def fit_map(
     data: Packed,
     dims: int,
     progress: Progress | None = None,
-    start: State | None = None,
-    ranks: Ranks = ALONE,
-) -> State:
+    start: FitState | None = None,
+    processes: Processes = ALONE,
+) -> FitState:
     """Alternate item and ability steps until the objective stands still.
 
     Args:
@@ -82,26 +82,26 @@ def fit_map(
         dims: number of dimensions.
         progress: called with (done, total, what).
         start: of this process's items, to go on from; from nothing if None.
-        ranks: processes that hold the other items.
+        processes: that hold the other items.
 
     Raises:
         FitError: numbers that are not finite.
     """
     prior_sweeps = PRIOR_SWEEPS if start is None else WARM_SWEEPS
-    state, scale = start or warm_start(data, dims, ranks), 0.0
+    state, scale = start or warm_start(data, dims, processes), 0.0
     for sweep in range(MAX_SWEEPS):
         if progress is not None:
             progress(sweep, MAX_SWEEPS, f"fitting {dims} dimensions")
         with_priors = sweep < prior_sweeps
         sums = _item_steps(data, state, with_priors)
-        ranks.add_up(sums.gradient, sums.information, sums.spread, sums.gain, sums.items)
+        processes.add_up(sums.gradient, sums.information, sums.spread, sums.gain, sums.items)
         gain, ability_spread = _ability_step(state, sums)
         if not np.isfinite(gain):
             raise FitError("the IRT fit diverged to numbers that are not finite")
         if with_priors:
-            _update_priors(state, sums.spread / sums.items, ability_spread, ranks)
+            _update_priors(state, sums.spread / sums.items, ability_spread, processes)
             continue
-        scale = scale or abs(log_likelihood(data, state, ranks))
+        scale = scale or abs(log_likelihood(data, state, processes))
         if gain < TOLERANCE * scale:
             break
     if progress is not None:
@@ -109,7 +109,7 @@ def fit_map(
     return state
 
 
-def log_likelihood(data: Packed, state: State, ranks: Ranks = ALONE) -> float:
+def log_likelihood(data: Packed, state: FitState, processes: Processes = ALONE) -> float:
     """Return the sum of y log P + (1 - y) log(1 - P) over the observed cells of all processes."""
     total = torch.zeros((), dtype=torch.float64, device=state.items.device)
     for block in data.blocks():
@@ -123,11 +123,11 @@ def log_likelihood(data: Packed, state: State, ranks: Ranks = ALONE) -> float:
         if block.observed is not None:
             value = value.mul_(block.observed)
         total += value.sum(1).sum(dtype=torch.float64)
-    ranks.add_up(total)
+    processes.add_up(total)
     return float(total)
 
 
-def _item_steps(data: Packed, state: State, with_spread: bool) -> Sums:
+def _item_steps(data: Packed, state: FitState, with_spread: bool) -> Sums:
     """One Newton step of every item; each block then adds its part to the abilities' step."""
     design = torch.cat([state.ability, torch.ones_like(state.ability[:, :1])], 1)
     design_pairs, rest = _pairs(design), torch.diag(state.precision)
@@ -146,7 +146,7 @@ def _item_steps(data: Packed, state: State, with_spread: bool) -> Sums:
     return sums
 
 
-def _add_block(data: Packed, state: State, block: Block, sums: Sums) -> None:
+def _add_block(data: Packed, state: FitState, block: ItemBlock, sums: Sums) -> None:
     """Add a block's part to the gradient and the information of the abilities."""
     residual, weight = _derivatives(data, state, block)
     slopes = state.items[block.cut, :-1]
@@ -154,7 +154,7 @@ def _add_block(data: Packed, state: State, block: Block, sums: Sums) -> None:
     sums.information.addmm_(weight.T, _pairs(slopes))
 
 
-def ability_steps(data: Packed, state: State, steps: int) -> None:
+def ability_steps(data: Packed, state: FitState, steps: int) -> None:
     """Take Newton steps of the abilities alone, items as they are."""
     for _ in range(steps):
         sums = _no_sums(state)
@@ -163,7 +163,7 @@ def ability_steps(data: Packed, state: State, steps: int) -> None:
         _ability_step(state, sums)
 
 
-def _ability_step(state: State, sums: Sums) -> tuple[float, Tensor]:
+def _ability_step(state: FitState, sums: Sums) -> tuple[float, Tensor]:
     """One Newton step of every model's ability; the gain promised, the mean covariance."""
     gradient = sums.gradient - state.ability
     hessian = _square(sums.information, state.dims) + torch.eye(state.dims, device=gradient.device)
@@ -173,7 +173,7 @@ def _ability_step(state: State, sums: Sums) -> tuple[float, Tensor]:
     return float(sums.gain + 0.5 * (gradient * step).sum()), inverse.mean(0)
 
 
-def _derivatives(data: Packed, state: State, block: Block) -> tuple[Tensor, Tensor]:
+def _derivatives(data: Packed, state: FitState, block: ItemBlock) -> tuple[Tensor, Tensor]:
     """Score function and Fisher information of a block's cells, by logit, in the block's room."""
     s, (_, residual, weight) = _logits(state, block).sigmoid_(), block.room
     if data.guessing is None:
@@ -190,7 +190,7 @@ def _derivatives(data: Packed, state: State, block: Block) -> tuple[Tensor, Tens
     return residual, torch.mul(slope, ratio, out=weight)
 
 
-def _logits(state: State, block: Block) -> Tensor:
+def _logits(state: FitState, block: ItemBlock) -> Tensor:
     """Logits of a block's cells, in the first of its rooms."""
     items = state.items[block.cut]
     return torch.addmm(items[:, -1:], items[:, :-1], state.ability.T, out=block.room[0])
@@ -229,7 +229,9 @@ def _inverse(factor: Tensor) -> Tensor:
     return root.mT @ root
 
 
-def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: Ranks) -> None:
+def _update_priors(
+    state: FitState, spread: Tensor, ability_spread: Tensor, processes: Processes
+) -> None:
     """Empirical Bayes: abilities to zero mean and unit moments, item priors to their moments."""
     centre = state.ability.mean(0)
     state.items[:, -1] += state.items[:, :-1] @ centre
@@ -239,12 +241,12 @@ def _update_priors(state: State, spread: Tensor, ability_spread: Tensor, ranks: 
     state.ability = torch.linalg.solve_triangular(factor, state.ability.T, upper=False).T
     slopes = state.items[:, :-1] @ factor
     gram = (slopes.T @ slopes).double()
-    ranks.add_up(gram)
+    processes.add_up(gram)
     _, vectors = torch.linalg.eigh(gram)
     rotation = vectors.flip(1).float()
     state.items[:, :-1] = slopes @ rotation
     state.ability = (state.ability @ rotation).contiguous()
-    mean = ranks.mean(state.items)
+    mean = processes.mean(state.items)
     state.mean[0], state.mean[-1] = mean[0], mean[-1]
-    variance = ranks.mean((state.items - state.mean) ** 2) + spread
+    variance = processes.mean((state.items - state.mean) ** 2) + spread
     state.precision = 1.0 / variance.clamp(1e-4, 25.0)

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
 from tinyeval.compute.row_blocks import slabs
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
-from tinyeval.irt.start import State, item_means
-from tinyeval.progress import Progress
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.irt.start import FitState, item_means
+from tinyeval.responses import ResponseMatrix
 
 HELD_OUT_SHARE = 0.1
 """Share of the observed cells hidden when the number of dimensions is chosen."""
@@ -49,12 +49,13 @@ def fit_irt(
     device: str = "cpu",
     block_size: int | None = None,
     progress: Progress | None = None,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> IRTFit:
     """Fit the model; of several numbers of dimensions the best on held-out cells is taken.
 
     Args:
-        responses: at least two models; every item needs at least one answer.
+        responses: at least two models; every item needs at least one answer.  Sums round by the
+            order of models and items: sort them (``responses.sorted()``) for the same fit.
         dimensions: one number, or several to choose from by the log-likelihood of a tenth of
             the cells, hidden during those fits; cut to half the number of models or items, the
             most that such data can support.
@@ -65,35 +66,35 @@ def fit_irt(
         block_size: items per block, which bounds the memory beside the responses themselves; by
             default as many as a core's cache, or a GPU's memory, takes.
         progress: called with (done, total, what).
-        ranks: processes that were given the same responses; each fits some of the items.
+        processes: that were given the same responses; each fits some of the items.
 
     Raises:
         FitError: an item or model without answers, or numbers that are not finite.
         ConfigError: dimensions below 1, guessing outside [0, 1), no such device.
-        RankError: another process ended.
+        ProcessError: another process ended.
     """
     candidates = _candidates(dimensions, responses)
     if block_size is not None and block_size < 1:
         raise ConfigError(f"block_size must be at least 1, found {block_size}")
     source = _source(responses, guessing, _device(device), block_size)
-    rows, order = by_id(responses.models.ids), by_id(responses.items.ids)
-    models, items = _drawn(len(rows), COARSE_MODELS, seed), _drawn(len(order), COARSE_ITEMS, seed)
-    data = source.pack(rows[models], order[items])
+    n_models, n_items = responses.n_models, responses.n_items
+    models, items = _drawn(n_models, COARSE_MODELS, seed), _drawn(n_items, COARSE_ITEMS, seed)
+    data = source.pack(models, items)
     held_out = _hold_out(data, candidates, seed, progress) if len(candidates) > 1 else {}
     best = _best(held_out) if held_out else candidates[0]
     state = fit_map(data, best, progress)
-    ranks.copy_first(state.ability, state.items, state.mean, state.precision)
-    if len(models) < len(rows) or len(items) < len(order):
-        ability = _all_abilities(source.pack(rows, order[items]), state, models)
-        own = ranks.share(len(order))
-        data = source.pack(rows, order[own])
-        start = _own_items(data, state, ability, items - own.start, ranks)
-        state = fit_map(data, best, progress, start, ranks)
+    processes.copy_first(state.ability, state.items, state.mean, state.precision)
+    if len(models) < n_models or len(items) < n_items:
+        everyone, own = np.arange(n_models), processes.share(n_items)
+        ability = _all_abilities(source.pack(everyone, items), state, models)
+        data = source.pack(everyone, np.arange(n_items)[own])
+        start = _own_items(data, state, ability, items - own.start, processes)
+        state = fit_map(data, best, progress, start, processes)
     else:
-        ranks = ALONE
-    value = held_out[best] if held_out else _mean_log_likelihood(data, state, ranks)
-    state.items = torch.cat(ranks.gather(state.items.cpu()))
-    return _result(responses, source, state, (rows, order), value, held_out)
+        processes = ALONE
+    value = held_out[best] if held_out else _mean_log_likelihood(data, state, processes)
+    state.items = torch.cat(processes.gather(state.items.cpu()))
+    return _result(responses, source, state, value, held_out)
 
 
 def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
@@ -101,31 +102,35 @@ def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
-def _all_abilities(data: Packed, state: State, models: NDArray[np.intp]) -> torch.Tensor:
+def _all_abilities(data: Packed, state: FitState, models: NDArray[np.intp]) -> torch.Tensor:
     """Abilities of all models from the coarse items, shape (models, D); some are known."""
     ability = state.ability.new_zeros(data.n_models, state.dims)
     ability[torch.from_numpy(models).to(ability.device)] = state.ability
-    every = State(ability, state.items, state.mean, state.precision)
+    every = FitState(ability, state.items, state.mean, state.precision)
     ability_steps(data, every, ABILITY_STEPS)
     return every.ability
 
 
 def _own_items(
-    data: Packed, state: State, ability: torch.Tensor, place: NDArray[np.intp], ranks: Ranks
-) -> State:
+    data: Packed,
+    state: FitState,
+    ability: torch.Tensor,
+    place: NDArray[np.intp],
+    processes: Processes,
+) -> FitState:
     """Start of this process's items; ``place`` is where the coarse ones lie among them, if so."""
     items = state.mean.repeat(data.n_items, 1)
-    items[:, -1] = torch.logit(item_means(data, ranks).clamp(0.01, 0.99))
+    items[:, -1] = torch.logit(item_means(data, processes).clamp(0.01, 0.99))
     here = torch.from_numpy((place >= 0) & (place < data.n_items)).to(items.device)
     items[torch.from_numpy(place).to(items.device)[here]] = state.items[here]
-    return State(ability, items, state.mean, state.precision)
+    return FitState(ability, items, state.mean, state.precision)
 
 
-def _mean_log_likelihood(data: Packed, state: State, ranks: Ranks) -> float:
+def _mean_log_likelihood(data: Packed, state: FitState, processes: Processes) -> float:
     """Log-likelihood per answer of all processes."""
     answers = data.counts()[0].sum(dtype=torch.float64)
-    ranks.add_up(answers)
-    return log_likelihood(data, state, ranks) / float(answers)
+    processes.add_up(answers)
+    return log_likelihood(data, state, processes) / float(answers)
 
 
 def _candidates(dimensions: int | Sequence[int], responses: ResponseMatrix) -> list[int]:
@@ -150,8 +155,8 @@ def _device(name: str) -> torch.device:
         raise ConfigError("device 'cuda' was asked for, but torch finds no GPU; use --device cpu")
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"unknown device {name!r}; expected auto, cpu or cuda") from None
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {name!r}; expected auto, cpu or cuda") from error
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"unknown device {name!r}; expected auto, cpu or cuda")
     return device
@@ -223,27 +228,23 @@ def _hold_out(
 def _result(
     responses: ResponseMatrix,
     source: _Source,
-    state: State,
-    sorting: tuple[NDArray[np.intp], NDArray[np.intp]],
+    state: FitState,
     value: float,
     held_out: dict[int, float],
 ) -> IRTFit:
-    """Undo the sorting, orient the dimensions, and wrap the numbers up."""
-    rows, order = sorting
+    """Orient the dimensions, and wrap the numbers up."""
     sign = np.where(state.items[:, :-1].sum(0).cpu().numpy() < 0, -1.0, 1.0)
-    ability = np.empty((responses.n_models, len(sign)))
-    ability[rows] = state.ability.cpu().numpy() * sign
-    items = np.empty((responses.n_items, len(sign) + 1))
-    items[order] = state.items.cpu().numpy()
+    ability = state.ability.cpu().numpy().astype(np.float64) * sign
+    items = state.items.cpu().numpy().astype(np.float64)
     if not (np.isfinite(items).all() and np.isfinite(ability).all()):
         raise FitError("the IRT fit diverged to numbers that are not finite")
     centred = ability - ability.mean(0)
     model = IRTModel(
         responses.items.ids,
-        items[:, :-1] * sign,
-        items[:, -1],
-        source.guessing.astype(np.float64),
-        ability.mean(0),
-        centred.T @ centred / len(ability) + 1e-6 * np.eye(len(sign)),
+        discrimination=items[:, :-1] * sign,
+        intercept=items[:, -1],
+        guessing=source.guessing.astype(np.float64),
+        ability_mean=ability.mean(0),
+        ability_cov=centred.T @ centred / len(ability) + 1e-6 * np.eye(len(sign)),
     )
     return IRTFit(model, ability, value, held_out)

@@ -44,8 +44,8 @@ class Prior(NamedTuple):
         """Make it from mean and covariance; raise :class:`FitError` unless that is positive."""
         try:
             root = np.linalg.cholesky(np.asarray(cov, dtype=np.float64))
-        except np.linalg.LinAlgError:
-            raise FitError("the abilities' prior covariance is not positive definite") from None
+        except np.linalg.LinAlgError as error:
+            raise FitError("the abilities' prior covariance is not positive definite") from error
         inverse = np.linalg.inv(root)
         log_det = 2.0 * float(np.log(np.diag(root)).sum())
         return cls(np.asarray(mean, dtype=np.float64), inverse.T @ inverse, log_det)

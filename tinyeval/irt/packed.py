@@ -42,7 +42,7 @@ CELLS_AT_ONCE = 2**30
 """Cells packed in one reading of the scores, so that a file is not written all over at once."""
 
 
-class Block(NamedTuple):
+class ItemBlock(NamedTuple):
     """Some items' responses as numbers, and room to compute in: all (items of the block, models).
 
     Attributes:
@@ -84,7 +84,7 @@ class Packed:
         """Number of models."""
         return self.cells.shape[1]
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[ItemBlock]:
         """Yield the items block by block; a block is overwritten by the next one."""
         shape, device = (min(self.block, self.n_items), self.n_models), self.cells.device
         numbers = torch.empty((5, *shape), dtype=torch.float32, device=device)
@@ -94,7 +94,7 @@ class Packed:
             n = cut.stop - cut.start
             scores, observed = numbers[0, :n], numbers[1, :n]
             self._unpack(self.cells[cut], scores, None if self.complete else observed, bits[:n])
-            yield Block(cut, scores, None if self.complete else observed, numbers[2:, :n])
+            yield ItemBlock(cut, scores, None if self.complete else observed, numbers[2:, :n])
 
     def _unpack(self, cells: Tensor, scores: Tensor, observed: Tensor | None, bits: Tensor) -> None:
         """Fill in scores, 0 where missing, and what is observed."""

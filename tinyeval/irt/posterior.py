@@ -34,10 +34,10 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoNormal, init_to_value
 from pyro.optim import ClippedAdam
 
+from tinyeval.compute.progress import Progress
 from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.model import Array, IRTFit, IRTModel
-from tinyeval.progress import Progress
-from tinyeval.responses import ResponseMatrix, by_id
+from tinyeval.responses import ResponseMatrix
 
 FINAL_RATE = 0.01
 """Share of the first learning rate left at the end, when the steps average the noise away."""
@@ -83,6 +83,7 @@ def fit_posterior(
 
     Args:
         responses: scores of the source models, shape (models, items); NaN cells do not count.
+            The noise of the gradients follows their order: sort them for the same fit.
         dimensions: of the ability, at most the smaller of models and items.
         guessing: c in [0, 1), one for all items or shape (items,).
         steps: of the optimiser.
@@ -106,14 +107,10 @@ def fit_posterior(
         )
     _check_answers(responses, dimensions)
     chance = _guessing(guessing, responses.n_items)
-    # Sorted by id, so that neither the noise of the gradients nor the result depends on the order.
-    rows = by_id(responses.models.ids)
-    columns = by_id(responses.items.ids)
     search = _Search(steps, learning_rate, seed, _place(device), progress)
-    raw = _infer(responses.scores[np.ix_(rows, columns)], chance[columns], dimensions, search)
+    raw = _infer(responses.scores, chance, dimensions, search)
     posterior = canonical_form(raw)
-    items, sd = (part[np.argsort(columns)] for part in (posterior.items, posterior.items_sd))
-    ability = posterior.ability[np.argsort(rows)]
+    items, sd, ability = posterior.items, posterior.items_sd, posterior.ability
     model = IRTModel(
         responses.items.ids,
         discrimination=items[:, :-1],

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from tinyeval.compute.processes import ALONE, Ranks
+from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.irt.packed import Packed
 
 Tensor = torch.Tensor
 
 
 @dataclass
-class State:
+class FitState:
     """The numbers that a fit moves: factors, and the prior of the items' parameters."""
 
     ability: Tensor  # (models, D)
@@ -28,34 +28,34 @@ class State:
         return self.ability.shape[1]
 
 
-def warm_start(data: Packed, dims: int, ranks: Ranks = ALONE) -> State:
+def warm_start(data: Packed, dims: int, processes: Processes = ALONE) -> FitState:
     """Return abilities from the leading singular vectors of the scores, intercepts from item means.
 
     Args:
         data: of this process's items.
         dims: number of dimensions.
-        ranks: processes that hold the other items.
+        processes: that hold the other items.
     """
-    mean = item_means(data, ranks)
-    ability = _leading_vectors(data, mean, dims, ranks)
+    mean = item_means(data, processes)
+    ability = _leading_vectors(data, mean, dims, processes)
     items = torch.zeros(data.n_items, dims + 1, device=mean.device)
     items[:, -1] = torch.logit(mean.clamp(0.01, 0.99))
     prior_mean = torch.zeros(dims + 1, device=mean.device)
-    prior_mean[-1] = ranks.mean(items[:, -1:])[0]
+    prior_mean[-1] = processes.mean(items[:, -1:])[0]
     precision = torch.ones(dims + 1, device=mean.device)
     precision[-1] = 0.2
-    return State(ability, items, prior_mean, precision)
+    return FitState(ability, items, prior_mean, precision)
 
 
-def item_means(data: Packed, ranks: Ranks = ALONE) -> Tensor:
+def item_means(data: Packed, processes: Processes = ALONE) -> Tensor:
     """Return the mean score of every item, drawn a little towards that of all, shape (items,)."""
     answered, right = data.counts()
     totals = torch.stack([right.sum(), answered.sum()]).double()
-    ranks.add_up(totals)
+    processes.add_up(totals)
     return (right + 0.5 * (totals[0] / totals[1]).float() + 0.25) / (answered + 1.0)
 
 
-def _leading_vectors(data: Packed, mean: Tensor, dims: int, ranks: Ranks) -> Tensor:
+def _leading_vectors(data: Packed, mean: Tensor, dims: int, processes: Processes) -> Tensor:
     """Leading left singular vectors, scaled to unit variance, shape (models, dims).
 
     Subspace iteration from fixed columns (Halko, Martinsson and Tropp 2011): deterministic, and
@@ -68,19 +68,19 @@ def _leading_vectors(data: Packed, mean: Tensor, dims: int, ranks: Ranks) -> Ten
     average = torch.zeros_like(steps)
     for centred in _centred(data, mean):
         average += centred.sum(0)
-    ranks.add_up(average)
+    processes.add_up(average)
     basis[:, 0] = average
     for _ in range(4):
         image = torch.zeros_like(basis)
         for centred in _centred(data, mean):
             image.addmm_(centred.T, centred @ basis)
-        ranks.add_up(image)
+        processes.add_up(image)
         basis, _ = torch.linalg.qr(image)
     gram = torch.zeros(width, width, dtype=torch.float64, device=mean.device)
     for centred in _centred(data, mean):
         small = centred @ basis
         gram += (small.T @ small).double()
-    ranks.add_up(gram)
+    processes.add_up(gram)
     _, vectors = torch.linalg.eigh(gram)
     leading = basis @ vectors.flip(1)[:, :dims].float()
     flip = torch.sign((average @ leading) + 1e-12)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.history import History
-from tinyeval.responses import as_ids
+from tinyeval.tables import as_ids
 
 
 @dataclass(frozen=True)
@@ -21,24 +21,22 @@ class Anchors:
         items: ids of the chosen items.
         weights: shape (anchors,), not negative, sum 1: ``weights @ answers`` is the selector's
             own plain estimate of the overall score.
-        reserve: shape (anchors,), True for anchors drawn at random with known probabilities.
     """
 
     items: tuple[str, ...]
     weights: NDArray[np.float64]
-    reserve: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", as_ids(self.items, "anchor"))
         weights = np.asarray(self.weights, dtype=np.float64)
-        reserve = self.reserve if self.reserve is not None else np.zeros(len(self.items), bool)
-        if weights.shape != (len(self.items),) or np.asarray(reserve).shape != weights.shape:
-            raise DataError("anchors need one weight and one reserve flag per item")
+        if weights.shape != (len(self.items),):
+            raise DataError(
+                f"anchors need one weight per item, found {weights.shape} for {len(self.items)}"
+            )
         if not np.isfinite(weights).all() or (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
             raise DataError("anchor weights must be finite, not negative, and sum to 1")
         weights.setflags(write=False)
         object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "reserve", np.asarray(reserve, dtype=bool))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -47,8 +45,7 @@ class Anchors:
         """Return the first ``n`` anchors, their weights rescaled to sum to 1."""
         if not 1 <= n <= len(self):
             raise DataError(f"expected between 1 and {len(self)} anchors, found {n}")
-        assert self.reserve is not None
-        return Anchors(self.items[:n], scaled(self.weights[:n]), self.reserve[:n])
+        return self if n == len(self) else Anchors(self.items[:n], scaled(self.weights[:n]))
 
 
 class Selector(Protocol):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tinyeval.config import DEFAULT_ITEMS, Quota, Settings
 from tinyeval.errors import ConfigError, DataError, examples
-from tinyeval.responses import Table
+from tinyeval.tables import Table
 from tinyeval.targets import named_groups
 
 Array = NDArray[np.float64]
@@ -223,7 +223,7 @@ class Allowance:
             may &= extra <= self.money - put_by + 1e-9 * self.budget.cost
         return may
 
-    def take(self, k: int) -> None:
+    def spend(self, k: int) -> None:
         """Take the item at position ``k``."""
         group = self.group[k]
         self.free[k] = False

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.history import History
-from tinyeval.responses import Table, by_id
 from tinyeval.selection.base import Anchors, Selector, scaled
 from tinyeval.selection.budget import Allowance, Array, Budget
 from tinyeval.selection.random import allocate
+from tinyeval.tables import Table
 from tinyeval.targets import named_groups
 
 SPENT = 0.9
@@ -135,7 +135,7 @@ def _affordable(run: Callable[[int], Anchors], history: History, budget: Budget)
     while True:
         anchors = run(n)
         allowance = Allowance(budget, items)
-        kept = _paid(allowance, items, history.columns(anchors.items))
+        kept = _paid(allowance, items, history.positions(anchors.items))
         enough = allowance.money <= (1 - SPENT) * budget.cost or not allowance.allowed().any()
         if n == most or enough:
             break
@@ -148,12 +148,11 @@ def _paid(allowance: Allowance, items: Table, order: NDArray[np.intp]) -> list[i
     kept = []
     for k in order:
         if allowance.allowed()[k]:
-            allowance.take(int(k))
+            allowance.spend(int(k))
             kept.append(int(k))
-    ids = by_id(items.ids)
-    for k in ids[np.argsort(allowance.cost[ids], kind="stable")]:
+    for k in np.argsort(allowance.cost, kind="stable"):
         if allowance.due[allowance.group[k]] > 0 and allowance.free[k]:
-            allowance.take(int(k))
+            allowance.spend(int(k))
             kept.append(int(k))
     return kept
 

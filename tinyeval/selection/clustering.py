@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import whole
 from tinyeval.history import History
-from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors, check_budget
 
 RESTARTS = 5
@@ -33,8 +32,7 @@ def select_by_correctness(history: History, n: int, *, rng: np.random.Generator)
         ConfigError: ``n`` below 1 or above the number of items.
     """
     check_budget(history, n)
-    models = by_id(history.responses.models.ids)
-    return _anchor_points(history, whole(history.filled)[models].T, n, rng)
+    return _anchor_points(history, whole(history.filled).T, n, rng)
 
 
 def select_by_irt(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
@@ -52,7 +50,7 @@ def _anchor_points(
     history: History, points: NDArray[np.float64], n: int, rng: np.random.Generator
 ) -> Anchors:
     ids = history.responses.items.ids
-    order = rng.permutation(by_id(ids))  # so that of items equally near a random one is taken
+    order = rng.permutation(len(ids))  # so that of items equally near a random one is taken
     points, weight = points[order], history.targets.weights[0][order]
     labels, distance = _cluster(points, weight, n, int(rng.integers(2**31)))
     chosen, share = _represent(labels, distance, weight, n)

@@ -59,7 +59,6 @@ def select_information(
     check_budget(history, n)
     if bins < 1:
         raise ConfigError(f"bins must be at least 1, found {bins}")
-    history = history.sorted()
     scores = whole(history.filled)
     useful = scores.std(axis=0) > least_sd
     useful &= scores.mean(axis=0) <= easiest

@@ -58,7 +58,6 @@ def select_mrmr(
     check_budget(history, n)
     if scheme not in SCHEMES:
         raise ConfigError(f"scheme must be one of {', '.join(SCHEMES)}, found {scheme!r}")
-    history = history.sorted()
     items = rng.permutation(history.responses.n_items)  # so that of equals a random one is first
     score = history.target_values[:, 0]
     score = score + JITTER * rng.standard_normal(len(score))

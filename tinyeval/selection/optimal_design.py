@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, item_covariance
 from tinyeval.history import History
-from tinyeval.responses import Table
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.budget import Allowance, Budget, item_costs
+from tinyeval.tables import Table
 
 Array = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ def greedy_design(
     while (may := allowance.allowed()).any():
         gains = sum((one.gains() for one in hypotheses), np.zeros(len(allowance.free))) / price
         best = int(np.argmax(np.where(may, gains, -1.0)))
-        allowance.take(best)
+        allowance.spend(best)
         chosen.append(best)
         parts = covariance.row_parts(best)
         for one in hypotheses:
@@ -164,7 +164,7 @@ def select_optimal_design(
     check_drift(drift)
     budget = Budget(n) if budget is None else replace(budget, items=n)
     covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
-    items = history.sorted().responses.items
+    items = history.responses.items
     if np.isfinite(budget.cost):
         chosen = thrifty_design(covariance, drift, budget, items).chosen
     else:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.history import History
-from tinyeval.responses import by_id
 from tinyeval.selection.base import Anchors, check_budget, scaled
 
 
@@ -26,7 +25,7 @@ def select_random(history: History, n: int, *, rng: np.random.Generator) -> Anch
     """
     check_budget(history, n)
     ids = history.responses.items.ids
-    chosen = rng.permutation(by_id(ids))[:n]
+    chosen = rng.permutation(len(ids))[:n]
     weight = history.targets.weights[0][chosen]
     return Anchors(tuple(ids[k] for k in chosen), scaled(weight))
 
@@ -90,10 +89,10 @@ def allocate(
 
 
 def _strata(history: History) -> list[NDArray[np.intp]]:
-    """Positions of the items of each benchmark x subject, strata and items sorted."""
+    """Positions of the items of each benchmark x subject, strata sorted by name."""
     items = history.responses.items
     benchmark, subject = items.column("benchmark", "benchmark"), items.column("subject", "")
     members: dict[tuple[str, str], list[int]] = {}
-    for k in by_id(items.ids):
-        members.setdefault((str(benchmark[k]), str(subject[k])), []).append(int(k))
+    for k, stratum in enumerate(zip(benchmark, subject, strict=True)):
+        members.setdefault(stratum, []).append(k)
     return [np.array(members[key], dtype=np.intp) for key in sorted(members)]

@@ -49,9 +49,8 @@ def select_sparse_eval(
     check_budget(history, n)
     if rounds < 0 or epochs < 1:
         raise ConfigError(f"expected rounds >= 0 and epochs >= 1, found {rounds} and {epochs}")
-    history = history.sorted()
     scores, target = whole(history.filled), history.target_values[:, :1]
-    chosen = history.columns(select_by_correctness(history, n, rng=rng).items)
+    chosen = history.positions(select_by_correctness(history, n, rng=rng).items)
     for swaps_left in range(rounds if n < scores.shape[1] else 0, -1, -1):
         x = scores[:, chosen]
         network = Networks.random(1, n, target.mean(axis=0), rng).train(

@@ -3,7 +3,7 @@
     quick = QuickEval(bank, CausalLM(tokenizer))
     trainer.add_callback(TransformersCallback(trainer, quick, every=500))
 
-Names are imported on first use, so that no training framework is loaded that is not used.
+Names are imported on first use, so that only the training frameworks in use are loaded.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _NEEDS = {
     "LightningCallback": ("lightning", "lightning"),
     "TransformersCallback": ("transformers", "hf"),
 }
-"""Names whose modules begin by importing a library, and the extra that installs it."""
+"""Names whose modules import an optional library, and the extra that installs it."""
 
 __all__ = sorted(_HOME)
 

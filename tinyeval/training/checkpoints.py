@@ -1,8 +1,8 @@
-"""The checkpoints of a run: which there are, and which are written to the end.
+"""The checkpoints of a run: which exist, and which are complete.
 
-A trainer's folder changes while it is looked at: checkpoints appear file by file, and old ones are
-removed in the middle of being read.  ``transformers`` writes ``trainer_state.json`` last; of every
-other checkpoint it is known only that nothing of it has changed for a while.
+A trainer's folder changes while it is read: checkpoints appear file by file, and old ones are
+removed.  ``transformers`` writes ``trainer_state.json`` last.  Any other checkpoint counts as
+complete when it has not changed for a while.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PATTERNS = (
     r"(?:checkpoint|global_step|step|iter|ckpt)[-_]?(?P<step>\d+)(?:[-_]unsharded)?(?:\.(?:pt|pth|ckpt|safetensors))?",
     r"(?:.*[-_])?step=(?P<step>\d+)(?:[-_].*)?\.ckpt",
 )
-"""Names that transformers, DeepSpeed, torchtitan, OLMo, Megatron and Lightning give."""
+"""Checkpoint names of transformers, DeepSpeed, torchtitan, OLMo, Megatron and Lightning."""
 
 Signature = tuple[tuple[str, int, int], ...]
-"""Name, size and time of change of every file."""
+"""Name, size and modification time of every file."""
 
 LAST_FILE = "trainer_state.json"
 
@@ -39,7 +39,7 @@ class Checkpoint:
         return self.path.name
 
     def signature(self) -> Signature:
-        """Return name, size and time of every file; empty once the checkpoint is gone."""
+        """Return name, size and modification time of every file; nothing if it is gone."""
         files = [self.path] if self.path.is_file() else self.path.rglob("*")
         found = []
         try:
@@ -48,22 +48,22 @@ class Checkpoint:
                 if not one.is_dir():
                     found.append((str(one), facts.st_size, facts.st_mtime_ns))
         except FileNotFoundError:
-            # removed while we looked: certainly not as it was before
+            # removed during the scan, so it differs from any earlier signature
             return (("", -1, -1),)
         return tuple(sorted(found))
 
 
 def compile_patterns(pattern: str | None) -> tuple[re.Pattern[str], ...]:
-    """Return the patterns of checkpoints' names.
+    """Return the patterns of checkpoint names.
 
     Raises:
-        ConfigError: no regular expression, or one without the group ``step``.
+        ConfigError: an invalid regular expression, or one without the group ``step``.
     """
     texts = PATTERNS if pattern is None else (pattern,)
     try:
         compiled = tuple(re.compile(one) for one in texts)
     except re.error as error:
-        raise ConfigError(f"{pattern!r} is no regular expression: {error}") from None
+        raise ConfigError(f"{pattern!r} is not a regular expression: {error}") from error
     if not all("step" in one.groupindex for one in compiled):
         raise ConfigError(
             rf"the pattern {pattern!r} must say where the step is: 'checkpoint-(?P<step>\d+)'"
@@ -72,10 +72,10 @@ def compile_patterns(pattern: str | None) -> tuple[re.Pattern[str], ...]:
 
 
 def find_checkpoints(run_dir: Path, patterns: Sequence[re.Pattern[str]]) -> list[Checkpoint]:
-    """Return the checkpoints that are there now, by step; a run that has not begun has none.
+    """Return the existing checkpoints, ordered by step; none if the run has not begun.
 
     Raises:
-        DataError: a step is no number.
+        DataError: a step is not a number.
     """
     if not run_dir.is_dir():
         return []
@@ -90,17 +90,17 @@ def find_checkpoints(run_dir: Path, patterns: Sequence[re.Pattern[str]]) -> list
 def _step(match: re.Match[str]) -> int:
     try:
         return int(match["step"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
         raise DataError(
-            f"the pattern takes {match['step']!r} in {match[0]!r} for the step; it is no number"
-        ) from None
+            f"the pattern takes {match['step']!r} in {match[0]!r} as the step; it is not a number"
+        ) from error
 
 
 class Settled:
-    """Remembers what checkpoints looked like, to tell which are written to the end.
+    """Remembers the files of checkpoints, to tell which are complete.
 
     Args:
-        quiet: seconds in which nothing of a checkpoint may change.
+        quiet: seconds without changes after which a checkpoint is complete.
     """
 
     def __init__(self, quiet: float) -> None:
@@ -108,7 +108,7 @@ class Settled:
         self._seen: dict[Path, tuple[object, float]] = {}
 
     def __call__(self, checkpoint: Checkpoint, now: float) -> bool:
-        """Say whether a checkpoint is complete at the time ``now``, in seconds."""
+        """Return whether a checkpoint is complete at the time ``now``, in seconds."""
         if (checkpoint.path / LAST_FILE).is_file():
             return True
         look = checkpoint.signature()

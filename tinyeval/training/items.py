@@ -1,13 +1,14 @@
-"""What a runner is asked: the items of a bank with their prompts, choices and gold answers.
+"""The items that a runner answers, with their prompts, choices and gold answers.
 
-Content lies in the bank's ``content.parquet``.  The runners that ship read these fields:
+The content comes from the bank's ``content.parquet``.  The runners of this package use these
+fields:
 
-    prompt      text that comes before the answer
-    choices     list of answers to choose from; none: the answer is generated
-    gold        index of the right choice, or its text; without choices a text, or a list of texts
+    prompt      text before the answer
+    choices     list of answers to choose from; without it the answer is generated
+    gold        index or text of the correct choice; without choices the correct text, or a list
     stop        text, or list of texts, at which a generated answer ends
 
-Any other field is the business of the one who answers.
+Any other field is left to the answering function.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
 
 STOP = ("\n\n",)
-"""Where a generated answer ends unless the item says otherwise: lm-evaluation-harness's default."""
+"""Default end of a generated answer, as in lm-evaluation-harness."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Item:
     """One item to be answered.
 
     Attributes:
-        id: of the item.
-        content: its fields, where the bank has them.
-        benchmark: that it belongs to.
+        id: id of the item.
+        content: its content by field; empty if the bank has none.
+        benchmark: benchmark that it belongs to.
 
     Example:
         >>> from tinyeval.training import Item
@@ -47,12 +48,12 @@ class Item:
 
     @property
     def prompt(self) -> str:
-        """Text that comes before the answer."""
+        """Text before the answer."""
         return self._text(self._get("prompt"), "prompt")
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The answers to choose from; empty where the answer is to be generated."""
+        """The answers to choose from; empty if the answer is generated."""
         found = self.content.get("choices")
         if found is None:
             return ()
@@ -62,7 +63,7 @@ class Item:
 
     @property
     def gold(self) -> int:
-        """Index of the right choice."""
+        """Index of the correct choice."""
         found, choices = self._get("gold"), self.choices
         if isinstance(found, str) and choices.count(found) == 1:
             return choices.index(found)
@@ -72,7 +73,7 @@ class Item:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The texts that count as right where the answer is generated."""
+        """The texts that count as correct if the answer is generated."""
         return self._texts("gold", self._get("gold"))
 
     @property
@@ -107,7 +108,7 @@ class Item:
 
 
 def bank_items(bank: ItemBank, *, anchors_only: bool = True) -> tuple[Item, ...]:
-    """Return the bank's anchors, best first, or all of its items, as a runner takes them.
+    """Return the bank's anchors, best first, or all of its items, in the form that runners take.
 
     Example:
         >>> from tinyeval.training import bank_items
@@ -123,14 +124,14 @@ def bank_items(bank: ItemBank, *, anchors_only: bool = True) -> tuple[Item, ...]
 def collect_scores(
     items: Sequence[Item], given: Sequence[float] | Mapping[str, float]
 ) -> dict[str, float]:
-    """Return item -> score from what an answering function returned.
+    """Return item -> score from the result of an answering function.
 
     Args:
-        items: those that were asked.
-        given: a score for each of them in order, or item -> score, where items may be left out.
+        items: the items that were asked.
+        given: one score per item, in order, or item -> score, which may omit items.
 
     Raises:
-        DataError: another number of scores, or scores of items that were not asked.
+        DataError: a wrong number of scores, or scores of items that were not asked.
     """
     asked = [one.id for one in items]
     if isinstance(given, Mapping):

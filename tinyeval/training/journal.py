@@ -1,8 +1,8 @@
 """``predictions.jsonl``: every prediction of a run, one JSON object per line, never rewritten.
 
 A line holds ``step``, ``bank``, ``digest`` (of the bank), ``time`` and the fields of
-:class:`~tinyeval.prediction.Prediction`, whose ``model`` is the checkpoint's name.  Whoever is
-stopped in the middle of a line leaves a line without an end, which the next one to write removes.
+:class:`~tinyeval.prediction.Prediction`, whose ``model`` is the checkpoint's name.  A writer that
+is stopped within a line leaves the line unfinished; the next writer removes it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Entry:
     """One line.
 
     Attributes:
-        step: of training, at which the checkpoint was saved.
+        step: training step at which the checkpoint was saved.
         bank: name of the bank.
-        digest: its identity.
-        prediction: what the bank says; its ``model`` is the checkpoint's name.
-        time: of writing, UTC.
+        digest: its identity, by which a run goes on; the name may change.
+        prediction: the bank's prediction; its ``model`` is the checkpoint's name.
+        time: time of writing, UTC.
     """
 
     step: int
@@ -48,13 +48,13 @@ class Entry:
             object.__setattr__(self, "time", now)
 
     def to_json(self) -> str:
-        """Return the line, without its end."""
+        """Return the line, without its line break."""
         values = {"step": self.step, "bank": self.bank, "digest": self.digest, "time": self.time}
         return json.dumps(values | self.prediction.to_dict())
 
 
 def append(path: Path, entry: Entry) -> None:
-    """Write a line at the end of the file, and wait until it is on the device.
+    """Append a line to the file, and flush it to disk.
 
     Raises:
         OSError: the file cannot be written.
@@ -68,10 +68,12 @@ def append(path: Path, entry: Entry) -> None:
 
 
 def read_journal(path: Path) -> list[Entry]:
-    """Return the entries of a file in order; of no file, none; an unfinished last line is left out.
+    """Return the entries of a file, in order.
+
+    A file that does not exist has none.  An unfinished last line is skipped.
 
     Raises:
-        DataError: a line that is no entry.
+        DataError: a line that is not an entry.
     """
     try:
         data = path.read_bytes()
@@ -93,7 +95,7 @@ def _drop_unfinished(path: Path) -> None:
 
 
 _LONGEST = 1 << 24
-"""Bytes of a line at most: a bank of a thousand benchmarks takes some 10^5."""
+"""Upper limit on the bytes of a line; a bank of a thousand benchmarks needs about 10^5."""
 
 
 def _parse(line: bytes, where: str) -> Entry:
@@ -103,13 +105,13 @@ def _parse(line: bytes, where: str) -> Entry:
         bank, digest, time = str(values["bank"]), str(values["digest"]), values.get("time", "")
         return Entry(values["step"], bank, digest, prediction, str(time))
     except KeyError as error:
-        raise DataError(f"{where}: expected a prediction with {error}, found none") from None
+        raise DataError(f"{where}: expected a prediction with {error}, found none") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{where}: expected a prediction as one JSON object, found {line[:60]!r} ({error})"
-        ) from None
+        ) from error
     except DataError as error:
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{where}: {error}") from error
 
 
 def _prediction(values: Mapping[str, Any]) -> Prediction:

@@ -2,7 +2,7 @@
 
     Trainer(callbacks=[LightningCallback(quick, model=lambda module: module.model)])
 
-The predicted score and its bounds are logged as any metric of the module is, so that
+The predicted score and its bounds are logged like any metric of the module, so that
 ``ModelCheckpoint(monitor="tinyeval/<bank>/score", mode="max")`` and early stopping work on them.
 """
 
@@ -27,7 +27,7 @@ def _itself(module: Any) -> Any:
 class LightningCallback(Callback):  # type: ignore[misc]
     """Predicts the full score while a Lightning ``Trainer`` trains.
 
-    Predictions are appended to ``predictions.jsonl`` in the trainer's root folder as well.
+    Predictions are also appended to ``predictions.jsonl`` in the trainer's root folder.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class LightningCallback(Callback):  # type: ignore[misc]
 
         Args:
             quick: bank and answering function.
-            model: returns what the answering function gets from the module in training.
+            model: takes the module in training, and returns the model that is asked.
             every: steps between two predictions; None: after each validation.
-            loggers: beside the trainer's own.
+            loggers: loggers in addition to the trainer's own.
 
         Raises:
             ConfigError: ``every`` is less than one.
@@ -53,12 +53,12 @@ class LightningCallback(Callback):  # type: ignore[misc]
         self._model = model
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
-        """Predict and log every so many steps."""
+        """Predict and log every ``every`` steps."""
         if self._recorder.is_due(trainer.global_step):
             self._predict(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Predict and log after a validation, not after the one that only tries the code."""
+        """Predict and log after each validation, except the sanity check."""
         if self._recorder.every is None and not trainer.sanity_checking:
             self._predict(trainer, pl_module)
 

@@ -1,8 +1,8 @@
-"""Where predictions are shown: TensorBoard, Weights & Biases, MLflow.
+"""Loggers of predictions: TensorBoard, Weights & Biases, MLflow.
 
-A logger has one method, ``log(step, values)``.  Names follow what all three understand as panels:
-``tinyeval/<bank>/score``, ``/lower``, ``/upper``, ``/ability``, ``/n_answered`` ...  Each library
-is imported when its logger is made.
+A logger has one method, ``log(step, values)``.  All three services group the logged names into
+panels: ``tinyeval/<bank>/score``, ``/lower``, ``/upper``, ``/ability``, ``/n_answered`` ...  Each
+library is imported when its logger is created.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ PREFIX = "tinyeval"
 
 
 class Logger(Protocol):
-    """Takes named numbers of a step."""
+    """Logs named numbers of a step."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Show the values of a step."""
+        """Log the values of a step."""
         ...
 
 
@@ -51,12 +51,12 @@ def log_values(bank: str, prediction: Prediction) -> dict[str, float]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without what MLflow refuses and what would open another panel."""
+    """Replace characters that MLflow refuses, or that would open another panel."""
     return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII) or "bank"
 
 
 class TensorBoardLogger:
-    """Event files in a folder; score and interval also as one curve with a band."""
+    """Writes event files; score and interval also appear as one curve with a band."""
 
     def __init__(self, folder: str | Path) -> None:
         load("tensorboard", "tensorboard")
@@ -64,7 +64,7 @@ class TensorBoardLogger:
         self._bands: set[str] = set()
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Write the values of a step to the device."""
+        """Write the values of a step to disk."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         banks = {name.split("/")[1] for name in values if name.startswith(f"{PREFIX}/")}
@@ -77,10 +77,10 @@ class TensorBoardLogger:
 
 
 class WandbLogger:
-    """A run of Weights & Biases: the one given, the one in progress, or a new one.
+    """Logs to a run of Weights & Biases: the given one, else the active one, else a new one.
 
-    The step is logged as a value and never as W&B's own step, which cannot go back: predictions of
-    a checkpoint come when training has gone on.
+    The step is logged as a value, not as W&B's own step.  W&B's step cannot decrease, but the
+    prediction for a checkpoint may arrive when training has moved on.
     """
 
     def __init__(self, run: Any = None) -> None:
@@ -95,7 +95,7 @@ class WandbLogger:
 
 
 class MlflowLogger:
-    """A run of MLflow: the one named by its id, else the one in progress."""
+    """Logs to a run of MLflow: the one with the given id, else the active one."""
 
     def __init__(self, run_id: str | None = None) -> None:
         self._mlflow, self._run_id = load("mlflow", "mlflow"), run_id
@@ -110,7 +110,7 @@ LOGGERS: dict[str, Callable[[Path], Logger]] = {
     "wandb": lambda run_dir: WandbLogger(),
     "mlflow": lambda run_dir: MlflowLogger(),
 }
-"""Name -> logger for a run's folder."""
+"""Name -> function that makes the logger of a run's folder."""
 
 
 def make_logger(name: str, run_dir: Path) -> Logger:

@@ -1,4 +1,4 @@
-"""Libraries that only some people have: imported when they are needed, missed in one clear line."""
+"""Optional libraries: imported when they are needed; a missing one is a one-line error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def load(module: str, extra: str) -> Any:
 
     Args:
         module: dotted name.
-        extra: tinyeval's extra that installs it.
+        extra: extra of tinyeval that installs it.
 
     Raises:
         DependencyError: the library, or one that it needs, is not installed.
@@ -24,4 +24,4 @@ def load(module: str, extra: str) -> Any:
         raise DependencyError(
             f"this needs {module.partition('.')[0]}, which cannot be imported ({error}): "
             f"pip install 'tinyeval[{extra}]'"
-        ) from None
+        ) from error

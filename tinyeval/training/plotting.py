@@ -1,4 +1,4 @@
-"""A trajectory as a picture: the predicted score with its interval over the steps."""
+"""Plots of trajectories: the predicted score, with its interval, by step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ KINDS = (".png", ".svg", ".pdf")
 def plot_trajectories(
     trajectories: Trajectory | Mapping[str, Trajectory], path: str | Path, *, title: str = ""
 ) -> None:
-    """Draw one trajectory, or several by name, into a file.
+    """Plot one trajectory, or several by name, to a file.
 
-    Checkpoints that are flagged (beyond the bank's range, or misfitting) have hollow marks.
+    Flagged checkpoints (out of range, or misfit) have hollow markers.
 
     Args:
-        trajectories: what to draw.
-        path: ending in ``.png``, ``.svg`` or ``.pdf``; a file that is there is replaced.
-        title: of the picture.
+        trajectories: one trajectory, or name -> trajectory.
+        path: file to write, ending in ``.png``, ``.svg`` or ``.pdf``; an existing one is replaced.
+        title: title of the plot.
 
     Raises:
-        DataError: another ending, or nothing to draw.
+        DataError: an unknown ending, or no trajectory.
         DependencyError: matplotlib is not installed.
     """
     path = Path(path)
@@ -35,8 +35,8 @@ def plot_trajectories(
     if not named:
         raise DataError("there is no trajectory to draw")
     matplotlib, figures = load("matplotlib", "plot"), load("matplotlib.figure", "plot")
-    # of its own, so that nothing of the caller's figures is touched and the same input gives the
-    # same file
+    # a separate figure: the caller's figures stay as they are, and the same input gives the same
+    # file
     figure = figures.Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     for k, (name, one) in enumerate(named.items()):
@@ -59,5 +59,5 @@ def plot_trajectories(
 
 
 def _literal(text: str) -> str:
-    """Return text in which a dollar opens no formula: names come from strangers' files."""
+    """Escape dollar signs, which would start a formula: names come from untrusted files."""
     return text.replace("$", r"\$")

@@ -1,60 +1,40 @@
-"""Answering in several processes at once.
+"""Answering items in several processes.
 
-Where every process holds the whole model (one device, data parallel), each answers a share of the
-items.  Where a model is spread over them (FSDP, ZeRO-3), a forward pass needs all, so that all
-answer the same items in step, and the first one's answers count.  Either way every process ends
-with the same scores, and none waits for one that has failed.
+If every process holds the whole model (data parallel), each answers a share of the items.  If the
+model is sharded (FSDP, ZeRO-3), a forward pass needs all processes: they answer the same items in
+step, and the answers of the first one count.  In both cases every process ends with the same
+scores, and none waits for a process that has failed.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-from tinyeval.errors import TinyEvalError
+from tinyeval.compute.processes import current
 from tinyeval.training.quick_eval import QuickEval
 
 
 def ask_together(quick: QuickEval, model: Any = None) -> dict[str, float]:
     """Return item -> score of the anchors, the same in every process.
 
-    Called in all processes at the same time.
+    All processes must call it at the same time.
 
     Raises:
-        TinyEvalError: the answering function failed in another process; its own error in its own.
+        ProcessError: the answering function failed in another process.  In the process where it
+            failed, its own error is raised.
     """
-    rank, size = process()
-    if size == 1:
+    processes = current()
+    if processes.size == 1:
         return quick.ask(quick.items, model)
-    own = quick.items if is_spread(model) else quick.items[rank::size]
-    scores: dict[str, float] = {}
-    failure: Exception | None = None
-    try:
-        scores = quick.ask(own, model) if own else {}
-    except Exception as error:  # told to the others first, who would wait for ever
-        failure = error
-    gathered = _gather(
-        (scores, None if failure is None else f"{type(failure).__name__}: {failure}")
-    )
-    if failure is not None:
-        raise failure
-    for k, (_, message) in enumerate(gathered):
-        if message is not None:
-            raise TinyEvalError(f"answering failed in process {k} of {size}: {message}")
-    merged = {item: score for found, _ in reversed(gathered) for item, score in found.items()}
+    spread = is_spread(model)
+    own = quick.items if spread else quick.items[processes.number :: processes.size]
+    gathered = processes.gather_or_fail(lambda: quick.ask(own, model) if own else {})
+    merged = {item: score for found in reversed(gathered) for item, score in found.items()}
     return {one.id: merged[one.id] for one in quick.items if one.id in merged}
 
 
-def process() -> tuple[int, int]:
-    """Return this process's rank and how many there are."""
-    torch: Any = sys.modules.get("torch")
-    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
-
-
 def is_spread(model: Any) -> bool:
-    """Say whether a process holds but a part of the model: FSDP, FSDP2, ZeRO-3, tensor parallel."""
+    """Return whether a process holds only a shard of the model: FSDP, ZeRO-3, tensor parallel."""
     if not hasattr(model, "modules"):
         return False
     classes = {base.__name__ for one in model.modules() for base in type(one).__mro__}
@@ -62,10 +42,3 @@ def is_spread(model: Any) -> bool:
     return bool(classes & {"FullyShardedDataParallel", "FSDPModule"}) or any(
         type(one).__name__ == "DTensor" or hasattr(one, "ds_id") for one in model.parameters()
     )
-
-
-def _gather(value: Any) -> list[Any]:
-    distributed: Any = sys.modules["torch"].distributed
-    gathered = [None] * distributed.get_world_size()
-    distributed.all_gather_object(gathered, value)
-    return gathered

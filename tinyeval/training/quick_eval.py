@@ -3,8 +3,8 @@
     quick = QuickEval(bank, CausalLM(tokenizer))
     prediction = quick.run(model)
 
-Whoever answers is a function: it gets the items and, if ``run`` was given one, the model; it
-returns a score from 0 to 1 for each item.
+The answering function takes the items and, if ``run`` was given one, the model.  It returns a score
+from 0 to 1 for each item.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tinyeval.training.restore_state import same_modes, same_randomness
 
 Scores = Sequence[float] | Mapping[str, float]
 Answer = Callable[..., Scores]
-"""``answer(items)`` or ``answer(items, model)``: a score in [0, 1] each, in order or by item."""
+"""``answer(items)`` or ``answer(items, model)``: scores in [0, 1], in order or by item id."""
 
 
 @dataclass(frozen=True, init=False)
 class QuickEval:
-    """A bank together with a way of answering its anchors.
+    """A bank and the function that answers its anchors.
 
     Attributes:
         bank: the item bank.
         answer: called with the items, and the model if there is one.
-        level: of the intervals; the bank's own if None.
+        level: level of the intervals; None: the bank's own.
 
     Example:
         >>> from tinyeval.training import QuickEval
@@ -55,17 +55,17 @@ class QuickEval:
         n_items: int | None = None,
         level: float | None = None,
     ) -> None:
-        """Put a bank and an answering function together.
+        """Combine a bank with an answering function.
 
         Args:
             bank: an item bank, or its folder.
             answer: the answering function.
-            n_items: ask only the first so many anchors.
-            level: of the intervals.
+            n_items: ask only the first ``n_items`` anchors.
+            level: level of the intervals.
 
         Raises:
-            BankError: a folder that is no sound bank.
-            ConfigError: something that cannot be called, or more items than anchors.
+            BankError: a folder that is not a valid bank.
+            ConfigError: ``answer`` cannot be called, or ``n_items`` exceeds the anchors.
         """
         loaded = bank if isinstance(bank, ItemBank) else ItemBank.load(bank)
         if not callable(answer):
@@ -91,15 +91,15 @@ class QuickEval:
     def run(self, model: object = None, *, name: str = "model") -> Prediction:
         """Ask the anchors and predict the full score.
 
-        The model's training mode and all random states are as before afterwards.
+        The model's training mode and all random states are restored afterwards.
 
         Args:
-            model: handed on to the answering function, if not None: a model in memory, the
-                folder of a checkpoint, or whatever it takes.
-            name: of the model in the prediction.
+            model: passed to the answering function, if not None: a model in memory, the folder of
+                a checkpoint, or anything else that the function accepts.
+            name: name of the model in the prediction.
 
         Raises:
-            DataError: answers that do not belong to the items, or are no numbers from 0 to 1.
+            DataError: answers to other items, or answers that are not numbers from 0 to 1.
         """
         return self.predict(self.ask(self.items, model), name)
 

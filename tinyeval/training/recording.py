@@ -1,4 +1,4 @@
-"""What the callbacks of all trainers have in common: predict in all processes, record in one."""
+"""Shared by the callbacks of all trainers: predict in all processes, record in one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinyeval.training.quick_eval import QuickEval
 
 
 def record(entry: Entry, journal: Path, loggers: Sequence[Logger]) -> None:
-    """Append a prediction to the journal and show it in the loggers."""
+    """Append a prediction to the journal, and pass it to the loggers."""
     append(journal, entry)
     values = log_values(entry.bank, entry.prediction)
     for logger in loggers:
@@ -27,7 +27,7 @@ class Recorder:
     Args:
         quick: bank and answering function.
         every: steps between two predictions; None: only when the trainer evaluates.
-        loggers: beside the trainer's own.
+        loggers: loggers in addition to the trainer's own.
     """
 
     def __init__(self, quick: QuickEval, every: int | None, loggers: Sequence[Logger]) -> None:
@@ -37,15 +37,15 @@ class Recorder:
         self.last: Entry | None = None
 
     def is_due(self, step: int) -> bool:
-        """Say whether a prediction is due after this step."""
+        """Return whether a prediction is due after this step."""
         return self.every is not None and step > 0 and step % self.every == 0 and self.is_new(step)
 
     def is_new(self, step: int) -> bool:
-        """Say whether the last prediction was of another step."""
+        """Return whether the last prediction was for another step."""
         return self.last is None or self.last.step != step
 
     def predict(self, step: int, model: Any) -> Entry:
-        """Return the prediction at a step; called in all processes at once."""
+        """Return the prediction at a step; all processes must call it at the same time."""
         scores = ask_together(self.quick, model)
         prediction = self.quick.predict(scores, f"checkpoint-{step}")
         self.last = Entry(step, self.quick.bank.name, self.quick.digest, prediction)

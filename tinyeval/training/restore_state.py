@@ -1,8 +1,8 @@
-"""Evaluation in the middle of training must leave no trace in it.
+"""Restores the state that an evaluation changes, so that it does not affect training.
 
-Two things leak: the mode of the modules (a model left in ``eval`` trains on without dropout, and a
-frozen part put into ``train`` moves its batch statistics), and random numbers drawn while
-answering, after which the run is another run (lm-evaluation-harness even sets all seeds).
+Two kinds of state leak.  Modules keep their mode: a model left in ``eval`` trains on without
+dropout, and a frozen part put into ``train`` updates its batch statistics.  Random numbers drawn
+while answering change the rest of the run (lm-evaluation-harness even sets all seeds).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 @contextmanager
 def same_modes(model: object) -> Iterator[None]:
-    """Give every module of a torch model its mode back; other objects are left alone."""
+    """Restore the mode of every module of a torch model; other objects have none."""
     modules = list(model.modules()) if hasattr(model, "modules") else []
     before = [one.training for one in modules]
     try:
@@ -30,7 +30,7 @@ def same_modes(model: object) -> Iterator[None]:
 
 @contextmanager
 def same_randomness() -> Iterator[None]:
-    """Give Python, numpy and, where it is loaded, torch their random states back."""
+    """Restore the random states of Python, numpy and, if it is loaded, torch."""
     torch: Any = sys.modules.get("torch")
     python, numpy = random.getstate(), np.random.get_state()
     cpu = torch.get_rng_state() if torch else None

@@ -1,19 +1,19 @@
-"""A trajectory without its jitter: a random walk of the slope, seen through noise.
+"""Smoothing of a trajectory: the slope is a random walk, and scores are observed with noise.
 
     dx = v dt,   dv = sqrt(q) dW,      y_t = x_t + e_t,   e_t ~ N(0, r s_t^2)
 
-where y_t is the predicted score, s_t its spread by the interval, x the score without jitter, v its
-slope, W a Wiener process, and time is in steps, in units of the median gap.  The mean of x given
-all of y is the cubic smoothing spline (Wecker and Ansley 1983); a Kalman filter and a
-Rauch-Tung-Striebel smoother compute it.  The ratio q / r is that of the largest likelihood on a
-grid, so that no knob is left to turn.
+where y_t is the predicted score, s_t its spread according to the interval, x the score without
+noise, v its slope and W a Wiener process.  Time is measured in steps, in units of the median gap.
+The mean of x given all of y is the cubic smoothing spline (Wecker and Ansley 1983); a Kalman filter
+and a Rauch-Tung-Striebel smoother compute it.  The ratio q / r maximises the likelihood on a grid,
+so nothing has to be tuned.
 
-Only what jitters from one checkpoint to the next is smoothed.  The rest of a prediction's error
-checkpoints have in common, because they answer the same anchors, and it stays: the interval moves
+Smoothing removes only the noise between one checkpoint and the next.  The rest of the error is
+common to all checkpoints, because they answer the same anchors.  It remains: the interval moves
 with the score and keeps its width.
 
-It is for looking at, not for choosing: a smoothed score knows of later checkpoints, and a sudden
-jump is rounded off over a few of them.
+A smoothed trajectory is for plots, not for choosing a checkpoint: it uses later checkpoints, and it
+rounds off sudden jumps.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 FEWEST = 5
-"""Checkpoints below which jitter and slope cannot be told apart."""
+"""Fewest checkpoints by which noise and slope can be told apart."""
 
 _RATIOS = np.geomspace(1e-6, 1e3, 37)
 """Grid of q / r, in units of the mean squared spread: from a straight line to no smoothing."""
 
 _DIFFUSE = 1e6
-"""Variance of score and slope at first, in the same units: nothing is known of them."""
+"""Initial variance of score and slope, in the same units: nothing is known of them yet."""
 
 
 def smooth(trajectory: Trajectory) -> Trajectory:
-    """Return a trajectory whose scores are smoothed over steps; fewer than five stay as they are.
+    """Return a trajectory with smoothed scores; one of fewer than five checkpoints is unchanged.
 
-    The intervals have the widths of the given ones, cut at 0 and 1.
+    The intervals keep their widths, and are cut at 0 and 1.
 
     Example:
         >>> import numpy as np
@@ -76,7 +76,7 @@ def spline(values: Vector, gaps: Vector, noise: Vector, ratio: float) -> Vector:
     Args:
         values: shape (points,).
         gaps: shape (points - 1,), from each point to the next.
-        noise: shape (points,), variance of each value's noise, times r.
+        noise: shape (points,), variance of each value's noise, in units of r.
         ratio: q / r.
     """
     known = _Filter(values, gaps, noise, ratio)
@@ -92,12 +92,12 @@ def spline(values: Vector, gaps: Vector, noise: Vector, ratio: float) -> Vector:
 
 
 class _Filter:
-    """Score and slope given the values so far.
+    """Kalman filter: score and slope given the values so far.
 
     Attributes:
-        states, spreads: mean (2,) and covariance (2, 2) at each point, given it and those before.
+        states, spreads: mean (2,) and covariance (2, 2) at each point, given the values up to it.
         ahead: covariance at each next point before its value is known.
-        likelihood: log-likelihood, r at its best, the first two values taken for granted.
+        likelihood: log-likelihood, maximised over r, given the first two values.
     """
 
     def __init__(self, values: Vector, gaps: Vector, noise: Vector, ratio: float) -> None:
@@ -123,7 +123,7 @@ class _Filter:
 
 
 def _step(gap: float, ratio: float) -> tuple[Matrix, Matrix]:
-    """Return how score and slope go on over a gap, and the covariance that the walk adds."""
+    """Return the transition of score and slope over a gap, and the covariance that it adds."""
     move = np.array([[1.0, gap], [0.0, 1.0]])
     walk = ratio * np.array([[gap**3 / 3, gap**2 / 2], [gap**2 / 2, gap]])
     return move, walk

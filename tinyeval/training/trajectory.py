@@ -1,4 +1,4 @@
-"""Predictions over the steps of a run, read back from ``predictions.jsonl``."""
+"""The predictions of a run by step, read from ``predictions.jsonl``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ class Trajectory:
     """The predicted score of a run, step by step.
 
     Attributes:
-        bank: name of the bank.
-        level: of the intervals.
+        bank: name of the bank, the last it had.
+        level: level of the intervals.
         steps: shape (checkpoints,), increasing.
         score, lower, upper: the same shape, in [0, 1].
         ability: shape (checkpoints, dimensions).
-        flagged: the same shape as ``steps``; True where a prediction is beyond the range of the
-            bank's models or does not fit.
+        flagged: the same shape as ``steps``; True where a prediction is out of range or a misfit.
     """
 
     bank: str
@@ -50,8 +49,9 @@ def read_trajectory(path: str | Path, bank: str | None = None) -> Trajectory:
     """Read the predictions of a run.
 
     Args:
-        path: ``predictions.jsonl``, or the folder of the run it lies in.
-        bank: name or digest of the bank, needed where several have written.
+        path: ``predictions.jsonl``, or the folder of the run that holds it.
+        bank: name or digest of the bank, needed if the file holds predictions of several banks.
+            A bank is known by its digest: under another name it is the same.
 
     Returns:
         The last prediction of each step.
@@ -72,14 +72,16 @@ def read_trajectory(path: str | Path, bank: str | None = None) -> Trajectory:
     """
     path = Path(path)
     file = path / FILE if path.is_dir() else path
-    entries = [one for one in read_journal(file) if bank in (None, one.bank, one.digest)]
+    entries = read_journal(file)
+    asked = {one.digest for one in entries if bank in (None, one.bank, one.digest)}
+    entries = [one for one in entries if one.digest in asked]
     if not entries:
         of = "" if bank is None else f" of the bank {bank!r}"
         raise DataError(f"{file}: expected predictions{of}, found none")
-    banks = sorted({f"{one.bank} ({one.digest})" for one in entries})
-    if len(banks) > 1:
+    if len(asked) > 1:
+        banks = sorted({f"{one.bank} ({one.digest})" for one in entries})
         raise DataError(
-            f"{file}: holds the predictions of {len(banks)} banks: {examples(banks)}; name one, by "
+            f"{file}: holds the predictions of {len(asked)} banks: {examples(banks)}; name one, by "
             "its digest if names are the same"
         )
     levels = sorted({one.prediction.level for one in entries})
@@ -92,7 +94,7 @@ def read_trajectory(path: str | Path, bank: str | None = None) -> Trajectory:
 def _trajectory(entries: list[Entry]) -> Trajectory:
     found = [one.prediction for one in entries]
     return Trajectory(
-        entries[0].bank,
+        entries[-1].bank,
         found[0].level,
         np.array([one.step for one in entries], dtype=np.int64),
         np.array([one.score for one in found]),

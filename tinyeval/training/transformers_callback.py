@@ -2,9 +2,9 @@
 
     trainer.add_callback(TransformersCallback(trainer, quick, every=500))
 
-The predicted score and its bounds go where the trainer logs its loss.  Where the trainer evaluates,
-they are metrics as well, so that ``metric_for_best_model="tinyeval/<bank>/score"`` and early
-stopping work on the predicted score.
+The predicted score and its bounds are logged beside the trainer's loss.  When it evaluates, they
+are also metrics, so that ``metric_for_best_model="tinyeval/<bank>/score"`` and early stopping
+work on the predicted score.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tinyeval.training.recording import Recorder, record
 class TransformersCallback(TrainerCallback):  # type: ignore[misc]
     """Predicts the full score while a ``transformers.Trainer`` trains.
 
-    Predictions are appended to ``predictions.jsonl`` in the trainer's output folder as well.
+    Predictions are also appended to ``predictions.jsonl`` in the trainer's output folder.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
         """Make a callback, to be added to the trainer.
 
         Args:
-            trainer: whose log the predictions go to.
-            quick: bank and answering function, which gets the items and the model in training.
+            trainer: trainer whose log gets the predictions.
+            quick: bank and answering function, which takes the items and the model in training.
             every: steps between two predictions; None: only when the trainer evaluates.
-            loggers: beside the trainer's own ``report_to``.
+            loggers: loggers in addition to the trainer's own ``report_to``.
 
         Raises:
             ConfigError: ``every`` is less than one.
@@ -51,16 +51,16 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
         self._training = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """From here on, a step has one set of weights."""
+        """Note that training runs: from now on each step has one set of weights."""
         self._training = True
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The best checkpoint may have been loaded: what was predicted last says nothing now."""
+        """Forget the last prediction: the best checkpoint may have been loaded since."""
         self._training = False
         self._recorder.last = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Predict and log every so many steps."""
+        """Predict and log every ``every`` steps."""
         if self._recorder.is_due(state.global_step):
             self._predict(args, state, control, kwargs["model"])
 
@@ -76,7 +76,7 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
     def _predict(self, args: Any, state: Any, control: Any, model: Any) -> Entry:
         entry = self._recorder.predict(state.global_step, model)
         if self._training:
-            # logging marks the trainer's own log of this step as done, which it is not
+            # this call marks the trainer's own log of the step as done, although it is not
             logs = control.should_log
             self.trainer.log(self._recorder.values(entry))
             control.should_log = logs

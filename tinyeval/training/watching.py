@@ -1,20 +1,20 @@
 """Watches the folder of a run and predicts the score of every checkpoint in it.
 
-It runs beside the trainer, whichever that is, and needs nothing from it but its folder.  It looks
-again and again (notices of the file system do not reach network drives), never predicts a
-checkpoint twice, and takes a checkpoint that is removed while it is read for what it is.
+The watcher runs beside any trainer and needs only its folder.  It polls, because file-system events
+do not reach network drives.  It never predicts a checkpoint twice, and a checkpoint that is removed
+while it is read is not an error.
 """
 
 from __future__ import annotations
 
-import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 
-from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples
+from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples, one_line
+from tinyeval.registry import load_outside
 from tinyeval.training.checkpoints import (
     Checkpoint,
     Settled,
@@ -28,26 +28,29 @@ from tinyeval.training.quick_eval import Answer, QuickEval
 from tinyeval.training.recording import record
 
 ATTEMPTS = 3
-"""Times that a checkpoint is tried while watching; a full disk or a busy GPU may pass."""
+"""Attempts per checkpoint while watching; a full disk or a busy GPU may be temporary."""
 
 Report = Callable[[str], None]
-"""Called with a line about what happened."""
+"""Called with a one-line message."""
 
 
 @dataclass
 class Watcher:
-    """Predicts new checkpoints; :meth:`poll` is one look, :meth:`watch` many.
+    """Predicts new checkpoints: :meth:`poll` scans the folder once, :meth:`watch` repeatedly.
 
     Attributes:
         run_dir: the folder in which the trainer saves checkpoints.
-        quick: bank and answering function, which gets the items and the checkpoint's path.
+        quick: bank and answering function, which takes the items and the checkpoint's path.
         journal: file to append predictions to; ``predictions.jsonl`` in the folder if None.
-        pattern: regular expression of checkpoints' names, with the group ``step``.
+        pattern: regular expression of checkpoint names, with the group ``step``.
         quiet: seconds without change after which a checkpoint counts as complete.
-        loggers: that show the predictions.
+        loggers: loggers that get the predictions.
         done: called with each new entry.
-        report: called with each line about what went wrong.
-        clock, sleep: of time in seconds.
+        report: called with a message about each problem.
+        failed: called with each exception of the answering function, for its traceback.
+        clock, sleep: current time and pause, in seconds.
+        failures: how often each checkpoint could not be predicted.
+        errors: the last exception of each such checkpoint.
 
     Example:
         >>> from pathlib import Path
@@ -68,9 +71,11 @@ class Watcher:
     loggers: Sequence[Logger] = ()
     done: Callable[[Entry], None] = lambda entry: None
     report: Report = lambda line: None
+    failed: Callable[[Exception], None] = lambda error: None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     failures: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.quiet >= 0:
@@ -88,7 +93,7 @@ class Watcher:
         """Predict every complete checkpoint that is new, in the order of steps.
 
         Args:
-            attempts: failures after which a checkpoint is left alone.
+            attempts: number of failures after which a checkpoint is skipped.
 
         Returns:
             The new checkpoints that are not complete yet.
@@ -104,10 +109,11 @@ class Watcher:
         return waiting
 
     def once(self) -> None:
-        """Predict what is there now; what is still being written is left for another time.
+        """Predict the checkpoints that exist now; those still being written are left for later.
 
         Raises:
             DataError: no such folder, or checkpoints that could not be predicted; all others are.
+                What was raised is its cause, an :class:`ExceptionGroup`.
         """
         if not self.run_dir.is_dir():
             raise DataError(f"{self.run_dir}: there is no such folder; expected that of a run")
@@ -121,10 +127,10 @@ class Watcher:
             raise DataError(
                 f"{len(self.failures)} checkpoints could not be predicted: "
                 f"{examples(self.failures)}"
-            )
+            ) from ExceptionGroup("what the answering function raised", [*self.errors.values()])
 
     def watch(self, interval: float = 30.0) -> None:
-        """Look every ``interval`` seconds until interrupted; the folder may come later."""
+        """Scan every ``interval`` seconds until interrupted; the folder may appear later."""
         if not self.run_dir.is_dir():
             self.report(f"{self.run_dir}: there is no such folder yet; waiting for it")
         while True:
@@ -132,13 +138,14 @@ class Watcher:
             self.sleep(interval)
 
     def _predict(self, checkpoint: Checkpoint) -> Entry | None:
-        """Return the prediction, or None where there is none, having said why."""
+        """Return the prediction, or None after reporting why there is none."""
         name, before = checkpoint.name, checkpoint.signature()
         prediction, failure = None, None
         try:
             prediction = self.quick.run(checkpoint.path, name=name)
         except Exception as error:  # whatever the answering function raises
-            failure = one_line(error)
+            failure = _without_locals(error)
+            self.failed(failure)
         gone = not checkpoint.path.exists()
         if not gone and not _intact(checkpoint, before):
             self.report(f"{name}: changed while it was read; tried again later")
@@ -147,9 +154,10 @@ class Watcher:
             return Entry(checkpoint.step, self.quick.bank.name, self.quick.digest, prediction)
         if gone:
             self.report(f"{name}: was removed before it was read to the end")
-        else:
+        elif failure is not None:
             self.failures[name] = self.failures.get(name, 0) + 1
-            self.report(f"{name}: {failure}")
+            self.errors[name] = failure
+            self.report(f"{name}: {_reason(failure)}")
         return None
 
     def _record(self, entry: Entry) -> None:
@@ -157,18 +165,28 @@ class Watcher:
         record(entry, self.journal, self.loggers)
         self._known.add(entry.prediction.model)
         self.failures.pop(entry.prediction.model, None)
+        self.errors.pop(entry.prediction.model, None)
         self.done(entry)
 
 
 def _intact(checkpoint: Checkpoint, before: Signature) -> bool:
-    """Say whether every file is as it was; an answering function may have put others there."""
+    """Return whether every file is unchanged; the answering function may have added others."""
     return set(before) <= set(checkpoint.signature())
 
 
-def one_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """Return what an error says; errors that are not ours with their kind."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, TinyEvalError) else f"{type(error).__name__}: {text}"
+    said, kind = one_line(error), type(error).__name__
+    return said if isinstance(error, TinyEvalError) or said == kind else f"{kind}: {said}"
+
+
+def _without_locals(error: Exception) -> Exception:
+    """Return an error whose traceback holds no values any more: one may be a whole model."""
+    one: BaseException | None = error
+    while one is not None:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+    return error
 
 
 def find_answer(name: str, folder: Path | None = None) -> Answer:
@@ -176,22 +194,9 @@ def find_answer(name: str, folder: Path | None = None) -> Answer:
 
     Args:
         name: module and function, such as ``tinyeval.training:causal_lm``.
-        folder: where modules are looked for as well.
+        folder: another folder to import modules from.
 
     Raises:
-        ConfigError: another form, no such module or function, or something else.
+        ConfigError: a malformed name, no such module or function, or something not callable.
     """
-    module, _, function = name.partition(":")
-    if not module or not function:
-        raise ConfigError(f"expected MODULE:FUNCTION, such as evals:answer, found {name!r}")
-    if folder is not None and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        found: object = import_module(module)
-        for part in function.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{name}: cannot be imported ({error})") from None
-    if not callable(found):
-        raise ConfigError(f"{name}: expected a function, found {type(found).__name__}")
-    return found
+    return load_outside(name, "evals:answer", folder)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from families.grammar import agreement, dates
-from families.numbers import arithmetic, comparison, counting, sequences, sorting
-from families.question import LEVELS, Make, Question
-from families.reasoning import logic, ordering, syllogisms, tables
-from families.strings import brackets, copying, editing, spelling
+from item_banks.language.families.grammar import agreement, dates
+from item_banks.language.families.numbers import (
+    arithmetic,
+    comparison,
+    counting,
+    sequences,
+    sorting,
+)
+from item_banks.language.families.question import LEVELS, Make, Question
+from item_banks.language.families.reasoning import logic, ordering, syllogisms, tables
+from item_banks.language.families.strings import brackets, copying, editing, spelling
 
 FAMILIES: dict[str, Make] = {
     make.__name__: make

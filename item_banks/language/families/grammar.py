@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from families.question import Question, choose
-from families.words import NAMES
+from item_banks.language.families.question import Question, choose
+from item_banks.language.families.words import NAMES
 
 NOUNS = (
     *("dog", "cat", "bird", "cow", "boy", "girl", "king", "cook", "pilot", "friend", "guest"),

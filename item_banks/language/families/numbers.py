@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from families.question import Question, choose
-from families.words import LETTERS
+from item_banks.language.families.question import Question, choose
+from item_banks.language.families.words import LETTERS
 
 
 def arithmetic(rng: Random, level: int) -> Question:

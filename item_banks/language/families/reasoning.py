@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
-from families.question import Question, choose
-from families.words import COLOURS, KINDS, NAMES
+from item_banks.language.families.question import Question, choose
+from item_banks.language.families.words import COLOURS, KINDS, NAMES
 
 
 def syllogisms(rng: Random, level: int) -> Question:

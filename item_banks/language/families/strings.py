@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from families.question import Question, choose
-from families.words import LETTERS, invented
+from item_banks.language.families.question import Question, choose
+from item_banks.language.families.words import LETTERS, invented
 
 EDITS: dict[str, Callable[[str], str]] = {
     "drop first": lambda one: one[1:],

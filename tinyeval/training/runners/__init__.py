@@ -1,4 +1,4 @@
-"""Runners: answering functions for language models in memory, in a folder, or behind an address."""
+"""Runners: answering functions for language models in memory, in a folder, or on a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of rows of like length, made smaller when memory runs out."""
+"""Batches of rows of similar length, halved when memory runs out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
 def run_batches(
     sizes: Sequence[int], budget: int, work: Callable[[list[int]], None], what: str = "item"
 ) -> int:
-    """Do some work on every row, longest rows first, as many at once as fit the budget.
+    """Process all rows in batches within a budget, longest rows first.
 
-    The longest come first because, if memory is too small, it shows at once.  Then the batch is
-    halved, and so are the later ones.
+    The longest rows come first, so that too little memory shows at once.  The batch is then halved,
+    and so are all later ones.
 
     Args:
-        sizes: tokens of each row; a batch costs its number of rows times the longest of them.
-        budget: tokens of a batch; one row is always a batch.
+        sizes: tokens of each row; a batch costs its number of rows times its longest row.
+        budget: tokens per batch; a single row is always allowed.
         work: called with the positions of the rows of a batch.
-        what: a row is, for the error message.
+        what: name of a row in the error message.
 
     Returns:
-        The budget in force at the end.
+        The budget at the end.
 
     Raises:
         TinyEvalError: memory is too small for a single row.
@@ -51,7 +51,7 @@ def run_batches(
 
 
 def _fits(work: Callable[[list[int]], None], batch: list[int]) -> bool:
-    """Return whether the work was done; the error is gone, with all it held, on return."""
+    """Return whether the work fitted into memory; the error and what it holds are released."""
     try:
         work(batch)
     except (RuntimeError, MemoryError) as error:
@@ -62,7 +62,7 @@ def _fits(work: Callable[[list[int]], None], batch: list[int]) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether a device, or the machine, had too little memory."""
+    """Return whether the device or the machine ran out of memory."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(one in text for one in _MESSAGES)
 

@@ -1,8 +1,8 @@
 """Answers items with a causal language model of transformers, in memory or in a folder.
 
-Multiple choice is scored as lm-evaluation-harness does it (Gao et al. 2024): the answer is the
-choice with the largest log-likelihood after the prompt (``acc``), or the largest per character
-(``acc_norm``).  Items without choices are answered greedily and marked by exact match.
+Multiple choice is scored as in lm-evaluation-harness (Gao et al. 2024): the answer is the choice
+with the largest log-likelihood after the prompt (``acc``), or the largest per character
+(``acc_norm``).  Items without choices are answered greedily and scored by exact match.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tinyeval.training.runners.scoring import exact_match
 
 METRICS = ("acc", "acc_norm", "probability")
 BATCH_TOKENS = {"cpu": 4096}
-"""Tokens in a batch by kind of device: more only make a processor's caches overflow (measured)."""
+"""Tokens per batch by type of device; on a CPU, larger batches overflow its caches (measured)."""
 _MANY_TOKENS = 32768
 
 
@@ -40,15 +40,15 @@ class CausalLM:
     """An answering function: ``answer(items, model)`` returns item -> score.
 
     Attributes:
-        tokenizer: of the model; None: the one in the model's folder.
-        metric: of items with choices: ``acc``, ``acc_norm``, or ``probability``, the share of the
-            right choice in the likelihood of all.
-        delimiter: between prompt and choice.
+        tokenizer: tokenizer of the model; None: the one in the model's folder.
+        metric: metric of items with choices: ``acc``, ``acc_norm``, or ``probability``, the
+            likelihood of the correct choice divided by that of all choices.
+        delimiter: text between prompt and choice.
         chat: put the prompt into the tokenizer's chat template, as the user's message.
-        max_tokens: of a generated answer.
-        batch_tokens: tokens in a batch; None: 4,096 on a processor, 32,768 elsewhere.
-        device: where a model from a folder goes; ``auto``: a GPU if there is one.
-        share: read what choices have in common once, where the model allows it.
+        max_tokens: most tokens of a generated answer.
+        batch_tokens: tokens per batch; None: 4,096 on a CPU, 32,768 elsewhere.
+        device: device of a model that is read from a folder; ``auto``: a GPU if there is one.
+        share: process the context that choices share only once, if the model allows it.
     """
 
     tokenizer: Any = None
@@ -71,15 +71,15 @@ class CausalLM:
         """Answer some items.
 
         Args:
-            items: with ``prompt``, ``gold`` and, where they are to be chosen from, ``choices``.
-            model: a model of transformers, or a folder that ``from_pretrained`` reads.  One in
-                memory stays where it is, in the training mode that it was in.
+            items: items with ``prompt``, ``gold`` and, for multiple choice, ``choices``.
+            model: a model of transformers, or a folder that ``from_pretrained`` reads.  A model in
+                memory keeps its device and its training mode.
 
         Returns:
             A score in [0, 1] for each item.
 
         Raises:
-            DataError: items without what is needed, or a folder that cannot be read.
+            DataError: items that lack a field, or a folder that cannot be read.
             TinyEvalError: memory is too small for a single item.
         """
         model, tokenizer = self._load(model)
@@ -114,7 +114,7 @@ class CausalLM:
         return np.split(values, ends[:-1])
 
     def _encode(self, tokenizer: Any, pairs: list[Pair], length: int) -> list[Request]:
-        """Return the tokens of pairs; the last ones are kept, for the checkpoints of one run."""
+        """Return the tokens of pairs; the last result is kept for the next checkpoint of a run."""
         last = self._last
         if last.get("tokenizer") is not tokenizer or last["asked"] != (pairs, length):
             requests = encode_pairs(tokenizer, pairs, length)
@@ -177,7 +177,7 @@ class CausalLM:
         return self.batch_tokens or BATCH_TOKENS.get(kind, _MANY_TOKENS)
 
     def _load(self, model: Any) -> tuple[Any, Any]:
-        """Return model and tokenizer; a compiled model without its wrapping."""
+        """Return model and tokenizer; a compiled model is unwrapped."""
         if not isinstance(model, (str, Path)):
             if self.tokenizer is None:
                 raise ConfigError("a model in memory needs its tokenizer: CausalLM(tokenizer)")
@@ -186,7 +186,7 @@ class CausalLM:
 
 
 def causal_lm(items: Sequence[Item], model: Any) -> Mapping[str, float]:
-    """Answer items with a model in a ``from_pretrained`` folder, everything as by default."""
+    """Answer items with the model in a ``from_pretrained`` folder, with the default settings."""
     return CausalLM()(items, model)
 
 
@@ -204,13 +204,13 @@ def _from_folder(path: Path, device: str, tokenizer: Any) -> tuple[Any, Any]:
             tokenizer = transformers.AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: the model or its tokenizer cannot be read ({reason})") from None
+        raise DataError(f"{path}: the model or its tokenizer cannot be read ({reason})") from error
     return model.to(device), tokenizer
 
 
 @contextmanager
 def _precision(model: Any) -> Iterator[None]:
-    """Compute in bfloat16 where weights in memory are float32 on a GPU, as training does."""
+    """Compute in bfloat16 if the weights are float32 on a GPU, as training does."""
     first = next(model.parameters())
     if first.device.type != "cuda" or str(first.dtype) != "torch.float32":
         yield

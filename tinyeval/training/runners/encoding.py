@@ -1,10 +1,10 @@
-"""Text to tokens, at the seam between context and continuation as lm-evaluation-harness does it.
+"""Tokenizes contexts and continuations as lm-evaluation-harness does.
 
 A continuation must be scored on the tokens that it has *after its context*: "Paris" and " Paris"
-are different tokens, and a tokenizer may merge across the seam.  The rules (Gao et al. 2024,
+are different tokens, and a tokenizer may merge across the boundary.  The rules (Gao et al. 2024,
 ``lm_eval/api/model.py``): white space at the end of the context belongs to the continuation;
 context + continuation is encoded as one text, and cut after as many tokens as the context alone
-has; an empty context is the token that begins a text.
+has; an empty context becomes the begin token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Pair = tuple[str, str]
 
 
 class Request(NamedTuple):
-    """Tokens before, and tokens to be scored."""
+    """Tokens of the context, and the tokens to be scored."""
 
     context: tuple[int, ...]
     continuation: tuple[int, ...]
@@ -29,9 +29,9 @@ def encode_pairs(tokenizer: Any, pairs: Sequence[Pair], max_length: int) -> list
     """Return the tokens of contexts and continuations.
 
     Args:
-        tokenizer: of transformers.
+        tokenizer: a tokenizer of transformers.
         pairs: context and continuation.
-        max_length: tokens that the model can read; contexts lose what is too much on the left.
+        max_length: most tokens that the model can read; longer contexts are cut on the left.
 
     Raises:
         DataError: a continuation without a token of its own, or longer than the model can read.
@@ -55,13 +55,13 @@ def encode_pairs(tokenizer: Any, pairs: Sequence[Pair], max_length: int) -> list
 
 
 def encode(tokenizer: Any, texts: Sequence[str], special: bool = True) -> Iterator[Sequence[int]]:
-    """Yield the tokens of texts; a text that begins with the begin token gets no second one."""
+    """Yield the tokens of texts; the begin token is not added to a text that has it already."""
     begin = tokenizer.decode([first_token(tokenizer)])
     coded: dict[str, Sequence[int]] = {}
     for skip in (True, False):
         chosen = [
             one
-            for one in dict.fromkeys(texts)  # choices have their contexts in common
+            for one in dict.fromkeys(texts)  # the choices of an item share a context
             if skip is bool(not special or (begin and one.startswith(begin)))
         ]
         if chosen:
@@ -71,7 +71,7 @@ def encode(tokenizer: Any, texts: Sequence[str], special: bool = True) -> Iterat
 
 
 def first_token(tokenizer: Any) -> int:
-    """Return the token that begins a text, or where there is none, the one that ends it."""
+    """Return the begin token, or the end token if there is none."""
     for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if token is not None:
             return int(token)
@@ -92,7 +92,7 @@ def max_length(model: Any, tokenizer: Any) -> int:
         if isinstance(found, int) and found > 0:
             return found
     found = getattr(tokenizer, "model_max_length", None)
-    # tokenizers that know no limit say 10**30
+    # tokenizers without a limit report 10**30
     return int(found) if found is not None and found < 10**9 else _UNKNOWN_LENGTH
 
 

@@ -1,9 +1,8 @@
-"""Answers items with a model behind an OpenAI-compatible address (vLLM, llama.cpp, a provider).
+"""Answers items with a model on an OpenAI-compatible server (vLLM, llama.cpp, a provider).
 
-The model writes its answer; no likelihoods are needed, which most servers do not give.  Items with
-choices are asked as a lettered list, and the first letter that stands alone is the answer.  That is
-another way of asking than log-likelihoods: use it with a bank that was built from answers of the
-same kind.
+The model generates its answer, because most servers return no likelihoods.  Items with choices are
+asked as a lettered list, and the first letter that stands alone is the answer.  This differs from
+scoring by log-likelihood: use it with a bank that was built from generated answers.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tinyeval.training.items import Item
 from tinyeval.training.runners.scoring import LETTERS, chosen_letter, cut, exact_match, lettered
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses of troubles that pass: time-outs, too many requests, an overloaded server."""
+"""Status codes of temporary failures: timeouts, too many requests, an overloaded server."""
 _BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 _LONGEST_WAIT = 60.0
 
@@ -34,14 +33,14 @@ class Endpoint:
     """An answering function: ``answer(items)``, or ``answer(items, model)`` with a model's name.
 
     Attributes:
-        url: up to and with the version, such as ``http://localhost:8000/v1``.
-        model: name of the model at the server.
-        key_variable: environment variable with the key, where the server wants one.
-        chat: ask as a chat; else as a text to be continued, for base models.
-        max_tokens: of an answer.
-        timeout: seconds until a request is given up.
-        attempts: requests for one item at most; waits double from one second.
-        workers: requests at a time.
+        url: address up to and including the version, such as ``http://localhost:8000/v1``.
+        model: name of the model on the server.
+        key_variable: environment variable that holds the API key, if the server needs one.
+        chat: ask through the chat interface; False: ask for a completion, for base models.
+        max_tokens: most tokens of an answer.
+        timeout: seconds after which a request fails.
+        attempts: most requests per item; the wait between them doubles from one second.
+        workers: number of concurrent requests.
         options: further fields of every request, such as ``{"seed": 0}``.
     """
 
@@ -66,14 +65,14 @@ class Endpoint:
         """Answer some items.
 
         Args:
-            items: with ``prompt``, ``gold`` and, where they are to be chosen from, ``choices``.
-            model: name of the model at the server, in place of the endpoint's own.
+            items: items with ``prompt``, ``gold`` and, for multiple choice, ``choices``.
+            model: name of the model on the server, instead of the endpoint's own.
 
         Raises:
-            DataError: items without what is needed, or an answer of another form.
+            DataError: items that lack a field, or a malformed reply.
             TinyEvalError: the server refuses, or does not answer after all attempts.
         """
-        # every item is checked before the first is paid for
+        # every item is checked before the first request is paid for
         prompts = [_question(one) for one in items]
         gold = [one.gold if one.choices else one.answers for one in items]
         name = model or self.model
@@ -109,7 +108,7 @@ class Endpoint:
         return text
 
     def _post(self, url: str, body: Mapping[str, Any], item: str) -> Any:
-        """Return the server's reply; troubles that pass are waited for."""
+        """Return the server's reply; temporary failures are retried."""
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get(self.key_variable):
             headers["Authorization"] = f"Bearer {key}"
@@ -122,12 +121,12 @@ class Endpoint:
             except urllib.error.HTTPError as error:
                 reason = f"status {error.code}: {_text_of(error)}"
                 if error.code not in _PASSING:
-                    raise TinyEvalError(f"{url}: refused item {item!r} with {reason}") from None
+                    raise TinyEvalError(f"{url}: refused item {item!r} with {reason}") from error
                 wait = _retry_after(error, wait)
             except _BROKEN as error:
                 reason = str(error) or type(error).__name__
-            except ValueError:
-                raise DataError(f"{url}: the answer to item {item!r} is no JSON") from None
+            except ValueError as error:
+                raise DataError(f"{url}: the answer to item {item!r} is no JSON") from error
             if attempt < self.attempts:
                 self.sleep(min(wait, _LONGEST_WAIT))
         raise TinyEvalError(
@@ -154,7 +153,7 @@ def _text_of(error: urllib.error.HTTPError) -> str:
 
 
 def _retry_after(error: urllib.error.HTTPError, otherwise: float) -> float:
-    """Return the seconds that the server asks to wait."""
+    """Return the number of seconds that the server asks to wait."""
     try:
         return max(0.0, float(error.headers.get("Retry-After", otherwise)))
     except ValueError:

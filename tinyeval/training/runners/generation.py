@@ -1,6 +1,6 @@
 """Greedy answers of a causal language model, in batches.
 
-Rows are padded on the left, so that every row's next token comes after its own last one.
+Rows are padded on the left, so that the next token of each row follows its last one.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def generate(
         tokenizer: its tokenizer.
         prompts: texts.
         stop: texts at which an answer ends; they are not part of it.
-        max_tokens: tokens of an answer at most.
-        max_length: tokens that the model can read; prompts lose what is too much on the left.
-        batch_tokens: tokens in a batch, padding and answers included.
+        max_tokens: most tokens of an answer.
+        max_length: most tokens that the model can read; longer prompts are cut on the left.
+        batch_tokens: tokens per batch, including padding and answers.
 
     Raises:
         TinyEvalError: memory is too small for a single prompt.
@@ -66,7 +66,7 @@ def _greedy(
         ids[k, length - len(row) :] = row
         mask[k, length - len(row) :] = 1
     end = model.generation_config.eos_token_id
-    # a config of its own, so that no sampling or penalty of the model's makes it less than greedy
+    # a new config: sampling or penalties of the model's own would make it less than greedy
     config = transformers.GenerationConfig(
         do_sample=False,
         max_new_tokens=max_tokens,

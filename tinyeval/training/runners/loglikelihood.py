@@ -4,10 +4,10 @@ A request is a context c and a continuation y; its log-likelihood is
 
     log p(y | c) = sum_t log p(y_t | c, y_1 .. y_(t-1)).
 
-Rows are padded on the right, where a causal model's real tokens cannot see the padding.  The
-choices of one item have their context in common: it is read once, its keys and values are repeated
-for the choices, and only the continuations are read for each.  Where that is not certain to be
-exact (windows, recurrent states, positions that cannot be given), every row is read in full.
+Rows are padded on the right, where the real tokens of a causal model do not see the padding.  The
+choices of an item share their context: it is read once, its keys and values are repeated for the
+choices, and then only the continuations are read.  Where this may not be exact (sliding windows,
+recurrent states, positions that cannot be set), every row is read in full.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Tokens = tuple[int, ...]
 
 
 class Read(NamedTuple):
-    """One token to be scored: the logits of a row at a position say how likely it is."""
+    """One token to be scored, by the logits of a row at a position."""
 
     row: int
     position: int
@@ -41,9 +41,9 @@ class Group:
     """Requests with one context.
 
     Attributes:
-        context: what all of them read first.
-        branches: what some of them read after it; the empty branch reads the context alone.
-        requests: position of each request, its continuation, and the branch it is read from.
+        context: tokens that all of them begin with.
+        branches: tokens that are read after the context; none if the context alone is enough.
+        requests: of each request its position, its continuation, and the number of its branch.
     """
 
     context: Tokens
@@ -52,7 +52,7 @@ class Group:
 
     @property
     def size(self) -> int:
-        """Tokens, when every branch is read with its context."""
+        """Number of tokens if every branch is read with its context."""
         return max(1, len(self.branches)) * (
             len(self.context) + max(map(len, self.branches), default=0)
         )
@@ -72,8 +72,8 @@ def log_likelihoods(
         model: a causal language model of transformers, in evaluation mode.
         requests: as :func:`~tinyeval.training.runners.encoding.encode_pairs` returns them.
         pad: token to pad with.
-        batch_tokens: tokens in a batch, padding included; halved when memory runs out.
-        share: read contexts once for several continuations, where the model allows it.
+        batch_tokens: tokens per batch, including padding; halved when memory runs out.
+        share: read a shared context only once, if the model allows it.
 
     Returns:
         Shape (requests,).
@@ -96,8 +96,8 @@ def log_likelihoods(
 def group_requests(requests: Sequence[Request], share: bool) -> list[Group]:
     """Return groups of requests that are read together.
 
-    Without ``share``, requests are together only where one's tokens begin the other's, as with
-    choices of one token: they need no reading of their own.
+    Without ``share``, two requests form a group only if the tokens of one begin with those of the
+    other, as with choices of one token: the shorter one needs no pass of its own.
     """
     by_context: dict[Tokens, list[int]] = {}
     for k, one in enumerate(requests):
@@ -144,11 +144,11 @@ class Reader:
     def __init__(self, model: Any, pad: int) -> None:
         self.model, self.pad = model, pad
         self.device = next(model.parameters()).device
-        # of the class: accelerate puts a wrapper without names over a model's own ``forward``
+        # of the class: accelerate hides the parameter names of a model's own ``forward``
         self.takes = frozenset(inspect.signature(type(model).forward).parameters)
 
     def can_share(self) -> bool:
-        """Say whether keys and values can be reused: plain attention at positions we give."""
+        """Return whether keys and values can be reused: plain attention at given positions."""
         known = getattr(self.model.config, "_attn_implementation", None) in ("eager", "sdpa")
         if not known or not {"past_key_values", "position_ids", "use_cache"} <= self.takes:
             return False
@@ -225,7 +225,7 @@ class Reader:
         """Return the log-probability of each token to be read, and the model's output."""
         row, position, token, _ = np.array(reads, dtype=np.int64).T
         if "logits_to_keep" in self.takes:
-            # the positions that any row needs: for contexts of like length they are few
+            # the positions that any row needs: few, if the contexts are of similar length
             kept, position = np.unique(position, return_inverse=True)
             inputs["logits_to_keep"] = torch.from_numpy(kept).to(self.device)
         output = self.model(**inputs)

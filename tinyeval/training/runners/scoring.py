@@ -1,4 +1,4 @@
-"""From a written answer to its mark."""
+"""Scores of generated answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def cut(text: str, stop: Sequence[str]) -> str:
 
 
 def exact_match(text: str, gold: Sequence[str]) -> float:
-    """Return 1 if the text, without white space around it, is one of the gold ones, else 0."""
+    """Return 1 if the text equals a gold answer up to surrounding white space, else 0."""
     return float(text.strip() in {one.strip() for one in gold})
 
 
@@ -26,6 +26,6 @@ def lettered(prompt: str, choices: Sequence[str]) -> str:
 
 
 def chosen_letter(text: str, n_choices: int) -> int | None:
-    """Return the index of the first letter of a choice that stands alone; None without one."""
+    """Return the index of the first letter of a choice that stands alone, or None."""
     found = (LETTERS.index(match[0]) for match in _LETTER.finditer(text))
     return next((one for one in found if one < n_choices), None)

@@ -1,4 +1,4 @@
-"""One of several processes that fit or build together: ``rank_process.py FOLDER TASK...``.
+"""One of several processes that fit or build together: ``build_process.py FOLDER TASK...``.
 
 Which one it is, and of how many, it is told as ``torchrun`` tells it.  What a task finds goes into
 ``FOLDER/TASK-RANK.npz``; the tasks also run alone, in the process that imports this.
@@ -18,7 +18,7 @@ from tinyeval.building import build
 from tinyeval.compute.processes import launched
 from tinyeval.covariance import components
 from tinyeval.covariance.item_covariance import item_covariance
-from tinyeval.errors import RankError
+from tinyeval.errors import ProcessError
 from tinyeval.history import History
 from tinyeval.irt import fit as fit_module
 from tinyeval.targets import make_targets
@@ -38,10 +38,10 @@ def responses():
     return simulate(91, 140, 2, seed=20, missing=0.1)[0]
 
 
-def fit(ranks):
+def fit(processes):
     """Fit from coarse to fine, each process its items."""
     with patched({fit_module: {"COARSE_MODELS": 50, "COARSE_ITEMS": 60}}):
-        found = fit_module.fit_irt(responses(), dimensions=(1, 2), ranks=ranks)
+        found = fit_module.fit_irt(responses(), dimensions=(1, 2), processes=processes)
     return {
         "ability": found.ability,
         "discrimination": found.model.discrimination,
@@ -50,25 +50,27 @@ def fit(ranks):
     }
 
 
-def lose(ranks):
+def lose(processes):
     """The last process ends before the others have heard of its items."""
-    if ranks.rank == ranks.size - 1:
+    if processes.number == processes.size - 1:
         os._exit(7)
-    return fit(ranks)
+    return fit(processes)
 
 
-def whole(ranks):
+def whole(processes):
     """Build a bank."""
-    return {"digest": np.array(build(responses(), items=12, name="bank", ranks=ranks).digest)}
+    return {
+        "digest": np.array(build(responses(), items=12, name="bank", processes=processes).digest)
+    }
 
 
-def covary(ranks):
+def covary(processes):
     """Covariance of a history that is large, each process its models."""
     sides = {"EXACT_SIDE": 20, "MAX_RANK": 10}
     with patched({components: sides, history_module: {"KEPT_CELLS": 100}}):
         given, fitted = simulate(91, 140, 2, seed=20, missing=0.1, column=True)
         targets = make_targets(given, "full")
-        found = item_covariance(History(given, targets, fitted, ranks=ranks))
+        found = item_covariance(History(given, targets, fitted, processes=processes))
         names = ("mean", "noise", "drift", "floor", "target_noise")
         shared = found.factors.T @ found.factors, found.with_targets(0.1)
     return {name: getattr(found, name) for name in names} | dict(zip("ab", shared, strict=True))
@@ -79,12 +81,12 @@ TASKS = {"covary": covary, "fit": fit, "lose": lose, "whole": whole}
 
 def main(folder, tasks):
     try:
-        with launched("cpu") as ranks:
+        with launched("cpu") as processes:
             for task in tasks:
-                found = TASKS[task](ranks)
-                np.savez(folder / f"{task}-{ranks.rank}.npz", **found)
-    except RankError as error:
-        print(f"RankError: {error}", file=sys.stderr)
+                found = TASKS[task](processes)
+                np.savez(folder / f"{task}-{processes.number}.npz", **found)
+    except ProcessError as error:
+        print(f"ProcessError: {error}", file=sys.stderr)
         return 1
     return 0
 

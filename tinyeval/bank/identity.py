@@ -1,0 +1,83 @@
+"""The digest: which bank it is, whoever wrote it, under whatever name, wherever it lies.
+
+    digest = SHA-256 of the canonical JSON of {items, anchors, arrays, estimator, targets, settings}
+
+It covers what a prediction depends on, as logical content: ids and texts as JSON, numbers as the
+bytes of their arrays.  It does not cover files: not their encoding, nor the versions that wrote
+them, the bank's name and card, where the results came from, the time, or the items' content.
+docs/item-bank-format.md states it exactly, with a program that computes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.bank.contents import BankFiles
+
+TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
+"""numpy's names of types -> those of safetensors."""
+
+IDLE = ("device", "run")
+"""Settings that say where a build ran and how a harness finds the items: no prediction changes.
+
+So is ``irt.block_size``, how much of the fit is held in memory at a time.
+"""
+
+
+def identity(files: BankFiles) -> str:
+    """Return the digest of a bank: SHA-256, 64 hexadecimal digits."""
+    return _sha256(json.dumps(_content(files), sort_keys=True, separators=(",", ":")).encode())
+
+
+def _content(files: BankFiles) -> dict[str, Any]:
+    """Return what the digest covers, as JSON values; an array is told by :func:`_told`."""
+    columns = dict(files.items.columns)
+    rank, weight = columns.pop("anchor_rank"), columns.pop("anchor_weight")
+    chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # NaN, of all other items, comes last
+    manifest = files.manifest
+    return {
+        "items": {
+            "ids": list(files.items.ids),
+            "columns": {name: _told(values) for name, values in columns.items()},
+        },
+        "anchors": {
+            "items": [files.items.ids[k] for k in chosen],
+            "weights": _told(weight[chosen]),
+        },
+        "arrays": {name: _told(array) for name, array in files.arrays.items()},
+        "estimator": {key: manifest["estimator"][key] for key in ("method", "items")},
+        "targets": manifest["targets"],
+        "settings": _lasting(manifest["settings"]),
+    }
+
+
+def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without those that no prediction depends on."""
+    kept = {key: value for key, value in settings.items() if key not in IDLE}
+    kept["irt"] = {key: value for key, value in settings["irt"].items() if key != "block_size"}
+    return kept
+
+
+def _told(values: NDArray) -> object:
+    """Return texts as a list, numbers by type, shape and the hash of their bytes.
+
+    The bytes are little-endian, in C order, with one NaN and one zero: which of the many NaN
+    stands for "unknown", and the sign of a zero, are accidents of reading and of rounding.
+    """
+    if values.dtype.kind == "O":
+        return list(values)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.nan, values + 0.0)
+    kind = TYPES[values.dtype.name]
+    data = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
+    return {"dtype": kind, "shape": list(values.shape), "sha256": _sha256(data.tobytes())}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

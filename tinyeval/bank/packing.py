@@ -1,0 +1,180 @@
+"""A bank's parts as what its folder holds, and back.
+
+The anchors become two columns of the items, and the arrays of the IRT model, the estimator and the
+two calibrations are named ``irt/...``, ``estimator/...``, ``calibration/...``, ``comparison/...``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval import __version__
+from tinyeval.bank.card import Facts, card
+from tinyeval.bank.codec import Content
+from tinyeval.bank.contents import BankFiles
+from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.errors import BankError, examples
+from tinyeval.estimators import load_estimator
+from tinyeval.irt.model import IRTModel
+from tinyeval.prediction import Predictor
+from tinyeval.selection.base import Anchors
+from tinyeval.tables import Table
+
+GROUPS = {"irt": IRTModel, "calibration": Calibration, "comparison": PairCalibration}
+"""Groups of arrays whose names the format fixes, and what they are the arrays of."""
+
+OWN = "estimator"
+"""The group whose names are the estimator's own."""
+
+ANCHOR_COLUMNS = ("anchor_rank", "anchor_weight")
+
+
+class Parts(TypedDict):
+    """The attributes of :class:`tinyeval.bank.item_bank.ItemBank`."""
+
+    name: str
+    items: Table
+    irt: IRTModel
+    predictor: Predictor
+    settings: Mapping[str, Any]
+    source: Mapping[str, Any]
+    created: str
+    content: Content | None
+
+
+def pack(parts: Parts) -> BankFiles:
+    """Return what the folder of a bank holds.
+
+    Raises:
+        BankError: a part that cannot be stored.
+    """
+    predictor = parts["predictor"]
+    errors = predictor.expected_error()
+    manifest = {
+        "name": parts["name"],
+        "created": parts["created"],
+        "tinyeval_version": __version__,
+        "targets": list(predictor.targets),
+        "settings": dict(parts["settings"]),
+        "source": dict(parts["source"]),
+        "estimator": {"method": predictor.method, "items": list(predictor.irt.items)},
+        "expected_error": {str(n): round(error, 6) for n, error in errors.items()},
+    }
+    groups = {
+        "irt": {name: getattr(parts["irt"], name) for name in _array_names(IRTModel)},
+        OWN: predictor.estimator.state(),
+        "calibration": predictor.calibration.state(),
+        "comparison": predictor.pairs.state(),
+    }
+    return BankFiles(
+        manifest=manifest,
+        items=_with_anchors(parts["items"], predictor.anchors),
+        arrays={f"{group}/{name}": a for group, own in groups.items() for name, a in own.items()},
+        content=parts["content"],
+        readme=card(_facts(parts)),
+    )
+
+
+def unpack(files: BankFiles) -> Parts:
+    """Return the parts of a bank from what its folder holds.
+
+    Raises:
+        BankError: arrays that are missing, not a bank's, or of another type or shape.
+        ConfigError: an estimator that is not known.
+        TinyEvalError: parts that do not fit each other.
+    """
+    groups, manifest = _groups(files.arrays), files.manifest
+    items, anchors = _without_anchors(files.items)
+    irt = IRTModel(items=items.ids, **groups["irt"])
+    method, own = manifest["estimator"]["method"], manifest["estimator"]["items"]
+    predictor = Predictor(
+        anchors=anchors,
+        targets=tuple(manifest["targets"]),
+        irt=irt.take(items.index(own, "anchor")),
+        method=method,
+        estimator=load_estimator(method, groups[OWN]),
+        calibration=Calibration.from_state(groups["calibration"]),
+        pairs=PairCalibration.from_state(groups["comparison"]),
+    )
+    return Parts(
+        name=manifest["name"],
+        items=items,
+        irt=irt,
+        predictor=predictor,
+        settings=manifest["settings"],
+        source=manifest["source"],
+        created=manifest["created"],
+        content=files.content,
+    )
+
+
+def _with_anchors(items: Table, anchors: Anchors) -> Table:
+    rank = np.full(len(items), np.nan)
+    weight = rank.copy()
+    index = items.index(anchors.items)
+    rank[index], weight[index] = np.arange(len(index)), anchors.weights
+    return items.with_columns(anchor_rank=rank, anchor_weight=weight)
+
+
+def _without_anchors(items: Table) -> tuple[Table, Anchors]:
+    columns = {name: one for name, one in items.columns.items() if name not in ANCHOR_COLUMNS}
+    rank, weight = (items.columns[name] for name in ANCHOR_COLUMNS)
+    chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # NaN comes last
+    return Table(items.ids, columns), Anchors(tuple(items.ids[k] for k in chosen), weight[chosen])
+
+
+def _array_names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if one.name != "items")
+
+
+def _groups(arrays: Mapping[str, NDArray]) -> dict[str, dict[str, NDArray]]:
+    """Return the arrays by group; those of :data:`GROUPS` are complete and of the right type."""
+    groups: dict[str, dict[str, NDArray]] = {name: {} for name in (*GROUPS, OWN)}
+    unknown = []
+    for name, array in arrays.items():
+        group, _, own = name.partition("/")
+        if group == OWN or (group in GROUPS and own in _array_names(GROUPS[group])):
+            groups[group][own] = array
+        else:
+            unknown.append(name)
+    if unknown:
+        raise BankError(f"arrays: no bank has {examples(unknown)}")
+    for group, kind in GROUPS.items():
+        for own in _array_names(kind):
+            _check_type(f"{group}/{own}", groups[group].get(own))
+    return groups
+
+
+def _check_type(name: str, array: NDArray | None) -> None:
+    expected = "int64" if name.endswith("/sizes") else "float64"
+    if array is None:
+        raise BankError(f"arrays: there is no {name}")
+    if array.dtype != expected:
+        raise BankError(f"arrays: {name} has type {array.dtype}, expected {expected}")
+
+
+def _facts(parts: Parts) -> Facts:
+    """Return what the card says."""
+    predictor, items = parts["predictor"], parts["items"]
+    benchmark = items.column("benchmark", "")[items.index(predictor.anchors.items)]
+    errors = {
+        name: predictor.expected_error(k) for k, name in enumerate(predictor.targets) if k > 0
+    }
+    return Facts(
+        name=parts["name"],
+        source=parts["source"],
+        level=parts["settings"]["interval"]["level"],
+        items=len(items),
+        anchors=len(predictor.anchors),
+        expected_error=predictor.expected_error(),
+        benchmarks={
+            name: (int((benchmark == name).sum()), list(error.values())[-1])
+            for name, error in errors.items()
+            if error
+        },
+    )

@@ -1,0 +1,50 @@
+"""What was learned, calibrated on held-out models and put together: the predictor of a bank."""
+
+from __future__ import annotations
+
+from tinyeval.build_plan import BuildPlan
+from tinyeval.calibration.calibrate import calibrate
+from tinyeval.compute.processes import ALONE, Processes
+from tinyeval.compute.progress import Progress
+from tinyeval.learning import HistoryOf, Learned, learn, make_history
+from tinyeval.prediction import Predictor
+
+
+def make_predictor(
+    learned: Learned,
+    plan: BuildPlan,
+    progress: Progress | None = None,
+    *,
+    history_of: HistoryOf = make_history,
+    processes: Processes = ALONE,
+) -> Predictor:
+    """Calibrate what was learned, and put together what predicts.
+
+    Args:
+        learned: under the plan.
+        plan: of the build.
+        progress: called with (done, total, what).
+        history_of: makes the history of some models; a caller that calibrates many methods on the
+            same models passes one that remembers.
+        processes: that share the folds.
+    """
+    interval = plan.settings.interval
+    single, pairs = calibrate(
+        learned,
+        lambda part: learn(part, plan.within(part, learned.irt.dimensions), history_of=history_of),
+        folds=interval.folds,
+        seed=plan.settings.seed,
+        groups=interval.groups,
+        parallel=plan.settings.irt.method != "pyro",  # Pyro keeps global state
+        progress=progress,
+        processes=processes,
+    )
+    return Predictor(
+        anchors=learned.anchors,
+        targets=learned.history.targets.names,
+        irt=learned.anchor_model(),
+        method=plan.settings.estimator.method,
+        estimator=learned.estimator,
+        calibration=single,
+        pairs=pairs,
+    )

@@ -1,0 +1,168 @@
+"""Arrow's tables: Parquet, Feather and IPC files, and what ``datasets`` saves, as raw columns.
+
+Numbers stay in Arrow's memory until they are asked for.  What a file says of its size is held
+against a bound before anything is read: run lengths make any number of rows from a few bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import DataError
+from tinyeval.importers.delimited import unique_names
+from tinyeval.importers.opening import check_bound
+from tinyeval.importers.rawtable import RawTable
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray, Schema, Table
+
+INDEX = "__index_level_0__"
+"""The name under which pandas writes unnamed row labels."""
+
+MARK = b"tinyeval.items"
+"""Key of a Parquet file's metadata: all columns but the first are items."""
+
+POINTER = 8
+"""Bytes of a cell that is an object."""
+
+
+def read_parquet(path: Path) -> RawTable:
+    """Read a Parquet file."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            unique_names(path, list(schema.names))
+            _check_rows(path, schema, rows)
+            columns = _columns(file.read())
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow raises several kinds on damaged bytes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: not a Parquet file, or damaged: {reason}") from error
+    return RawTable(path, columns, sure=MARK in (schema.metadata or {}))
+
+
+def read_arrow(path: Path) -> RawTable:
+    """Read a Feather or IPC file, or an IPC stream."""
+    return RawTable(path, read_shards(path, [path]))
+
+
+def read_shards(path: Path, files: Sequence[Path]) -> dict[str, Sequence[object]]:
+    """Return the columns of Arrow files that lie one after another.
+
+    Args:
+        path: for messages.
+        files: IPC files or streams of one schema.
+    """
+    import pyarrow as pa
+
+    try:
+        batches = [batch for file in files for batch in _batches(file)]
+        table = pa.Table.from_batches(batches)
+        unique_names(path, list(table.column_names))
+        return _columns(table)
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow raises several kinds on damaged bytes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: not an Arrow file, or damaged: {reason}") from error
+
+
+def from_arrow(table: Table, path: Path) -> RawTable:
+    """Return an Arrow table in memory as a raw one."""
+    unique_names(path, list(table.column_names))
+    return RawTable(path, _columns(table))
+
+
+def _batches(file: Path) -> Iterator[Any]:
+    import pyarrow as pa
+
+    needed = 0
+    with pa.memory_map(str(file)) as source:
+        try:
+            reader = pa.ipc.open_file(source)
+            batches = (reader.get_batch(k) for k in range(reader.num_record_batches))
+        except pa.ArrowInvalid:
+            source.seek(0)
+            batches = iter(pa.ipc.open_stream(source))
+        for batch in batches:
+            needed += batch.nbytes + POINTER * batch.num_rows * batch.num_columns
+            check_bound(file, needed, f"more than {batch.num_rows:,} rows")
+            yield batch
+
+
+def _check_rows(path: Path, schema: Schema, rows: int) -> None:
+    width = sum(_width(kind) for kind in schema.types)
+    check_bound(path, rows * width, f"{rows:,} rows of {len(schema.types):,} columns")
+
+
+def _width(kind: Any) -> int:
+    """Return the bytes that a cell takes: as Arrow holds it, and as a score."""
+    return kind.bit_width // 8 + 4 if _is_number(kind) else POINTER
+
+
+def _is_number(kind: Any) -> bool:
+    from pyarrow import types
+
+    return types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+
+
+def _columns(table: Table) -> dict[str, Sequence[object]]:
+    values = [_column(column) for column in table.columns]
+    columns: dict[str, Sequence[object]] = dict(zip(table.column_names, values, strict=True))
+    index = columns.pop(INDEX, None)  # unnamed row labels: numbers of rows, or ids
+    if index is not None and len(index) and all(isinstance(one, str) for one in index):
+        columns = {"": index, **columns}
+    return columns
+
+
+def _column(column: ChunkedArray) -> Sequence[object]:
+    return _Numbers(column) if _is_number(column.type) else column.to_pylist()
+
+
+class _Numbers(Sequence[object]):
+    """Numbers as Arrow holds them; only those asked for one by one become Python objects."""
+
+    def __init__(self, column: ChunkedArray) -> None:
+        self.column = column
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.column[row].as_py()
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self.column.to_pylist())
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray[np.float64]:
+        return np.concatenate([np.empty(0), *map(_floats, self.column.chunks)])
+
+
+def _floats(chunk: Any) -> NDArray[np.float64]:
+    """Read Arrow's buffers: its own way to numpy imports pandas, which takes longer than that."""
+    if not len(chunk):
+        return np.empty(0)
+    cells = slice(chunk.offset, chunk.offset + len(chunk))
+    known, data = chunk.buffers()
+    name = str(chunk.type)
+    raw = _bits(data) if name == "bool" else np.frombuffer(data, FLOATS.get(name, name))
+    values = raw[cells].astype(np.float64)
+    if known is not None:
+        values[_bits(known)[cells] == 0] = np.nan
+    return values
+
+
+def _bits(buffer: Any) -> NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+
+
+FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+"""Arrow's names of numbers that numpy calls otherwise."""

@@ -1,0 +1,146 @@
+"""Text tables: a header and a record a line, whatever separates the values.
+
+A file that was cut off is told by a last record that is short, by a quote that is never closed, or,
+where no line end follows it, by a last cell that is unlike the rest of its column.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from tinyeval.errors import DataError, examples
+from tinyeval.importers.block import Finding
+from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.separators import HEAD, separator_of
+from tinyeval.importers.textfiles import open_text
+from tinyeval.importers.values import shown
+
+NUMBER = re.compile(r"\s*[+-]?[\d.,]+(e[+-]?\d+)?%?\s*", re.IGNORECASE)
+
+
+def read_delimited(path: Path) -> RawTable:
+    """Read a table of text.
+
+    Raises:
+        DataError: no header, a column that appears twice, records of other lengths, a quote that
+            is never closed, a last cell that was cut.
+    """
+    with open_text(path) as file:
+        separator = separator_of(file.read(HEAD))
+    lines = array("q")
+    with open_text(path) as file, _long_cells():
+        records = _Records(path, file, separator)
+        header = next(records, None)
+        if header is None:
+            raise DataError(f"{path}: the file is empty")
+        columns: list[list[object]] = [[] for _ in unique_names(path, header)]
+        chunk: list[list[str]] = []
+        for row in records:
+            if len(row) != len(header):
+                raise DataError(_uneven(records, header, row))
+            lines.append(records.line)
+            chunk.append(row)
+            if len(chunk) == 4096:
+                _append(columns, chunk)
+                chunk = []
+        _append(columns, chunk)
+    cut = _last_cell(path, columns[-1]) if records.open_end and len(lines) else ()
+    return RawTable(
+        path, dict(zip(header, columns, strict=True)), lines, separator != ",", findings=cut
+    )
+
+
+class _Records(Iterator[list[str]]):
+    """Records that are not empty; remembers where each began and how the last one ended."""
+
+    def __init__(self, path: Path, file: TextIO, separator: str) -> None:
+        self.path, self.file, self.separator = path, file, separator
+        self.reader = csv.reader(self._lines(), delimiter=separator, strict=True)
+        self.line, self.open_end, self._read = 0, False, 0
+
+    def _lines(self) -> Iterator[str]:
+        for line in self.file:
+            self._read += 1
+            self.open_end = not line.endswith(("\n", "\r"))
+            if "\0" in line and self._read == 1:
+                raise DataError(f"{self.path}: holds NUL characters; save the file as UTF-8 text")
+            yield line
+
+    def __next__(self) -> list[str]:
+        while True:
+            first = self._read + 1
+            try:
+                row = next(self.reader)
+            except csv.Error as error:
+                reason = str(error)
+                if "unexpected end" in reason:
+                    reason = f"a quote opened in the record of line {first} is never closed"
+                raise DataError(f"{self.path}:{self._read}: not CSV: {reason}") from error
+            if row:
+                self.line = self._read
+                return row
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let cells be as long as they are; the limit of the process is as before afterwards."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _uneven(records: _Records, header: Sequence[str], row: Sequence[str]) -> str:
+    message = (
+        f"{records.path}:{records.line}: expected {len(header)} values, as in the header, found "
+        f"{len(row)}"
+    )
+    if records.open_end:
+        return f"{message}; the file may have been cut off"
+    if len(row) == len(header) + 1:
+        return f"{message}; if the first column has no name, give the header one for it"
+    return f"{message}; the file may have been cut off, or a value holds {records.separator!r}"
+
+
+def _append(columns: list[list[object]], rows: list[list[str]]) -> None:
+    for column, *values in zip(columns, *rows, strict=True):
+        # Interned, an id that fills many rows is held once.
+        column.extend(map(sys.intern, values))
+
+
+def unique_names(path: Path, names: Sequence[str]) -> Sequence[str]:
+    """Return column names, or raise :class:`DataError` if one appears twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        cut = [name if len(name) <= 60 else f"{name[:60]}..." for name in twice[:3]]
+        raise DataError(f"{path}: {len(twice)} column(s) appear more than once: {examples(cut)}")
+    return names
+
+
+def _last_cell(path: Path, column: Sequence[object]) -> tuple[Finding, ...]:
+    """Refuse, or doubt, the last cell of a file that does not end with a line end."""
+    *others, last = (str(one) for one in column)
+    seen = set(others)
+    if not others or last in seen:
+        return ()
+    numbers = all(NUMBER.fullmatch(one) for one in seen if one.strip())
+    shortest = min(map(len, seen))
+    if numbers and len(last) < shortest:
+        raise DataError(
+            f"{path}: ends without a line end in the cell {shown(last)}, while other cells of the "
+            f"column look like {shown(others[0])}: the file was cut off; copy it again, or end "
+            "the last line if it is whole"
+        )
+    if any("." in one or "," in one for one in seen) if numbers else len(last) < shortest:
+        what = "last cell may have been cut off: no line end follows it"
+        return (Finding("doubt", what, 1, (f"{path.name}: {last}",)),)
+    return ()

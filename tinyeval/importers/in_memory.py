@@ -1,0 +1,152 @@
+"""Results that are objects, not files: frames, data sets, arrays with ids, lists and mappings.
+
+Libraries are not imported for it: an object tells by its class's module what it is, and what can
+hand itself over as Arrow does so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyeval.errors import DataError
+from tinyeval.importers.arrowtables import from_arrow
+from tinyeval.importers.base import Options
+from tinyeval.importers.block import Block, Merged
+from tinyeval.importers.folders import USUAL_SPLITS
+from tinyeval.importers.jsontables import columns_of, from_object
+from tinyeval.importers.layouts import to_block
+from tinyeval.importers.merge import merge
+from tinyeval.importers.npfiles import NAMES, from_arrays
+from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.table import check_filter
+from tinyeval.responses import ResponseMatrix
+
+ACCEPTED = (
+    "paths, a pandas or polars DataFrame, a pyarrow Table, a Dataset or DatasetDict, a list of "
+    "dicts, {model: {item: score}}, (scores, models, items), or a ResponseMatrix"
+)
+
+
+def are_paths(source: object) -> bool:
+    """Say whether something is a path, or a list of paths (perhaps none)."""
+    if isinstance(source, Sequence) and not isinstance(source, (str, bytes, bytearray)):
+        return all(isinstance(one, (str, Path)) for one in source)
+    return isinstance(source, (str, Path))
+
+
+def read_objects(source: object, options: Options) -> tuple[Merged, str]:
+    """Read what is in memory.
+
+    Returns:
+        The results, and what they were in.
+
+    Raises:
+        DataError: an object of no known type, or one that holds no results.
+    """
+    check_filter(options)
+    if isinstance(source, ResponseMatrix):
+        return Merged(source, 1), "a ResponseMatrix"
+    average = options.repeats == "average"
+    tables = list(_tables(source))
+
+    def blocks() -> Iterator[Block]:
+        for k, table in enumerate(tables):
+            options.progress(k, len(tables), str(table.path))
+            if not len(table):
+                raise DataError(f"{table.path}: the table has no rows")
+            yield to_block(table, options.rules, options.metric, average)
+        options.progress(len(tables), len(tables), "")
+
+    return merge(blocks(), options), str(tables[0].path)
+
+
+def _tables(source: Any) -> Iterator[RawTable]:
+    """Yield the raw tables that an object holds; one at least."""
+    if _are_arrays(source):
+        yield from_arrays(Path("arrays"), *source)
+    elif isinstance(source, Mapping):
+        yield from _of_mapping(source)
+    elif isinstance(source, (list, tuple)) and source:
+        if all(isinstance(one, Mapping) for one in source):
+            yield RawTable(Path("list of dicts"), columns_of(_named(source)), owner="unnamed model")
+        else:
+            for one in source:
+                yield from _tables(one)
+    else:
+        yield _of_frame(source)
+
+
+def _of_frame(source: Any) -> RawTable:
+    library = type(source).__module__.partition(".")[0]
+    what = Path(f"{library} {type(source).__name__}")
+    if library == "pandas" and hasattr(source, "columns"):
+        return _of_pandas(source, what)
+    if library == "datasets" and hasattr(source, "with_format"):
+        return from_arrow(source.with_format("arrow")[:], what)
+    if library == "polars" and hasattr(source, "collect"):
+        source = source.collect()  # a LazyFrame
+    if hasattr(source, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        return from_arrow(pa.table(source), what)
+    if isinstance(source, np.ndarray):
+        raise DataError(
+            "an array alone does not say which models and items it is of; give "
+            "(scores, models, items) with the ids of its rows and columns"
+        )
+    raise DataError(f"expected {ACCEPTED}, found {type(source).__name__}")
+
+
+def _of_pandas(frame: Any, what: Path) -> RawTable:
+    """Return a frame's columns; row labels that are named, or are text, come before them."""
+    labels = frame.index
+    plain = labels.nlevels == 1 and labels.name is None and labels.dtype.kind in "iuf"
+    columns: dict[str, Sequence[object]] = {}
+    for level in range(0 if plain else labels.nlevels):
+        values = labels.get_level_values(level)
+        columns[str(values.name) if values.name is not None else ""] = _cells(values)
+    names = ["/".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in frame]
+    if len({*names, *columns}) < len(names) + len(columns):
+        raise DataError(f"{what}: column names appear more than once; give each one of its own")
+    for k, name in enumerate(names):
+        columns[name] = _cells(frame.iloc[:, k])
+    if not columns:
+        raise DataError(f"{what}: has no columns")
+    return RawTable(what, columns, owner="unnamed model")
+
+
+def _cells(values: Any) -> Sequence[object]:
+    if getattr(values.dtype, "kind", "O") in "fiub" and isinstance(values.dtype, np.dtype):
+        return values.to_numpy()
+    return [None if missing else one for one, missing in zip(values, values.isna(), strict=True)]
+
+
+def _of_mapping(source: Mapping[Any, Any]) -> Iterator[RawTable]:
+    """Yield the tables of splits, arrays with ids, columns, or answers."""
+    values = list(source.values())
+    if set(NAMES) <= source.keys():
+        yield from_arrays(Path("arrays"), *(source[name] for name in NAMES))
+    elif values and not any(isinstance(one, (Mapping, list, int, float, str)) for one in values):
+        for name, one in source.items():
+            table = next(_tables(one))
+            owner = "" if str(name) in USUAL_SPLITS else str(name)
+            yield RawTable(table.path, table.columns, owner=owner or "unnamed model")
+    else:
+        table = from_object(Path("dict"), next(_named([source])))
+        yield RawTable(table.path, table.columns, owner="unnamed model", findings=table.findings)
+
+
+def _named(records: Sequence[Mapping[Any, Any]]) -> Iterator[dict[str, object]]:
+    return ({str(name): value for name, value in one.items()} for one in records)
+
+
+def _are_arrays(source: Any) -> bool:
+    """Say whether something is (scores, models, items)."""
+    if not (isinstance(source, tuple) and len(source) == 3):
+        return False
+    scores, *ids = source
+    return np.ndim(scores) == 2 and all(np.ndim(one) == 1 for one in ids)

@@ -1,0 +1,171 @@
+"""Tables in JSON: lines, lists of objects, what pandas' ``to_json`` writes, and plain mappings.
+
+``{item: score}`` are the answers of one model, ``{model: {item: score}}`` those of several.
+pandas' orients are told by their keys: ``split`` and ``table`` by ``data``, ``columns`` and
+``index`` by a column of models or items among the keys.  ``values`` has no names, and is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tinyeval.errors import DataError
+from tinyeval.importers.aliases import is_named
+from tinyeval.importers.block import Finding
+from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.textfiles import json_records, open_text, read_json, starts_array
+
+SHAPES = "expected {item: score}, {model: {item: score}}, a list of objects, or a line each"
+
+
+def read_json_table(path: Path) -> RawTable:
+    """Read a table of JSON in any shape but bare values."""
+    if starts_array(path):
+        if _starts_with(path, "[["):
+            raise DataError(
+                f"{path}: holds values without names of columns; write it with "
+                "DataFrame.to_json(orient='split'), or as a list of objects"
+            )
+        records = json_records(path, unique_keys=True)
+        return RawTable(path, columns_of(record for _, record in records))
+    if _has_lines(path):
+        return read_json_lines(path)
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: {SHAPES}; found {type(value).__name__}")
+    return from_object(path, value)
+
+
+def read_json_lines(path: Path) -> RawTable:
+    """Read an object a line, or one array of objects."""
+    lines = array("q")
+
+    def records() -> Iterator[dict[str, object]]:
+        for line, record in json_records(path, unique_keys=True):
+            lines.append(line)
+            yield record
+
+    columns = columns_of(records())
+    if not lines:
+        raise DataError(f"{path}: the file is empty")
+    return RawTable(path, columns, lines)
+
+
+def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
+    """Return the table that one object holds."""
+    data = value.get("data")
+    if isinstance(data, list) and isinstance(value.get("columns"), list):
+        return RawTable(path, _split(path, value["columns"], value.get("index"), data))
+    if isinstance(data, list) and "schema" in value:
+        columns = columns_of(_objects(path, data))
+        if columns.get("index") == list(range(len(data))):  # pandas numbers its rows so
+            del columns["index"]
+        return RawTable(path, columns)
+    if isinstance(value.get("model"), str):
+        return RawTable(path, columns_of([value]))
+    lists = [name for name, one in value.items() if isinstance(one, list) and one]
+    inside = [name for name in lists if isinstance(value[name][0], dict)]
+    if len(inside) > 1:  # of answers, and of what else there is to say
+        inside = [name for name in inside if sum(map(is_named, value[name][0])) > 1]
+    if len(inside) == 1:
+        what = "list of objects in the file was read as the table"
+        said = Finding("guessed", what, 1, (*inside,))
+        return RawTable(path, columns_of(_objects(path, value[inside[0]])), findings=(said,))
+    if lists and len(lists) == len(value) and any(map(is_named, value)):
+        return RawTable(path, _even(path, value))
+    inner = [one for one in value.values() if isinstance(one, dict)]
+    if inner and len(inner) == len(value):
+        if any(is_named(name) and _is_text(value[name].values()) for name in value):
+            return RawTable(path, _by_column(value))
+        if all(any(is_named(name) for name in one) for one in inner[:20]):
+            return RawTable(path, columns_of(inner))
+    return RawTable(path, columns_of(_answers(path, value)))
+
+
+def columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[object]]:
+    """Return records as columns; what a record lacks is None."""
+    columns: dict[str, list[object]] = {}
+    n = 0
+    for record in records:
+        for name, value in record.items():
+            column = columns.setdefault(name, [])
+            column.extend([None] * (n - len(column)))
+            # Interned, an id that fills many rows is held once.
+            column.append(sys.intern(value) if type(value) is str else value)
+        n += 1
+    for column in columns.values():
+        column.extend([None] * (n - len(column)))
+    return columns
+
+
+def _answers(path: Path, value: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    nested = [isinstance(inner, dict) for inner in value.values()]
+    if any(nested) and not all(nested):
+        raise DataError(f"{path}: expected either {{item: score}} or {{model: {{item: score}}}}")
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from ({"model": key, "item": item, "score": s} for item, s in inner.items())
+        else:
+            yield {"item": key, "score": inner}
+
+
+def _objects(path: Path, listed: list[Any]) -> Iterator[dict[str, object]]:
+    for k, one in enumerate(listed):
+        if not isinstance(one, dict):
+            raise DataError(f"{path}, row {k + 1}: expected an object, found {type(one).__name__}")
+        yield one
+
+
+def _split(path: Path, names: list[Any], index: Any, rows: list[Any]) -> dict[str, list[object]]:
+    for k, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise DataError(f"{path}, row {k + 1}: expected a list of {len(names)} values")
+    if len({str(name) for name in names}) < len(names):
+        raise DataError(f"{path}: columns appear more than once")
+    columns = {str(name): [row[k] for row in rows] for k, name in enumerate(names)}
+    if isinstance(index, list) and len(index) == len(rows) and _is_text(index):
+        columns = {"": index, **columns}
+    return columns
+
+
+def _by_column(value: Mapping[str, Mapping[str, object]]) -> dict[str, list[object]]:
+    rows = dict.fromkeys(row for column in value.values() for row in column)
+    return {name: [column.get(row) for row in rows] for name, column in value.items()}
+
+
+def _even(path: Path, value: Mapping[str, list[object]]) -> dict[str, list[object]]:
+    if len({len(column) for column in value.values()}) > 1:
+        raise DataError(f"{path}: its columns are of different lengths")
+    return dict(value)
+
+
+def _is_text(values: Iterable[object]) -> bool:
+    listed = list(values)
+    return bool(listed) and all(isinstance(one, str) for one in listed)
+
+
+def _starts_with(path: Path, start: str) -> bool:
+    with open_text(path) as file:
+        return "".join(file.read(4096).split()).startswith(start)
+
+
+def _has_lines(path: Path) -> bool:
+    """Say whether the first line is a whole object and another line follows."""
+    from tinyeval.importers.jsonarray import parse_json
+
+    with open_text(path) as file:
+        first = ""
+        for line in file:
+            if first and line.strip():
+                return True
+            if not first and line.strip():
+                try:
+                    parse_json(line)
+                except ValueError:
+                    return False
+                first = line
+    return False

@@ -1,0 +1,134 @@
+"""Marks on any scale -> scores from 0 to 1, and advice that fits the marks seen where they are not.
+
+Percentages are divided by 100 where a percent sign says so; other scales are the user's to give.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import DataError
+from tinyeval.importers.base import Rules
+from tinyeval.importers.block import Finding
+from tinyeval.importers.values import Marks
+
+USUAL = ((-1, 1), (1, 5), (1, 10), (0, 5), (0, 10), (0, 100))
+"""Scales on which people mark."""
+
+
+def to_scale(marks: Marks, rules: Rules, where: str) -> NDArray[np.float64]:
+    """Return marks on the scale from 0 to 1; those beyond it lie outside [0, 1].
+
+    Args:
+        marks: of one column.
+        rules: whose ``scale`` and ``failures`` are followed.
+        where: file and column, for messages.
+
+    Raises:
+        DataError: percent signs beside other numbers, or beside a scale that is not 0:100.
+    """
+    numbers, percent = marks.numbers, marks.kinds["percent"]
+    if percent:
+        _check_percent(marks, rules, where)
+        numbers = numbers / 100
+    elif rules.scale is not None:
+        low, high = rules.scale
+        words = marks.kinds["word"]
+        if words:
+            raise DataError(
+                f"{where}: holds {words:,} words such as 'pass' that have no place on a scale "
+                f"from {low:g} to {high:g}; leave --scale out, or read the columns apart"
+            )
+        numbers = (numbers - low) / (high - low)
+    if marks.lost and rules.failures == "wrong":
+        numbers = numbers.copy()
+        numbers[list(marks.lost)] = 0
+    return numbers
+
+
+def _check_percent(marks: Marks, rules: Rules, where: str) -> None:
+    plain = sum(marks.kinds[kind] for kind in ("number", "comma", "word"))
+    if plain:
+        raise DataError(
+            f"{where}: {marks.kinds['percent']:,} cells have a percent sign and {plain:,} have "
+            "none, so their scale is in doubt; write all of them alike"
+        )
+    if rules.scale is not None and rules.scale != (0, 100):
+        low, high = rules.scale
+        raise DataError(
+            f"{where}: cells have a percent sign, but a scale from {low:g} to {high:g} was given; "
+            "leave --scale out"
+        )
+
+
+def told(kinds: Counter[str], rules: Rules, names: Sequence[str] = ()) -> list[Finding]:
+    """Return findings of how cells were read."""
+    findings = []
+    for kind, what in (
+        ("percent", "cells with a percent sign were divided by 100"),
+        ("comma", "cells were read with a decimal comma"),
+    ):
+        if kinds[kind]:
+            findings.append(Finding("guessed", what, kinds[kind]))
+    if kinds["lost"] and rules.failures == "wrong":
+        findings.append(Finding("guessed", "answers that were lost count as wrong", kinds["lost"]))
+    elif kinds["lost"]:
+        what = (
+            "answers that were lost ('timeout', 'error') are missing; --failures wrong counts "
+            "them as wrong"
+        )
+        findings.append(Finding("dropped", what, kinds["lost"], tuple(names)))
+    return findings
+
+
+def outside(mark: float, rules: Rules, low: float, high: float) -> str:
+    """Say what is wrong with a mark outside [0, 1].
+
+    Args:
+        mark: the mark, on the scale from 0 to 1 that was given or taken for granted.
+        rules: of the import.
+        low, high: the least and greatest of all marks, likewise.
+    """
+    if rules.scale is not None:
+        a, b = rules.scale
+        return (
+            f"{a + mark * (b - a):g}, outside the scale {a:g} to {b:g} that was given; marks run "
+            f"from {a + low * (b - a):g} to {a + high * (b - a):g}"
+        )
+    return f"{mark:g}, outside [0, 1]; marks run from {low:g} to {high:g}: {advice(low, high)}"
+
+
+def advice(low: float, high: float) -> str:
+    """Return what to do with marks from ``low`` to ``high``.
+
+    >>> advice(0, 85)
+    'if they are percentages, give --scale 0:100'
+    >>> advice(2, 9)
+    'if they are marks from 1 to 10, give --scale 1:10'
+    >>> advice(-1, 1)
+    'if they are marks from -1 to 1, give --scale -1:1'
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "an infinite number is no mark; write what is missing as an empty cell"
+    known = next(((a, b) for a, b in USUAL if a <= low and least(b) <= high <= b), None)
+    if known is None:
+        return "give the lowest and highest possible mark, --scale LOWEST:HIGHEST"
+    a, b = known
+    are = "percentages" if b == 100 else f"marks from {a} to {b}"
+    return f"if they are {are}, give --scale {a}:{b}"
+
+
+def least(top: float) -> float:
+    """Return the best mark from which on a scale up to ``top`` may be meant."""
+    return 10 if top == 100 else 0.8 * top if top > 1 else -1
+
+
+def place(path: Path, name: str) -> str:
+    """Return file and column for a message."""
+    return f"{path}, column {name[:60]!r}"

@@ -1,0 +1,92 @@
+"""Tables of models or items: unique ids in order, and the columns known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyeval.errors import DataError, examples
+
+
+def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
+    """Return ``values`` as a tuple of unique, non-empty strings, or raise :class:`DataError`."""
+    ids = tuple(map(str, values))
+    if not all(map(str.strip, ids)):
+        raise DataError(f"every {what} needs an id, but an empty {what} id was found")
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = sorted({one for one in ids if one in seen or seen.add(one)})  # type: ignore[func-returns-value]
+        raise DataError(
+            f"{what} ids must be unique, but {len(twice)} appear more than once: {examples(twice)}"
+        )
+    return ids
+
+
+def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Return the positions of ``ids`` in the order of the ids."""
+    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Ids and the columns known about them.
+
+    Attributes:
+        ids: unique, non-empty ids, in order.
+        columns: name -> array of the same length; float64 for numbers (NaN unknown), object
+            arrays of ``str`` (``""`` unknown) for everything else.
+    """
+
+    ids: tuple[str, ...]
+    columns: Mapping[str, NDArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", as_ids(self.ids, "table row"))
+        clean: dict[str, NDArray] = {}
+        for name, values in self.columns.items():
+            array = np.asarray(values)
+            if array.shape != (len(self.ids),):
+                raise DataError(
+                    f"column {name!r} has shape {array.shape}, expected ({len(self.ids)},)"
+                )
+            if array.dtype.kind in "fiub":
+                array = array.astype(np.float64)
+            else:
+                array = np.array(["" if v is None else str(v) for v in array], dtype=object)
+            array.setflags(write=False)
+            clean[name] = array
+        object.__setattr__(self, "columns", MappingProxyType(clean))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def index(self, ids: Sequence[str], what: str = "id") -> NDArray[np.intp]:
+        """Return the positions of ``ids``; unknown ids raise :class:`DataError`."""
+        position = {one: k for k, one in enumerate(self.ids)}
+        unknown = [one for one in ids if one not in position]
+        if unknown:
+            raise DataError(f"{len(unknown)} unknown {what}(s): {examples(unknown)}")
+        return np.array([position[one] for one in ids], dtype=np.intp)
+
+    def take(self, index: NDArray[np.intp]) -> Table:
+        """Return the rows at ``index``, in that order."""
+        columns = {name: values[index] for name, values in self.columns.items()}
+        return Table(tuple(self.ids[k] for k in index), columns)
+
+    def column(self, name: str, default: float | str | None = None) -> NDArray:
+        """Return a column; a missing one is filled with ``default``, or raises if that is None."""
+        if name in self.columns:
+            return self.columns[name]
+        if default is None:
+            known = ", ".join(sorted(self.columns)) or "none"
+            raise DataError(f"there is no column {name!r}; the known columns are: {known}")
+        dtype = np.float64 if isinstance(default, (int, float)) else object
+        return np.full(len(self.ids), default, dtype=dtype)
+
+    def with_columns(self, **columns: NDArray) -> Table:
+        """Return this table with columns added or replaced."""
+        return Table(self.ids, {**self.columns, **columns})
