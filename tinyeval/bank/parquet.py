@@ -159,7 +159,7 @@ class _Texts:
             self.size += len(text or "")
             if self.size > MAX_TEXT:
                 raise BankError(
-                    f"{self.file}: over {MAX_TEXT} characters of text, which is not read"
+                    f"{self.file}: has over {MAX_TEXT} characters of text; it is not read"
                 )
         return self.known[text]
 
