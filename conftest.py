@@ -5,6 +5,7 @@ matrices are so small that a second thread costs several times what it saves, an
 split over threads round differently, so that digests would depend on the machine.
 """
 
+import gc
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -15,6 +16,11 @@ import pytest
 
 collect_ignore_glob = ["tinyeval/training/*_callback.py"]
 """They begin by importing a training framework, which takes longer than all examples together."""
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of every garbage collection to come what is imported by now, and stays."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,8 @@ def one_split(
     cost = np.random.default_rng(repeat).lognormal(0.0, LOG_SD, source.n_items)
     cost /= cost.mean()
     source = replace(source, items=source.items.with_columns(cost=cost))
-    history = make_history(source, BuildPlan.of(Settings().replace(device="cpu"), source))
+    settings = Settings().replace(items=ITEMS, device="cpu")
+    history = make_history(source, BuildPlan.of(settings, source))
     fit, found = get_estimator("kriging"), {}
     for way, select in WAYS.items():
         rng = np.random.default_rng(repeat)

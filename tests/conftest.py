@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("tinyeval")
 def fast() -> Settings:
     """Settings of a build that takes a fraction of a second."""
     return Settings().replace(
-        items=15, device="cpu", irt={"dimensions": [1, 2]}, interval={"folds": 3}
+        items=15, device="cpu", irt={"dimensions": [2]}, interval={"folds": 2}
     )
 
 
@@ -73,5 +73,6 @@ def small_benchmark():
 @pytest.fixture(scope="session")
 def small_bank(small_benchmark, fast: Settings) -> ItemBank:
     """A bank of 40 of the small text items, with their content."""
-    bank = build(small_benchmark.responses, settings=fast.replace(items=40), name="small")
+    careful = fast.replace(items=40, irt={"dimensions": [1, 2]}, interval={"folds": 3})
+    bank = build(small_benchmark.responses, settings=careful, name="small")
     return replace(bank, content={one.id: one.content for one in small_benchmark.items})

@@ -70,8 +70,10 @@ ROOMS = {
         "selection",
     ),
     "build_plan": (
+        "errors",
         "config",
         "responses",
+        "source_models",
         "groups",
         "targets",
         "history",
@@ -116,6 +118,7 @@ ROOMS = {
     ),
     "calibrated": ("compute", "build_plan", "learning", "calibration", "prediction"),
     "building": (
+        "errors",
         "config",
         "compute",
         "responses",
@@ -133,7 +136,6 @@ ROOMS = {
         "compute",
         "responses",
         "source_models",
-        "irt",
         "history",
         "selection",
         "estimators",
@@ -429,10 +431,12 @@ def loaded(code: str, *arguments: object) -> set[str]:
     return set(run(f"import sys\n{code}\nprint(*sys.modules)", *arguments).split())
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_cheap():
     assert not {"numpy", "torch", "yaml", "pyarrow", "click"} & loaded("import tinyeval")
 
 
+@pytest.mark.slow
 def test_predicting_needs_numpy_alone(bank_folder):
     code = """
 from tinyeval import ItemBank
@@ -445,13 +449,14 @@ bank.predict(dict.fromkeys(bank.anchors.items, 1))
     assert not heavy & found
 
 
+@pytest.mark.slow
 def test_building_with_the_default_method_needs_no_pyro_and_no_sklearn(tmp_path):
     code = """
 sys.path.insert(0, "tests")
 import tinyeval
 from helpers import simulate
 settings = tinyeval.Settings().replace(device="cpu", irt={"dimensions": [1]}, items=5)
-tinyeval.build(simulate(12, 20)[0], settings=settings)
+tinyeval.build(simulate(24, 20)[0], settings=settings)
 """
     assert not {"pyro", "sklearn", "pandas", "datasets"} & loaded(code)
 
@@ -470,6 +475,7 @@ def test_every_public_name_is_there_and_no_other():
         tinyeval.no_such_name  # noqa: B018
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["tinyeval.backtesting.backtest", "tinyeval.building"])
 def test_public_functions_are_functions_whatever_was_imported_before(first):
     run(f"""

@@ -227,6 +227,7 @@ def test_same_content_same_bytes_wherever_whenever(tmp_path):
     assert -1 <= age.total_seconds() < 60
 
 
+@pytest.mark.slow
 def test_digest_is_the_same_in_another_process():
     code = "from bank_examples import *; print(identity(make_files()), end='')"
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
@@ -358,6 +359,7 @@ def test_a_bank_of_12000_items_loads_fast(tmp_path):
     assert min(seconds) < 0.3
 
 
+@pytest.mark.slow
 def test_reading_imports_nothing_heavy(bank):
     code = (
         "import sys, pathlib; from tinyeval.bank.folder import read_bank; "
@@ -642,11 +644,13 @@ def verify(bank):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_documented_verification_accepts_a_bank(bank):
     run = verify(bank)
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["README.md", "manifest.json"])
 def test_the_documented_verification_finds_damage(bank, file):
     (bank / file).write_bytes((bank / file).read_bytes() + b" ")

@@ -17,6 +17,8 @@ from tinyeval.importers import read_results
 from tinyeval.learning import make_history
 from tinyeval.selection import get_selector
 
+pytestmark = pytest.mark.slow
+
 AUTHORS = {
     ("random", "aipw"): (4.4, 2.4),
     ("random", "kernel_ridge"): (4.2, 2.2),

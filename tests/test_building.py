@@ -58,6 +58,7 @@ WORLDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
 def test_new_models_are_predicted_better_than_by_random_items(fast, world):
     responses, _ = simulate(260, 150, seed=7, **WORLDS[world])
@@ -69,6 +70,7 @@ def test_new_models_are_predicted_better_than_by_random_items(fast, world):
     assert bank.expected_error[25] == pytest.approx(error, rel=0.5)
 
 
+@pytest.mark.slow
 def test_few_models_are_still_predicted_no_worse_than_by_random_items(fast):
     responses, _ = simulate(212, 150, seed=7)
     bank = build(responses.take(np.arange(12)), items=25, settings=fast)
@@ -77,6 +79,7 @@ def test_few_models_are_still_predicted_no_worse_than_by_random_items(fast):
     assert mean_error(bank, new, truth) < random_mean_error(new, truth, 25)
 
 
+@pytest.mark.slow
 def test_every_benchmark_is_predicted(fast):
     responses, _ = simulate(200, 120, dimensions=2, seed=3, benchmarks=2)
     new = responses.take(np.arange(100, 200))
@@ -90,6 +93,7 @@ def test_every_benchmark_is_predicted(fast):
     assert list(one.benchmarks) == ["bench0", "bench1"]
 
 
+@pytest.mark.slow
 def test_a_score_known_from_elsewhere_is_predicted(fast):
     responses, _ = simulate(200, 80, seed=3, column=True)
     source, new = responses.take(np.arange(100)), responses.take(np.arange(100, 200))
@@ -102,6 +106,7 @@ def test_a_score_known_from_elsewhere_is_predicted(fast):
     assert ((lower <= truth) & (truth <= upper)).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_missing_answers_cost_little(fast):
     responses, _ = simulate(160, 100, seed=3)
     scores = responses.scores.copy()
@@ -177,6 +182,7 @@ def test_another_seed_gives_another_bank(source, bank, fast):
     assert other.anchors.items != same.anchors.items
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("selector", "estimator"),
     [
@@ -197,6 +203,7 @@ def test_the_order_of_models_and_items_changes_no_prediction(
         assert (a.in_range, a.misfit) == (b.in_range, b.misfit)
 
 
+@pytest.mark.slow
 def test_the_order_of_models_changes_no_folds_of_groups(source, new_models, fast):
     names = np.array([f"family {k % 13}" for k in range(source.n_models)], dtype=object)
     source = replace(source, models=source.models.with_columns(family=names))
@@ -225,7 +232,8 @@ def test_a_history_that_is_remembered_is_used(source, fast):
         calls.append((responses.n_models, tuple(plan.settings.irt.dimensions)))
         return make_history(responses, plan, progress)
 
-    plan = BuildPlan.of(fast, source)
+    settings = fast.replace(irt={"dimensions": [1, 2]}, interval={"folds": 3})
+    plan = BuildPlan.of(settings, source)
     learned = learn(source, plan, history_of=remember)
     assert calls == [(60, (1, 2))]
     make_predictor(learned, plan, history_of=remember)
@@ -355,6 +363,7 @@ def test_all_items_may_be_anchors_though_one_model_alone_answered_one(fast):
     assert len(bank.anchors) == 30
 
 
+@pytest.mark.slow
 def test_drift_costs_little_for_a_score_on_another_scale(fast):
     responses, _ = simulate(300, 80, seed=3, column=True)
     source, new = responses.take(np.arange(100)), responses.take(np.arange(100, 300))
@@ -424,6 +433,7 @@ def with_full_scores(responses, seed=0):
     return replace(responses, models=responses.models.with_columns(**columns))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["kriging", "p_irt", "aipw", "ridge"])
 def test_full_scores_of_benchmarks_are_predicted(fast, estimator):
     responses, _ = simulate(200, 80, dimensions=2, seed=5, benchmarks=2)
@@ -482,6 +492,7 @@ def test_subjects_can_count_the_same(fast):
     assert_allclose([one.score for one in found], truth, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [*WORLDS, "missing answers"])
 def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatch, fast):
     options = WORLDS.get(world, {"missing": 0.2})
@@ -495,3 +506,11 @@ def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatc
         assert_allclose(
             (one.score, one.lower, one.upper), (other.score, other.lower, other.upper), atol=1e-4
         )
+
+
+def test_a_history_of_few_answers_is_refused_before_it_is_fitted(fast):
+    responses, _ = simulate(40, 60, seed=1, missing=0.7)
+    seen = []
+    with pytest.raises(DataError, match=r"^\d of 40 models answered 60 % of every benchmark or mo"):
+        build(responses, settings=fast, progress=lambda *now: seen.append(now))
+    assert seen == []

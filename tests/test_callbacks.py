@@ -22,6 +22,8 @@ from tinyeval.training import CausalLM, QuickEval, TransformersCallback
 from tinyeval.training.journal import FILE, read_journal
 from tinyeval.training.processes import is_spread
 
+pytestmark = pytest.mark.slow
+
 SCORE = "tinyeval/small/score"
 
 
@@ -336,11 +338,17 @@ def two_processes(folder, *tasks):
 
 
 @pytest.fixture(scope="module")
-def together(small_bank, tmp_path_factory):
-    """What two processes that answer together found, by task."""
+def folder(small_bank, tmp_path_factory):
+    """Where two processes find a bank and leave what they found."""
     folder = tmp_path_factory.mktemp("together")
     small_bank.save(folder / "bank")
-    first, second = two_processes(folder, "share", "spread", "few", "fail")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def together(folder):
+    """What two processes that train and answer together found, by task."""
+    first, second = two_processes(folder, "train", "share", "spread", "few", "fail")
     return lambda task: (first[task], second[task])
 
 
@@ -376,11 +384,10 @@ def test_a_failure_in_one_process_reaches_the_others(together):
     assert "failed in process 1 of 2: ValueError: no such GPU" in first["error"]
 
 
-def test_a_trainer_in_two_processes_records_once(small_bank, tmp_path):
-    small_bank.save(tmp_path / "bank")
-    first, second = (found["train"] for found in two_processes(tmp_path, "train"))
+def test_a_trainer_in_two_processes_records_once(together, folder):
+    first, second = together("train")
     assert first == second
-    entries = read_journal(tmp_path / "run" / FILE)
+    entries = read_journal(folder / "run" / FILE)
     assert [one.step for one in entries] == [1, 2, 3, 4]
     assert first["logged"] == [[one.step, one.prediction.score] for one in entries]
     assert first["best"] == max(entries[1].prediction.score, entries[3].prediction.score)

@@ -134,6 +134,7 @@ def test_every_command_has_help_with_an_example(name):
     assert f"tinyeval {name}" in text.split("Example:")[1]
 
 
+@pytest.mark.slow
 def test_help_imports_neither_numpy_nor_anything_heavier():
     code = "import sys; from tinyeval.cli import main; main(['-h'], standalone_mode=False)"
     heavy = HEAVY | {"numpy", "pyarrow", "tqdm"}
@@ -141,6 +142,7 @@ def test_help_imports_neither_numpy_nor_anything_heavier():
     assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_predict_imports_nothing_heavy(suffix, work, bank, results, tmp_path):
     write_results(results, tmp_path / f"answers.{suffix}")
@@ -150,6 +152,7 @@ def test_predict_imports_nothing_heavy(suffix, work, bank, results, tmp_path):
     assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_python_m_runs_the_program_and_errors_go_to_stderr(tmp_path):
     result = in_process("-m", "tinyeval", "show", tmp_path / "nothing")
     assert result.returncode == 1
@@ -230,6 +233,7 @@ def test_an_error_of_the_program_itself_is_not_hidden(bank, monkeypatch):
         run("show", bank)
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early_ends_the_program_quietly(bank):
     code = f"{sys.executable} -m tinyeval show {bank} --all | head -1"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -397,7 +401,7 @@ HOSTILE = {
     "parquet": (lambda f, s: _written(f / "t.parquet", b"PAR1 and so on"), "damaged"),
     "four models": (_five_lines, "at least 5"),
     "folder": (lambda f, s: f, "found no results"),
-    "suffix": (lambda f, s: _written(f / "table.xlsx", b"PK"), "found no results"),
+    "suffix": (lambda f, s: _written(f / "table.docx", b"PK"), "found no results"),
     "percent": (lambda f, s: _written(f / "p.csv", b"model,a\nx,71.5\n"), r"outside \[0, 1\]"),
     "binary": (lambda f, s: _written(f / "b.csv", bytes(range(256))), "b.csv"),
 }
@@ -879,6 +883,7 @@ def test_import_does_not_replace_the_tables_beside_its_file(work, tmp_path):
     assert "30 models, 40 items, 0.0 % missing" in succeed(*arguments, "--overwrite").stdout
 
 
+@pytest.mark.slow
 def test_import_by_several_processes_and_from_parts_writes_the_same_bytes(harness, tmp_path):
     folder, _ = harness
     ways = {
@@ -896,7 +901,7 @@ def test_import_by_several_processes_and_from_parts_writes_the_same_bytes(harnes
 
 def test_long_reading_says_how_far_it_is(work, tmp_path, monkeypatch):
     arguments = ["import", work / "results.csv", "--out", tmp_path / "table.csv"]
-    assert succeed(*arguments).stderr == ""
+    assert "files read" not in succeed(*arguments).stderr
     monkeypatch.setattr("tinyeval.cli.output.SILENCE", -1.0)
     assert "0 of 1 files read" in succeed(*arguments, "--overwrite").stderr.splitlines()
 
@@ -1091,6 +1096,7 @@ def demo(tmp_path_factory):
     return out, in_process("-m", "tinyeval", "demo", "--out", out)
 
 
+@pytest.mark.slow
 def test_demo_beats_random_items_and_its_intervals_hold(demo):
     out, result = demo
     assert result.returncode == 0, result.stderr
@@ -1106,6 +1112,7 @@ def test_demo_beats_random_items_and_its_intervals_hold(demo):
     assert len(ItemBank.load(out).anchors) == 30
 
 
+@pytest.mark.slow
 def test_demo_shows_a_dozen_models_over_the_range(demo):
     rows = demo[1].stdout.split("\n\n")[1].splitlines()[1:]
     truth = [float(row.split()[-2]) for row in rows]
@@ -1117,6 +1124,7 @@ def test_demo_shows_a_dozen_models_over_the_range(demo):
         assert error == pytest.approx(predicted - float(row.split()[-2]), abs=0.0011)
 
 
+@pytest.mark.slow
 def test_demo_replaces_its_own_bank_and_no_other(demo, bank, tmp_path, monkeypatch):
     small, _ = simulate(24, 30, seed=4)
     write_results(small, tmp_path / "responses.csv")

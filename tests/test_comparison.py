@@ -35,7 +35,11 @@ class Share:
     def predict(self, answers):
         mean = np.nanmean(answers, axis=1)
         novelty = (mean == 1).astype(float)
-        return Estimate(np.stack([mean, mean / 2], 1), np.full((len(mean), 2), 0.1), novelty)
+        return Estimate(
+            mean=np.stack([mean, mean / 2], 1),
+            spread=np.full((len(mean), 2), 0.1),
+            novelty=novelty,
+        )
 
 
 def predictor(**changes):
@@ -307,11 +311,13 @@ def differences(request):
     return np.array(rows).T
 
 
+@pytest.mark.slow
 def test_nine_of_ten_differences_lie_in_their_intervals(differences):
     _, lower, upper, _, truth = differences
     assert 0.85 <= ((lower <= truth) & (truth <= upper)).mean() <= 0.96
 
 
+@pytest.mark.slow
 def test_of_those_said_to_be_ahead_with_80_percent_80_in_100_are(differences):
     probability, truth = differences[3:]
     ahead = np.where(truth == 0, 0.5, truth > 0)
@@ -325,6 +331,7 @@ def test_of_those_said_to_be_ahead_with_80_percent_80_in_100_are(differences):
         assert ahead[rows].mean() == pytest.approx(sure[rows].mean(), abs=0.06)
 
 
+@pytest.mark.slow
 def test_near_copies_are_told_apart_better_than_strangers():
     responses, _ = simulate(160, 120, seed=1)
     bank = build(responses.take(np.arange(80)), settings=FAST)

@@ -55,6 +55,7 @@ def test_every_recipe_names_known_methods_and_options(path):
     checked_options(fit, settings.estimator.options, "estimator")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["anchor_points", "fast", "tinybenchmarks"])
 def test_recipes_build_banks(name):
     settings = load_settings(RECIPES[0].parent / f"{name}.yaml")

@@ -36,8 +36,16 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+QUICK = {"mlp": {"epochs": 10}, "tiny_benchmarks": {"dimensions": (2, 5)}}
+"""Less training where the contract, and not the quality, is what counts."""
+
+
 def fit(name, history, anchors, seed=0):
-    return get_estimator(name)(history, anchors, rng=rng(seed))
+    return get_estimator(name)(history, anchors, rng=rng(seed), **QUICK.get(name, {}))
+
+
+def fit_well(name, history, anchors):
+    return get_estimator(name)(history, anchors, rng=rng())
 
 
 def random_anchors(history, n=12):
@@ -155,7 +163,7 @@ def test_anchors_that_every_model_answered_alike_are_tolerated(name):
 def test_estimates_beat_the_mean_of_the_source_models(name, options):
     source, test = split_models(make_history(220, 100, seed=8, **options), 120)
     anchors = random_anchors(source, 30)
-    estimate = fit(name, source, anchors).predict(answers_on(test, anchors))
+    estimate = fit_well(name, source, anchors).predict(answers_on(test, anchors))
     error = np.abs(estimate.mean - test.target_values)[:, 0]
     baseline = np.abs(source.target_values.mean(axis=0) - test.target_values)[:, 0]
     assert error.mean() < 0.5 * baseline.mean()
@@ -164,7 +172,7 @@ def test_estimates_beat_the_mean_of_the_source_models(name, options):
 def test_benchmarks_are_told_apart(name):
     source, test = split_models(make_history(200, 100, seed=9, dimensions=2, benchmarks=2), 120)
     anchors = random_anchors(source, 40)
-    estimate = fit(name, source, anchors).predict(answers_on(test, anchors))
+    estimate = fit_well(name, source, anchors).predict(answers_on(test, anchors))
     error = np.abs(estimate.mean - test.target_values).mean(axis=0)
     baseline = np.abs(source.target_values.mean(axis=0) - test.target_values).mean(axis=0)
     assert (error < 0.7 * baseline).all()
@@ -176,7 +184,7 @@ def test_spread_is_of_the_size_of_the_errors(name):
     answers = answers_on(test, anchors).copy()
     for hidden in (0.0, 0.5):
         answers[:, rng(1).random(30) < hidden] = np.nan
-        estimate = fit(name, source, anchors).predict(answers)
+        estimate = fit_well(name, source, anchors).predict(answers)
         z = (estimate.mean - test.target_values) / estimate.spread
         assert 0.5 < np.sqrt((z**2).mean()) < 1.6
 
@@ -184,13 +192,14 @@ def test_spread_is_of_the_size_of_the_errors(name):
 def test_fewer_answers_mean_more_spread(name):
     source, test = split_models(make_history(100, 80, seed=11), 60)
     anchors = random_anchors(source, 30)
-    fitted = fit(name, source, anchors)
+    fitted = fit_well(name, source, anchors)
     answers = answers_on(test, anchors).copy()
     whole = fitted.predict(answers).spread.mean()
     answers[:, 10:] = np.nan
     assert fitted.predict(answers).spread.mean() > 1.2 * whole
 
 
+@pytest.mark.slow
 def test_loading_needs_neither_scikit_learn_nor_torch():
     modules = sorted({one.function.partition(":")[0] for one in ESTIMATORS.values()})
     code = (

@@ -283,6 +283,7 @@ def test_hashes_of_documents_that_the_task_changed_say_nothing(jsonl):
     assert lm_eval_samples(changed, ["mmlu_pro/5"], dataset=jsonl) == {"mmlu_pro": [5]}
 
 
+@pytest.mark.slow
 def test_ids_need_no_data_set_library():
     code = (
         "import sys; from tinyeval.exporters.lm_eval import lm_eval_samples; "

@@ -201,7 +201,7 @@ def test_packed_samples_are_read(tmp_path):
     with pytest.raises(DataError, match=r"jsonl\.gz: cannot be read: Compressed file ended"):
         read_results(tmp_path)
     path.write_text("no gzip")
-    with pytest.raises(DataError, match=r"jsonl\.gz: cannot be read: Not a gzipped file"):
+    with pytest.raises(DataError, match=r"jsonl\.gz:1: not JSON"):
         read_results(tmp_path)
 
 

@@ -404,10 +404,12 @@ def imported(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_import_is_cheap():
     assert imported("import tinyeval.importers") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".json", ".parquet", ".npz"])
 def test_reading_a_small_table_imports_nothing_heavy(tmp_path, suffix):
     path = tmp_path / f"r{suffix}"

@@ -18,6 +18,8 @@ from tinyeval.cli import main
 from tinyeval.importers import import_results
 from tinyeval.responses import ResponseMatrix
 
+pytestmark = pytest.mark.slow
+
 N = 30
 
 

@@ -83,6 +83,7 @@ def trainer_of(place):
     return transformers.Trainer(place["model"], arguments, train_dataset=rows)
 
 
+@pytest.mark.slow
 def test_a_function(place, small_benchmark, capsys):
     (text,) = snippets("A function of yours")
     names = run(text, {"model": Solver(small_benchmark.items)})
@@ -92,6 +93,7 @@ def test_a_function(place, small_benchmark, capsys):
     assert p.n_answered == 40
 
 
+@pytest.mark.slow
 def test_a_model(place):
     folder = Path("runs/7/checkpoint-500")
     place["model"].save_pretrained(folder)
@@ -104,6 +106,7 @@ def test_a_model(place):
     assert in_folder == in_memory
 
 
+@pytest.mark.slow
 def test_a_server(place):
     (text,) = snippets("A server")
     with serving() as (server, url):
@@ -112,6 +115,7 @@ def test_a_server(place):
     assert {one[2]["model"] for one in server.seen} == {"my-model"}
 
 
+@pytest.mark.slow
 def test_transformers(place):
     (text,) = snippets("transformers")
     names = run(text, {**place, "trainer": trainer_of(place)}, **{"500": 2})
@@ -120,6 +124,7 @@ def test_transformers(place):
     assert len([one for one in logged if "tinyeval/small/score" in one]) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_lightning(place):
     lightning = pytest.importorskip("lightning", reason="needs tinyeval[lightning]")
@@ -145,6 +150,7 @@ def test_lightning(place):
     assert [one.step for one in read_journal(Path(FILE))] == [2, 4]
 
 
+@pytest.mark.slow
 def test_watching(place, small_benchmark):
     pytest.importorskip("tensorboard", reason="needs tinyeval[tensorboard]")
     (command,) = snippets("Any trainer: `tinyeval watch`", "sh")
@@ -166,6 +172,7 @@ def test_watching(place, small_benchmark):
     assert list(Path("runs/7/tinyeval").glob("events*"))
 
 
+@pytest.mark.slow
 def test_loggers(place):
     pytest.importorskip("tensorboard", reason="needs tinyeval[tensorboard]")
     (text,) = snippets("Loggers")
@@ -175,6 +182,7 @@ def test_loggers(place):
     assert list(Path("logs").glob("events*"))
 
 
+@pytest.mark.slow
 def test_the_trajectory(place, capsys):
     pytest.importorskip("matplotlib", reason="needs tinyeval[plot]")
     (training,) = snippets("transformers")

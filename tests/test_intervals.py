@@ -205,6 +205,7 @@ def siblings(seed=0):
     return replace(responses, models=responses.models.with_columns(family=family))
 
 
+@pytest.mark.slow
 def test_new_families_are_not_promised_what_siblings_get():
     responses = siblings()
     siblings_help, new = calibrated(responses), calibrated(responses, groups="family")
@@ -344,6 +345,7 @@ def test_more_folds_than_models_leave_out_one_at_a_time():
     assert calibrated(simulate(7, 30)[0], settings).inside.shape == (3, 7, 1)
 
 
+@pytest.mark.slow
 def test_missing_answers_are_calibrated_on_like_others():
     whole, _ = simulate(80, 80, seed=1)
     scores = whole.scores.copy()
@@ -405,10 +407,12 @@ def coverage_and_width(worlds, n=30, level=0.9):
     return np.mean(figures, axis=0)
 
 
+@pytest.mark.slow
 def test_nine_of_ten_new_models_lie_in_their_intervals(worlds):
     assert 0.84 <= coverage_and_width(worlds)[0] <= 0.97
 
 
+@pytest.mark.slow
 def test_other_levels_are_held_too(worlds):
     figures = [coverage_and_width(worlds, level=level) for level in (0.5, 0.75, 0.97)]
     coverage, width = np.transpose(figures)
@@ -416,6 +420,7 @@ def test_other_levels_are_held_too(worlds):
     assert (np.diff(width) > 0).all()
 
 
+@pytest.mark.slow
 def test_fewer_answers_are_covered_too_by_wider_intervals(worlds):
     coverage, width = np.transpose([coverage_and_width(worlds, n) for n in (30, 20, 10, 5)])
     assert (coverage >= 0.84).all()
@@ -423,6 +428,7 @@ def test_fewer_answers_are_covered_too_by_wider_intervals(worlds):
     assert (np.diff(width) > 0).all()
 
 
+@pytest.mark.slow
 def test_stronger_models_than_the_source_are_flagged_and_covered():
     responses, _ = simulate(400, 120, seed=2)
     score = responses.scores.mean(1)
@@ -438,6 +444,7 @@ def test_stronger_models_than_the_source_are_flagged_and_covered():
     assert (upper - lower).mean() > np.mean([one.upper - one.lower for one in similar])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [10, 5])
 def test_few_answers_are_no_reason_to_flag_a_model(n):
     responses, _ = simulate(200, 120, seed=3, graded=True)

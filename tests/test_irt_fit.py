@@ -290,6 +290,7 @@ def test_degenerate_matrices_are_fitted_closely(scores):
     assert np.abs(fit.model.intercept).max() < 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["arc_challenge_official", "lcb_exec_testgen_46"])
 def test_real_models_are_ordered_as_their_scores(name):
     table = pq.read_table(real(name, "responses.parquet"))

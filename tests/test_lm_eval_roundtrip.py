@@ -25,6 +25,8 @@ from tinyeval.cli import main
 from tinyeval.responses import ResponseMatrix
 from tinyeval.training import CausalLM, Item, QuickEval
 
+pytestmark = pytest.mark.slow
+
 N = 40
 ITEMS = choice_items(N, seed=8)
 

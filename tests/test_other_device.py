@@ -44,7 +44,7 @@ def test_the_device_is_strict(other):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("guessing", [0.0, 0.2])
+@pytest.mark.parametrize("guessing", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
 @pytest.mark.parametrize("coarse", [False, True])
 def test_a_fit_there_is_the_fit_here(case, guessing, coarse, other, monkeypatch):
     if coarse:

@@ -31,7 +31,9 @@ class Fixed:
     def predict(self, answers):
         n = len(answers)
         return Estimate(
-            np.tile(self.mean, (n, 1)), np.tile(self.spread, (n, 1)), np.full(n, self.novelty)
+            mean=np.tile(self.mean, (n, 1)),
+            spread=np.tile(self.spread, (n, 1)),
+            novelty=np.full(n, self.novelty),
         )
 
 

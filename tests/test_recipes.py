@@ -38,6 +38,8 @@ def short_posterior(monkeypatch):
     monkeypatch.setattr(posterior, "fit_posterior", partial(posterior.fit_posterior, steps=30))
 
 
+SLOW = ("few_models", "tinybenchmarks")
+
 SHORT = {
     "sparseeval": {
         "selection": {"options": {"rounds": 2, "epochs": 5}},
@@ -48,7 +50,13 @@ SHORT = {
 """Less work where a recipe takes long; how much there is of it makes no difference here."""
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        for name in sorted(RECIPES)
+    ],
+)
 def test_a_recipe_builds_a_bank_that_predicts_alike_when_loaded(
     name, models, tmp_path, short_posterior
 ):

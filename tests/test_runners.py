@@ -40,6 +40,7 @@ def test_choices_are_marked_as_by_hand(metric):
     assert 0 < np.mean(list(expected.values())) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["acc", "acc_norm"])
 def test_marks_are_those_of_lm_evaluation_harness(metric, tmp_path):
     pytest.importorskip("lm_eval", reason="needs tinyeval[lm-eval]")

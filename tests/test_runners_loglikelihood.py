@@ -176,6 +176,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [True, False])
 def test_requests_are_those_of_lm_evaluation_harness(begin):
     pytest.importorskip("lm_eval", reason="needs tinyeval[lm-eval]")
@@ -195,6 +196,7 @@ def test_requests_are_those_of_lm_evaluation_harness(begin):
         assert request == (tuple(context), tuple(continuation)), pair
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [True, False])
 def test_log_likelihoods_are_those_of_lm_evaluation_harness(begin):
     pytest.importorskip("lm_eval", reason="needs tinyeval[lm-eval]")

@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,12 +22,16 @@ HISTORIES = {
 }
 
 
+QUICK = {"sparse_eval": {"rounds": 3, "epochs": 10}}
+"""Less training where the contract, and not the quality, is what counts."""
+
+
 @pytest.fixture(params=SELECTORS)
 def select(request):
     module = SELECTORS[request.param].function.partition(":")[0]
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not written yet")
-    return get_selector(request.param)
+    return partial(get_selector(request.param), **QUICK.get(request.param, {}))
 
 
 def rng(seed=0):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import tracemalloc
 import zipfile
@@ -14,8 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tinyeval.errors import DataError
-from tinyeval.importers import read_results, write_results
-from tinyeval.importers.opening import _Bounded
+from tinyeval.importers import opening, read_results, write_results
 from tinyeval.responses import ResponseMatrix
 
 
@@ -32,22 +34,14 @@ def refused(path: Path, message: str, **options) -> None:
     assert peak < 64 * 2**20
 
 
-def test_run_lengths_make_no_rows(tmp_path):
-    column = pa.RunEndEncodedArray.from_arrays([100_000_000], ["q"])
-    del column  # parquet has no such type: a dictionary of one value does it
-    batch = pa.table({"model": pa.array(["a"] * 100_000), "q0": np.ones(100_000, np.float32)})
-    schema = batch.schema
-    with pq.ParquetWriter(tmp_path / "r.parquet", schema, use_dictionary=True) as writer:
-        for _ in range(3):
-            writer.write_table(batch)
+def test_parquet_of_far_more_rows_than_bytes(tmp_path, monkeypatch):
     path = tmp_path / "r.parquet"
-    from tinyeval.importers import opening
-
-    least, opening.LEAST_BOUND = opening.LEAST_BOUND, 2**20
-    try:
-        refused(path, r"hold 300,000 rows of 2 columns, which would take 0\.0 GiB")
-    finally:
-        opening.LEAST_BOUND = least
+    some = pa.table({"model": ["a"] * 100_000, "q0": np.ones(100_000, np.float32)})
+    with pq.ParquetWriter(path, some.schema) as writer:
+        for _ in range(3):
+            writer.write_table(some)
+    monkeypatch.setattr(opening, "LEAST_BOUND", 2**20)
+    refused(path, r"hold 300,000 rows of 2 columns, which would take .* more than 2 GiB and 20")
 
 
 def npz(path: Path, **members: bytes) -> Path:
@@ -94,16 +88,18 @@ def test_one_long_id_among_many(tmp_path):
 def test_pipes_and_devices_are_not_opened(tmp_path, suffix):
     pipe = tmp_path / f"pipe{suffix}"
     os.mkfifo(pipe)
-    refused(pipe, "found a device or pipe", format="table")
+    refused(pipe, "found a .*pipe", format="table")
     link = tmp_path / f"zero{suffix}"
     link.symlink_to("/dev/zero")
-    refused(link, "found a device or pipe", format="table")
+    refused(link, "found a device", format="table")
 
 
-def test_what_unpacks_to_far_more_than_it_is():
-    stream = io.BufferedReader(_Bounded(io.BytesIO(b"x" * 100_000), 50_000))
-    with pytest.raises(OSError, match="unpacks to more than 2 GiB and 20 times its size"):
-        stream.read()
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_what_unpacks_to_far_more_than_it_is(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr(opening, "LEAST_BOUND", 2**16)
+    path = tmp_path / "r.csv"
+    path.write_bytes(pack(b"model,q0\n" + b"a,1\n" * 200_000))
+    refused(path, "unpacks to more than 2 GiB and 20 times its size")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])

@@ -31,11 +31,54 @@ def test_items_of_one_id_in_two_benchmarks_are_two_items(tmp_path):
     assert found.responses.items.ids == ("arc/1", "gsm/1", "arc/2")
     np.testing.assert_array_equal(found.responses.scores, [[1, 0, 1], [0, 1, np.nan]])
     assert list(found.responses.items.column("benchmark")) == ["arc", "gsm", "arc"]
-    assert "guessed: 1 item ids stand for other items in another benchmark" in str(
+    assert "guessed: 1 item ids stand for several items; they are called benchmark/item" in str(
         found.findings[-1]
     )
     with pytest.raises(DataError, match=r"r\.csv:7: item '1' has no benchmark"):
         read_results(put(tmp_path / "r.csv", rows + "c,1,1,\n"))
+
+
+def test_items_of_one_id_in_two_subjects_are_two_items(tmp_path):
+    rows = "model,doc_id,category,correct\na,0,math,1\na,0,law,0\nb,0,math,0\nb,0,law,1\n"
+    read = read_results(put(tmp_path / "r.csv", rows))
+    assert read.items.ids == ("math/0", "law/0")
+    np.testing.assert_array_equal(read.scores, [[1, 0], [0, 1]])
+    rows = "model,doc_id,category,correct\na,0,open,1\na,1,open,0\nb,0,closed,0\nb,1,closed,1\n"
+    read = read_results(put(tmp_path / "r.csv", rows))  # the category is the models'
+    assert read.items.ids == ("0", "1")
+    assert "subject" not in read.items.columns
+
+
+def test_subjects_may_be_models_or_what_items_are_about(tmp_path):
+    path = put(tmp_path / "r.csv", "subject,item,score\ns1,1,1\ns2,1,0\ns1,2,1\n")
+    with pytest.raises(DataError, match="--model-column 'subject' or --benchmark-column 'subject'"):
+        read_results(path)
+    assert read_results(path, columns=Columns(model="subject")).models.ids == ("s1", "s2")
+    read = read_results(path, columns=Columns(benchmark="subject"))
+    assert (read.models.ids, read.items.ids) == (("r",), ("s1/1", "s2/1", "s1/2"))
+
+
+def test_one_model_in_two_scaffolds_is_two_models(tmp_path):
+    rows = "agent,model,task_id,reward\nreact,gpt,1,1\nplan,gpt,1,0\nplan,gpt,2,1\n,x,1,1\n"
+    found = import_results(put(tmp_path / "r.csv", rows))
+    assert found.responses.models.ids == ("gpt [agent=react]", "gpt [agent=plan]", "x")
+    np.testing.assert_array_equal(found.responses.scores, [[1, np.nan], [0, 1], [1, np.nan]])
+    assert "columns tell models of one name apart: 'agent'" in " ".join(map(str, found.findings))
+
+
+def test_runs_that_are_numbered_are_trials(tmp_path):
+    read = read_results(put(tmp_path / "gpt.csv", "item,score,run\nq,1,1\nq,0,2\n"))
+    assert (read.models.ids, read.scores.tolist(), read.trials.tolist()) == (
+        ("gpt",),
+        [[0.5]],
+        [[2]],
+    )
+
+
+def test_unnamed_numbers_of_rows_are_no_item(tmp_path):
+    found = import_results(put(tmp_path / "r.csv", ",model,q0\n0,a,1\n1,b,0\n"))
+    assert found.responses.items.ids == ("q0",)
+    assert "unnamed columns number the rows" in str(found.findings[0])
 
 
 def test_ids_alone_are_kept_where_benchmarks_share_none(tmp_path):
@@ -161,7 +204,7 @@ def test_notes_beside_any_table_are_read_and_said(tmp_path, name):
     assert found.responses.benchmarks == ("arc", "gsm")
     assert list(found.responses.models.column("org")) == ["x", "y"]
     said = " ".join(map(str, found.findings))
-    assert name in said
+    assert (name == "items.csv") == (name in said)
     assert "models.csv" in said
 
 

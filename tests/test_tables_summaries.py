@@ -161,6 +161,8 @@ def on_side(path: Path, header: list[str], rows: list[str], corner: str) -> Path
         (NAMES, ["apple", "pear", "plum"], "item"),
         (["one", "two"], ["apple", "pear", "plum"], "question_id"),
         ([f"model{k:04}" for k in range(60)], [f"item{k:04}" for k in range(500)], ""),
+        (["gpt-4", "claude-3"], ["what", "how", "why"], "question"),
+        (["gpt-4", "claude-3"], ["1", "2", "3"], "id"),
         (["org/Alpha", "lab/Beta"], [f"arc_{k}" for k in range(9)], "model"),
     ],
 )

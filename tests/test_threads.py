@@ -1,5 +1,6 @@
 """Folds side by side: same results in the same order, errors pass through, threads restored."""
 
+import os
 import threading
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from tinyeval.compute import threads
 from tinyeval.compute.threads import LARGE, one_thread, side_by_side
 
 
@@ -30,7 +30,7 @@ def test_an_error_in_a_part_is_the_error_of_the_whole(cells):
 
 
 def test_large_parts_are_done_one_after_the_other(monkeypatch):
-    monkeypatch.setattr(threads, "_cores", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(4), raising=False)
     running, most = [0], [0]
     lock = threading.Lock()
 
@@ -66,7 +66,7 @@ def test_one_thread_is_undone_even_after_an_error():
 
 
 def test_workers_use_one_thread_for_torch(monkeypatch):
-    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(2), raising=False)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

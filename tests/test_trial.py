@@ -35,6 +35,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)
 def test_a_trial_predicts_what_a_bank_would(sides, fast, pair):
     source, test = sides

@@ -495,6 +495,7 @@ def test_debug_shows_what_the_function_raised(place, bank_folder):
     assert full.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_command_follows_a_run_until_it_is_interrupted(place, bank_folder):
     """A real process, a checkpoint that appears while it watches, and Ctrl-C."""
     command = [sys.executable, "-m", "tinyeval", "watch", "run", "--bank", str(bank_folder)]

@@ -103,7 +103,7 @@ if __name__ == "__main__":
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"OUT": str(folder / "run")}
     torch.set_num_threads(1)
-    if tasks != ["train"]:  # the trainer begins by itself
+    if tasks[0] != "train":  # the trainer makes the group of processes, in which others go on
         torch.distributed.init_process_group(
             "gloo",
             init_method=f"file://{folder}/meet",

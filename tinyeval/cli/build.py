@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.config import Settings
 
 
 @click.command("build", short_help="Build a bank from historical results.")
@@ -43,6 +44,20 @@ if TYPE_CHECKING:
 @reading_options()
 @click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
 @click.option(
+    "--content",
+    type=PATH,
+    metavar="FILE",
+    help="Table of the items' prompts, choices and gold answers: see `tinyeval content`.",
+)
+@click.option(
+    "--content-of",
+    type=click.Choice(["anchors", "all"]),
+    default="anchors",
+    show_default=True,
+    help="Items whose content is stored.",
+)
+@click.option("--content-licence", metavar="TEXT", default="", help="Licence of the content.")
+@click.option(
     "--source", metavar="TEXT", default="", help="Origin of the results, recorded in the bank."
 )
 @overwrite_option
@@ -55,6 +70,9 @@ def build_command(
     reading: Reading,
     name: str | None,
     source: str,
+    content: Path | None,
+    content_of: str,
+    content_licence: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -76,11 +94,12 @@ def build_command(
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
+    prompts = None if content is None else _content(content)
     with launched(settings.device) as processes, ProgressBar(quiet=not processes.leads) as progress:
         from tinyeval.building import build
 
         bank = build(
-            lambda: reading.read(results, progress, item_key(settings)),
+            lambda: reading.told(results, progress, item_key(settings), overall=_overall(settings)),
             settings=settings,
             name=name or out.resolve().name,
             source=source,
@@ -89,12 +108,36 @@ def build_command(
         )
     if not processes.leads:
         return
+    if prompts is not None:
+        from tinyeval.bank.content import with_content
+
+        bank = with_content(bank, prompts, of=content_of, licence=content_licence)
     digest = save_bank(bank, out, overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
     if as_json:
         print_json(facts)
     else:
         click.echo(_text(facts))
+
+
+def _content(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    from tinyeval.bank.content import read_content
+
+    return read_content(path)
+
+
+def _overall(settings: Settings) -> str:
+    """Say how a recipe defines the overall score; nothing if it leaves that to the items."""
+    target = settings.target
+    if target.column is not None:
+        return f"the models' column {target.column!r}"
+    parts = "mean over benchmarks" if target.benchmark_weights == "equal" else ""
+    if target.average == "subjects":
+        parts = f"{parts or 'mean over all items'}, subjects of a benchmark alike"
+    if target.columns:
+        known = ", ".join(map(repr, target.columns))
+        parts = f"{parts or 'mean over all items'}, of {known} a column of the models table"
+    return parts
 
 
 def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str, Any]:

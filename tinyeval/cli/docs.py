@@ -125,6 +125,30 @@ if it lies between 0 and 1, and refused if it has no worst value (perplexity). W
 says of a metric counts first, then `--direction`, then its name. `--scale 0:100` makes 0 to 1 of
 other marks.
 
+## Tables
+
+A wide table has a column of models and one column per item; a long one has a row per answer, with
+columns of models, items and scores, and perhaps benchmarks, subjects and trials. Other usual names
+of these columns (`model_name`, `question_id`, `resolved` ...) are recognised and told;
+`--model-column`, `--item-column`, `--score-column`, `--benchmark-column` and `--trial-column` name
+them otherwise. A file of answers without a column of models is of the model that its name says.
+
+Separators, decimal commas, byte order marks and packers (gzip, bzip2, xz, Zstandard) are told from
+the content. `true`, `pass`, `correct`, `C` ... are 1, their opposites 0; empty cells, `NA`, `-`,
+`.` ... are missing; `timeout` and `error` are missing unless `--failures wrong`; `85 %` is 0.85.
+
+Columns of a wide table that are no items (averages, sizes, dates) are left out and told, or, in
+doubt, refused until `--drop NAME` or `--keep NAME` decides. A table with items in its rows is
+refused until `--transpose` turns it. An item id in two benchmarks of a long table becomes
+`benchmark/item`. Two rows of one cell need a column that tells trials apart, or `--repeats
+average`.
+
+Beside `results.csv`, `results.items.csv` or `items.csv` (a column `item`, and `benchmark`,
+`subject`, `weight`, `cost` ...) and `results.models.csv` or `models.csv` are read, too.
+
+In Python, `read_results` takes frames of pandas and polars, Arrow tables, `Dataset`s,
+`(scores, models, items)`, lists of dicts and `{{model: {{item: score}}}}` as well.
+
 ## Models and runs
 
 Runs of one model that differ in a revision, an adapter or a quantisation are models of their own,
@@ -151,9 +175,40 @@ models. Documents that differ are refused, or left out with `--changed drop`.
 
 ## What is told
 
-Every command prints to standard error what was *dropped*, *joined*, *guessed* or *turned* on the
-way, what is *missing* and what is in *doubt*, such as ids that differ in case or white space
-only. In Python, `import_results` returns these as `findings`, and `read_results` warns of them.
+`import` and `build` print some five lines to standard error. `import --describe` prints all of it
+to standard output, with `--json` as one object:
+
+```text
+read: table (a .parquet file), 1 file
+found: 80 models x 160 items, scores 0 or 1; overall: mean over all items
+missing: 18.8 %, whole benchmarks of 24 models; items 3 wrong for every model
+doubt: 9 items speak against the rest: ...
+```
+
+Findings of reading come first: what was *dropped*, *joined*, *guessed* or *turned* on the way, what
+is *missing* and what is in *doubt*, such as ids that differ in case or white space only. The other
+commands print these alone. Then the scores themselves are audited:
+
+* **Items speak against the rest** of their benchmark if models that score high on it score low on
+  them. They are flagged at a false discovery rate of 1 %. Check the key and the direction of the
+  marks.
+* **Rows are about fewer models** if more than 10 % of the models are near copies of others: what
+  neither the models' scores nor the items explain correlates by 0.7 or more, as if one in twelve
+  answers had been changed. Name families in the models table and build with `--groups`.
+* **Models equal another** in every answer. Nothing is to be done: a bank learns from one of each.
+* **Models have 0 on every item of a benchmark** where their other benchmarks, or the weakest of the
+  other models, let one expect seven right answers or more. If it was not run, `--zeros missing`.
+* **Models have one mark on every item of a benchmark**, not 0. Look at how they were scored. The
+  baseline of a comparison has 0.5.
+
+Thousands of models or items are sampled, the same ones each time.
+
+`build` also warns, before it fits, of a history that is too thin: fewer than 20 models, more than
+80 % of the scores missing, or models that differ hardly more than by chance.
+
+In Python, `import_results` returns the findings, `describe` takes what it returns, or a response
+matrix, and `read_results` warns of findings. `tinyeval.build` warns of thin histories by
+`ThinHistoryWarning`.
 """
 
 

@@ -50,6 +50,7 @@ class Reading:
     models_table: Path | None = None
     partial: bool = True
     changed: Any = "refuse"
+    zeros: Any = "keep"
 
     def __post_init__(self) -> None:
         if self.prefix and self.key is None:
@@ -76,6 +77,22 @@ class Reading:
         found = self.imported(paths, progress, item_key, jobs=jobs, parts=parts)
         for one in found.findings:
             progress.say(printable(str(one)))
+        return found.responses
+
+    def told(
+        self,
+        paths: Sequence[Path],
+        progress: ProgressBar,
+        item_key: ItemKey | None = None,
+        *,
+        overall: str = "",
+    ) -> ResponseMatrix:
+        """Read results as :meth:`read` does, and tell in some five lines what was understood."""
+        from tinyeval.importers import describe
+
+        found = self.imported(paths, progress, item_key)
+        for line in describe(found, overall=overall).lines():
+            progress.say(printable(line))
         return found.responses
 
     def imported(
@@ -115,6 +132,7 @@ class Reading:
             keep=self.keep,
             transpose=self.transpose,
             changed=self.changed,
+            zeros=self.zeros,
         )
 
 
@@ -206,6 +224,12 @@ TABLE_OPTIONS = (
         type=_choice("refuse", "drop"),
         default="refuse",
         help="Items whose documents differ between models. [default: refuse]",
+    ),
+    click.option(
+        "--zeros",
+        type=_choice("keep", "missing"),
+        default="keep",
+        help="Benchmarks of models that are 0 throughout, and should not. [default: keep]",
     ),
 )
 

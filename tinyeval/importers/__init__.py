@@ -7,8 +7,10 @@ A new format is one file with an :class:`Importer` and one entry in ``FORMATS``
 from __future__ import annotations
 
 from tinyeval.compute.progress import Progress
+from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.base import Columns, Importer, ItemKey, Options
 from tinyeval.importers.block import Finding, Imported
+from tinyeval.importers.describe import Description, describe
 from tinyeval.importers.formats import FORMATS, Format, get_importer
 from tinyeval.importers.ledger import check_hashes
 from tinyeval.importers.lookalikes import suggest
@@ -18,6 +20,7 @@ from tinyeval.importers.write import write_results
 __all__ = [
     "FORMATS",
     "Columns",
+    "Description",
     "Finding",
     "Format",
     "Imported",
@@ -26,9 +29,11 @@ __all__ = [
     "Options",
     "Progress",
     "check_hashes",
+    "describe",
     "get_importer",
     "import_results",
     "read_results",
     "suggest",
+    "warn_if_thin",
     "write_results",
 ]

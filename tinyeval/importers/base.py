@@ -22,6 +22,7 @@ Repeats = Literal["refuse", "average"]
 Failures = Literal["missing", "wrong"]
 Direction = Literal["higher", "lower"]
 Changed = Literal["refuse", "drop"]
+Zeros = Literal["keep", "missing"]
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -93,6 +94,7 @@ class Options:
         drop, keep: columns of a wide table that are not items, and that are.
         transpose: a wide table has items in its rows and models in its columns.
         changed: what to do with items whose documents differ between models.
+        zeros: what a benchmark is on which a model has 0 throughout, where it should not.
     """
 
     metric: str | None = None
@@ -112,12 +114,13 @@ class Options:
     keep: tuple[str, ...] = ()
     transpose: bool = False
     changed: Changed = "refuse"
+    zeros: Zeros = "keep"
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise ConfigError(f"expected one or more jobs, found {self.jobs}")
         known = {"repeats": Repeats, "failures": Failures, "direction": Direction}
-        for name, kind in {**known, "changed": Changed}.items():
+        for name, kind in {**known, "changed": Changed, "zeros": Zeros}.items():
             value, allowed = getattr(self, name), get_args(kind)
             if value not in allowed and not (name == "direction" and value is None):
                 raise ConfigError(f"expected {name} to be {' or '.join(allowed)}, found {value!r}")
@@ -165,6 +168,7 @@ class Asked(TypedDict, total=False):
     keep: Sequence[str]
     transpose: bool
     changed: Changed
+    zeros: Zeros
 
 
 def options_of(**asked: Unpack[Asked]) -> Options:

@@ -39,7 +39,7 @@ def notes_beside(block: Block) -> Iterator[Block]:
             continue
         notes: dict[str, dict[str, object]] = {}
         what = f"tables of {key}s beside the results were read"
-        said = Finding("guessed", what, 1, (path.name,))
+        said = Finding("guessed", what, 1, (path.name,)) if own is None else None
         try:
             notes = read_notes(path, key, set(ids))
         except DataError as error:
@@ -49,7 +49,9 @@ def notes_beside(block: Block) -> Iterator[Block]:
             what = f"tables of {key}s beside the results were not read: {reason}"
             said = Finding("doubt", what, 1, (path.name,))
         both = (notes, {}) if key == "item" else ({}, notes)
-        yield Block(path, [], [], np.empty((0, 0), np.float32), *both, findings=(said,))
+        yield Block(
+            path, [], [], np.empty((0, 0), np.float32), *both, findings=(said,) if said else ()
+        )
 
 
 def side_tables(table: Path, which: str) -> tuple[Path | None, Path | None]:

@@ -166,8 +166,8 @@ FORMATS: dict[str, Format] = {
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
-        "csv and other text, json, parquet, arrow, npz, xlsx, a saved Dataset, a DataFrame; one "
-        "row per model, or one row per answer",
+        "csv and other text, json, parquet, arrow, npz, xlsx, a saved Dataset, or a folder of "
+        "these; one row per model, or one row per answer",
         "tinyeval import results.csv --out results.parquet",
         tables=True,
     ),

@@ -15,7 +15,9 @@ from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.longtable import LongRoles, long_block
+from tinyeval.importers.modelnames import identity_columns
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.transposed import lies_on_side
 from tinyeval.importers.widetable import wide_block
 
 NARROW = 24
@@ -40,6 +42,8 @@ def to_block(
             f"the score column is {score!r} by metric, but {asked.score!r} by --score-column; give "
             "one"
         )
+    if table.sure and score is None and not rules.transpose:
+        return wide_block(table, next(iter(table.columns)), rules, average)
     found = _Roles(table, rules, score)
     if found.is_long():
         return long_block(table, found.long(), rules, average, found.said())
@@ -112,8 +116,7 @@ class _Roles:
             raise _no_long(self.table, self)
         model = self.model.one("model", self.table)
         if model is None and _repeats(self.table, item):
-            weak = find_weak("model", self.table, (item, score))
-            model = weak.names[0] if weak.names else None
+            model = self._weak_model(item, score)
         taken = tuple(one for one in (item, score, model) if one)
         found = find("benchmark", self.table, self.asked, taken)
         benchmark = found.one("benchmark", self.table)
@@ -121,11 +124,28 @@ class _Roles:
         subject = find("subject", self.table, self.asked, taken)
         roles = {"model": model, "item": item, "score": score, "benchmark": benchmark}
         self._names = {role: name for role, name in roles.items() if name and name != role}
+        identity = identity_columns(self.table, model, taken)
         return LongRoles(
             *(item, score, model, benchmark),
             subject.names[0] if subject.names else None,
-            self.trials(taken),
+            self.trials((*taken, *identity)),
+            identity,
         )
+
+    def _weak_model(self, item: str, score: str) -> str | None:
+        """Return a column that may be of models, where items have several rows."""
+        taken = [one for one in (item, score, self.asked.benchmark, self.asked.trial) if one]
+        found = find_weak("model", self.table, taken)
+        if not found.names or (name := found.names[0]) is None:
+            return None
+        if plain(name) == "run" and can_be_scores(self.table, name):
+            return None  # runs that are numbered are trials
+        if plain(name) == "subject":
+            raise DataError(
+                f"{self.table.path}: column {name!r} may name models, or what items are about; say "
+                f"--model-column {name!r} or --benchmark-column {name!r}"
+            )
+        return name
 
     def trials(self, taken: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns that tell trials apart: all that have such a name."""
@@ -138,9 +158,9 @@ class _Roles:
         """Return the column of ids of a wide table, or raise."""
         columns = self.table.columns
         first = next(iter(columns))
-        if self.rules.transpose and self.item.names:
+        if self.rules.transpose:
             return self._named("item", self.item.one("item", self.table) or first)
-        if self.model.names and not self.rules.transpose:
+        if self.model.names:
             return self._named("model", self.model.one("model", self.table) or first)
         if self.model.names[:1] == (first,) or first == "":  # R and pandas leave the corner empty
             return first
@@ -152,6 +172,9 @@ class _Roles:
             others = [one for one in columns if one != unique[0] and one not in texts]
             if others:
                 return self._named("model", unique[0])
+        rows = [str(one) for one in columns[first]]
+        if lies_on_side(rows, [one for one in columns if one != first], first):
+            return first  # which is said later
         raise DataError(
             f"{self.table.path}: expected a wide table (a column of models, one column per item) "
             f"or a long one (columns of models, items and scores), found columns "

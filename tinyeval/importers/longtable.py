@@ -7,7 +7,7 @@ benchmark of the table become ``benchmark/item``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.direction import is_lower_better, orient
 from tinyeval.importers.harness import cell_means
+from tinyeval.importers.modelnames import model_names
 from tinyeval.importers.notes import is_unknown
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.scales import outside, place, to_scale, told
@@ -37,6 +38,7 @@ class LongRoles(NamedTuple):
     benchmark: str | None = None
     subject: str | None = None
     trials: Sequence[str] = ()
+    identity: Sequence[str] = ()
 
 
 def long_block(
@@ -44,11 +46,16 @@ def long_block(
 ) -> Block:
     """Interpret a table with one row per answer."""
     named = roles.model is not None
-    owner = [table.model] * len(table)
-    model_of, models = encode(table.ids(roles.model) if roles.model is not None else owner)
-    ids, qualified = _item_ids(table, roles)
+    owners = [table.model] * len(table)
+    if roles.model is not None:
+        owners = model_names(table, roles.model, roles.identity)
+    model_of, models = encode(owners)
+    ids, qualified = _item_ids(table, roles, model_of)
     item_of, items = encode(ids)
     findings = [*table.findings, *said, *qualified]
+    if roles.identity:
+        what = "columns tell models of one name apart"
+        findings.append(Finding("guessed", what, len(roles.identity), tuple(roles.identity)))
     if not named:
         what = "model was taken from the file's name, as no column names any"
         findings.append(Finding("guessed", what, 1, (table.model,)))
@@ -117,30 +124,50 @@ def _scores(table: RawTable, name: str, rules: Rules) -> tuple[NDArray[np.float6
     return numbers, findings
 
 
-def _item_ids(table: RawTable, roles: LongRoles) -> tuple[list[str], list[Finding]]:
-    """Return item ids, with the benchmark before them where ids have several."""
+def _item_ids(
+    table: RawTable, roles: LongRoles, model_of: NDArray[np.intp]
+) -> tuple[list[str], list[Finding]]:
+    """Return item ids, with the benchmark or subject before them where ids have several."""
     ids = table.ids(roles.item)
-    if roles.benchmark is None:
-        return ids, []
-    of_row = ["" if is_unknown(one) else str(one) for one in table.columns[roles.benchmark]]
-    benchmarks: dict[str, set[str]] = {}
-    for one, benchmark in zip(ids, of_row, strict=True):
-        if benchmark:
-            benchmarks.setdefault(one, set()).add(benchmark)
-    several = [one for one, found in benchmarks.items() if len(found) > 1]
-    if not several:
-        return ids, []
+    for name in (roles.benchmark, roles.subject):
+        if name is None:
+            continue
+        of_row = ["" if is_unknown(one) else str(one) for one in table.columns[name]]
+        groups: dict[str, set[str]] = {}
+        for one, group in zip(ids, of_row, strict=True):
+            if group:
+                groups.setdefault(one, set()).add(group)
+        several = [one for one, found in groups.items() if len(found) > 1]
+        if several and not _is_of_models(of_row, model_of):
+            what = f"item ids stand for several items; they are called {name}/{roles.item}"
+            said = Finding("guessed", what, len(several), tuple(several[:3]))
+            return _qualified(table, name, ids, of_row, groups), [said]
+    return ids, []
+
+
+def _is_of_models(of_row: Sequence[str], model_of: NDArray[np.intp]) -> bool:
+    """Say whether a column has one value per model, so that it is of models, not of items."""
+    pairs = {(int(m), value) for m, value in zip(model_of, of_row, strict=True) if value}
+    return len(pairs) == len({model for model, _ in pairs})
+
+
+def _qualified(
+    table: RawTable,
+    name: str,
+    ids: Sequence[str],
+    of_row: Sequence[str],
+    groups: Mapping[str, set[str]],
+) -> list[str]:
     qualified = []
-    for row, (one, benchmark) in enumerate(zip(ids, of_row, strict=True)):
-        known = benchmarks.get(one, set())
-        if not benchmark and len(known) != 1:
+    for row, (one, group) in enumerate(zip(ids, of_row, strict=True)):
+        known = groups.get(one, set())
+        if not group and len(known) != 1:
             raise DataError(
-                f"{table.where(row)}: item {shown(one)} has no {roles.benchmark}, while others of "
-                f"its id have {len(known)}; fill it in"
+                f"{table.where(row)}: item {shown(one)} has no {name}, while others of its id have "
+                f"{len(known)}; fill it in"
             )
-        qualified.append(f"{benchmark or next(iter(known))}/{one}")
-    what = "item ids stand for other items in another benchmark; items are called benchmark/item"
-    return qualified, [Finding("guessed", what, len(several), tuple(several[:3]))]
+        qualified.append(f"{group or next(iter(known))}/{one}")
+    return qualified
 
 
 def _tell_repeats(

@@ -59,8 +59,7 @@ def from_arrays(
             f"{path}: expected numeric scores of shape (models, items) = ({len(ids)}, "
             f"{len(names)}), found {scores.dtype} of shape {scores.shape}"
         )
-    key = "model" if "model" not in names else ""
-    columns = {key: ids, **{name: scores[:, k] for k, name in enumerate(names)}}
+    columns = {"": ids, **{name: scores[:, k] for k, name in enumerate(names)}}
     return RawTable(path, columns, sure=True)  # type: ignore[arg-type]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, Unpack
 
 from tinyeval.errors import ConfigError, DataError
+from tinyeval.importers.audit.zeros import treat_zeros
 from tinyeval.importers.base import Asked, Columns, Options, options_of
 from tinyeval.importers.block import Imported
 from tinyeval.importers.formats import FORMATS, get_importer, recognise
@@ -63,6 +64,8 @@ def import_results(
         drop, keep: columns of a wide table that are not items; that are items all the same.
         transpose: a wide table has its models in the columns.
         changed: ``drop`` items whose documents differ between models, instead of refusing.
+        zeros: ``missing`` where a benchmark on which a model has 0 throughout, while such models
+            do not, was not run.
 
     Returns:
         Scores in [0, 1], NaN where a model was not asked, ids in order of first appearance; how
@@ -95,7 +98,9 @@ def import_results(
         name = "table"
         merged, why = read_objects(paths, options)
     responses = _annotated(merged.responses, items_table, models_table)
-    return Imported(responses, name, why, merged.files, merged.chosen, merged.findings)
+    responses, blocks = treat_zeros(responses, options.zeros)
+    findings = (*merged.findings, *blocks)
+    return Imported(responses, name, why, merged.files, merged.chosen, findings)
 
 
 def _responses_alone(read: Callable[P, Imported]) -> Callable[P, ResponseMatrix]:

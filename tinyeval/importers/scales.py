@@ -116,12 +116,17 @@ def advice(low: float, high: float) -> str:
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "an infinite number is no mark; write what is missing as an empty cell"
-    known = next(((a, b) for a, b in USUAL if a <= low and high <= b), None)
+    known = next(((a, b) for a, b in USUAL if a <= low and least(b) <= high <= b), None)
     if known is None:
         return "give the lowest and highest possible mark, --scale LOWEST:HIGHEST"
     a, b = known
     are = "percentages" if b == 100 else f"marks from {a} to {b}"
     return f"if they are {are}, give --scale {a}:{b}"
+
+
+def least(top: float) -> float:
+    """Return the best mark from which on a scale up to ``top`` may be meant."""
+    return 10 if top == 100 else 0.8 * top if top > 1 else -1
 
 
 def place(path: Path, name: str) -> str:

@@ -23,7 +23,7 @@ METADATA = frozenset(
     {"params", "params_b", "n_params", "num_params", "parameters", "size", "model_size", "size_b"}
     | {"n_shot", "nshot", "num_fewshot", "shots", "fewshot", "date", "year", "month", "timestamp"}
     | {"release_date", "created_at", "updated_at", "url", "link", "index", "idx", "row", "rank"}
-    | {"unnamed_0", "level_0", "position", "seed", "temperature", "n", "count", "n_items", "total"}
+    | {"unnamed_0", "level_0", "position", "seed", "temperature", "n", "count", "n_items"}
     | {"n_questions", "num_samples", "n_samples", "tokens", "n_tokens", "cost", "price", "time"}
     | {"duration", "latency", "runtime", "elapsed", "org", "organization", "family", "license"}
     | {"provider", "developer", "type", "architecture", "precision", "revision", "sha", "likes"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tinyeval.importers.aliases import ALIASES, plain
+from tinyeval.importers.aliases import ALIASES, WEAK, plain
 
 FAMILIES = re.compile(
     r"gpt|claude|llama|mi[sx]tral|qwen|gemini|gemma|\bphi|falcon|deepseek|command-?r|vicuna|alpaca|"
@@ -25,6 +25,9 @@ NUMBERED = re.compile(
     re.IGNORECASE,
 )
 """How items are numbered."""
+
+ITEMS = frozenset(WEAK["item"]) - {"id", "name"}
+"""Names of a first column that say of its rows that they are items."""
 
 MOST, LEAST = 0.6, 0.1
 """Share of ids that look so, and of the others that may."""
@@ -44,11 +47,10 @@ def lies_on_side(rows: Sequence[str], columns: Sequence[str], corner: str) -> st
         corner: name of the first column.
     """
     name = plain(corner)
-    if name in ALIASES["item"]:
+    if name in ALIASES["item"] or name in ITEMS:
         return f"its first column {corner!r} names items"
-    models, items = _share(FAMILIES, columns), _share(NUMBERED, columns)
-    row_models, row_items = _share(FAMILIES, rows), _share(NUMBERED, rows)
-    if models >= MOST and row_models <= LEAST and models - items >= 0.5 - row_items:
+    items, row_items = _share(NUMBERED, columns), _share(NUMBERED, rows)
+    if _share(FAMILIES, columns) >= MOST and _share(FAMILIES, rows) <= LEAST:
         return f"its header names models ({columns[0][:40]!r}), its rows do not ({rows[0][:40]!r})"
     slashes, row_slashes = _slashes(columns), _slashes(rows)
     if slashes >= MOST and row_slashes <= LEAST and row_items >= MOST > items:

@@ -49,15 +49,11 @@ def wide_block(
         trials: columns that tell rows of one model apart.
         said: what was found in naming the columns.
     """
-    names = [name for name in table.columns if name != key and name not in trials]
-    if not names:
-        raise DataError(f"{table.path}: expected one column per item beside {key!r}, found none")
-    if any(not name.strip() for name in names):
-        raise DataError(f"{table.path}: the header holds an empty item id")
+    names, unnamed = _item_columns(table, key, trials)
     repeated = average or bool(trials)
     ids = table.ids(key) if repeated else table.unique_ids(key)
     found = _Matrix(table, names, rules)
-    findings = [*table.findings, *said, *told(found.kinds, rules)]
+    findings = [*table.findings, *said, *unnamed, *told(found.kinds, rules)]
     if rules.transpose:
         return _turned_round(table, ids, found, rules, findings)
     kept = _items(table, found, rules, findings)
@@ -65,7 +61,7 @@ def wide_block(
     if not kept.all():
         scores = scores[:, kept]
         items = [name for name, one in zip(items, kept, strict=True) if one]
-    findings += _check_side(table, ids, items, key)
+    findings += _check_side(table, ids, items, key, rules.columns.model)
     _check_range(table, found, kept, rules)
     counted = None
     if repeated:
@@ -74,6 +70,24 @@ def wide_block(
     if rules.direction == "lower":
         findings.append(_lower(scores))
     return Block(table.path, ids, items, scores, trials=counted, findings=tuple(findings))
+
+
+def _item_columns(
+    table: RawTable, key: str, trials: Sequence[str]
+) -> tuple[list[str], list[Finding]]:
+    """Return the columns that may be items; an unnamed one that numbers the rows is none."""
+    names = [name for name in table.columns if name != key and name not in trials]
+    findings = []
+    for name in [one for one in names if not one.strip()]:
+        values = [str(one) for one in table.columns[name]]
+        counts = (list(map(str, range(start, start + len(values)))) for start in (0, 1))
+        if len(values) < 2 or values not in counts:
+            raise DataError(f"{table.path}: the header holds an empty item id")
+        names.remove(name)
+        findings.append(Finding("dropped", "unnamed columns number the rows"))
+    if not names:
+        raise DataError(f"{table.path}: expected one column per item beside {key!r}, found none")
+    return names, findings
 
 
 class _Matrix:
@@ -154,17 +168,17 @@ def _check_range(table: RawTable, found: _Matrix, kept: NDArray[np.bool_], rules
 
 
 def _check_side(
-    table: RawTable, ids: Sequence[str], items: Sequence[str], key: str
+    table: RawTable, ids: Sequence[str], items: Sequence[str], key: str, wanted: str | None
 ) -> list[Finding]:
     """Refuse, or doubt, a table that lies on its side."""
-    why = "" if table.sure else lies_on_side(ids, items, key)
+    told_so = table.sure or key == wanted
+    why = "" if told_so else lies_on_side(ids, items, key)
     if why:
         raise DataError(
             f"{table.path}: seems to have items in its rows and models in its columns: {why}; "
-            "--transpose turns it, or name its first column 'model' and its items so that they "
-            "tell"
+            f"--transpose turns it, or --model-column {key!r} says that its rows are models"
         )
-    if table.sure or not may_lie_on_side(ids, items, key):
+    if told_so or not may_lie_on_side(ids, items, key):
         return []
     what = (
         f"table of {len(ids):,} rows and {len(items):,} columns was read as models x items, though "
