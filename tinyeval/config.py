@@ -1,7 +1,7 @@
 """Settings of a build, as in the recipes in ``configs/``, with defaults and ranges.
 
-A recipe is YAML; every key is optional and unknown keys are errors.  The settings in force are
-stored in the bank's manifest.
+A recipe is YAML; every key is optional, unknown and repeated ones are errors.  The settings in
+force are stored in the bank's manifest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,7 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from tinyeval.errors import ConfigError
+from tinyeval.errors import ConfigError, one_line
+from tinyeval.recipe_yaml import read_yaml
 
 DEFAULT_ITEMS = 100
 """Number of anchors if no number, no budget and no quotas for every group are given."""
@@ -178,8 +178,8 @@ def parse_settings(values: object, where: str) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        hint = first["msg"].removeprefix("Value error, ")
+        key = ".".join(str(part)[:60] for part in first["loc"])
+        hint = one_line(first["msg"].removeprefix("Value error, "), 300)
         if first["type"] == "extra_forbidden":
             hint = "there is no such setting; see configs/default.yaml for the known ones"
         raise ConfigError(f"{where}: {key}: {hint}") from error
@@ -195,18 +195,7 @@ def load_settings(path: str | Path) -> Settings:
         >>> load_settings("recipe.yaml").irt.dimensions
         [1, 2]
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as a recipe: {error}") from error
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        at = "" if line is None else f":{line + 1}"
-        raise ConfigError(
-            f"{path}{at}: not valid YAML: {getattr(error, 'problem', error)}"
-        ) from error
+    values = read_yaml(Path(path))
     return parse_settings({} if values is None else values, str(path))
 
 

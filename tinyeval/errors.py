@@ -56,9 +56,17 @@ class ThinHistoryWarning(UserWarning):
 
 def examples(values: Iterable[object], limit: int = 3) -> str:
     """Return the first ``limit`` values, quoted and comma-separated, for an error message."""
-    listed = [repr(str(value)) for value in values]
+    listed = list(values)
     tail = f", ... ({len(listed)} in all)" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + tail
+    return ", ".join(_quoted(str(value)) for value in listed[:limit]) + tail
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
+
+
+LONGEST = 200
+"""Characters of a value that are quoted: ids of 10,000 are legitimate."""
 
 
 def one_line(message: object, limit: int | None = None) -> str:

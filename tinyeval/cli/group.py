@@ -23,6 +23,13 @@ DEBUG = "tinyeval.debug"
 """Key of a context's ``meta``, which the contexts of group and command share."""
 
 
+FITTING = ("build", "backtest")
+"""Commands that fit, and whose recipe says how much of it is in memory at a time."""
+
+LONGEST = 2000
+"""Characters of a line, however long what it names."""
+
+
 class Group(click.Group):
     """Commands whose expected errors end in one line on stderr instead of a traceback.
 
@@ -52,7 +59,9 @@ class Group(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             raise _told(ctx, error, f"{where}{error.strerror or error}") from error
         except MemoryError as error:
-            line = "not enough memory; lower irt.block_size in the recipe, or read fewer results"
+            fits = ctx.invoked_subcommand in FITTING
+            remedy = "lower irt.block_size in the recipe, or read" if fits else "read"
+            line = f"not enough memory; {remedy} fewer results"
             raise _told(ctx, error, line) from error
         except KeyboardInterrupt as error:
             _told(ctx, error, "")
@@ -106,7 +115,7 @@ def import_plugin(module: str) -> None:
 def _told(ctx: click.Context, error: BaseException, line: str) -> click.ClickException:
     if ctx.meta.get(DEBUG):
         show_traceback(error)
-    return click.ClickException(one_line(line))
+    return click.ClickException(one_line(line, LONGEST))
 
 
 @contextmanager
@@ -114,7 +123,7 @@ def one_line_warnings() -> Iterator[None]:
     """Show warnings meant for users as ``warning: ...`` on stderr."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        click.echo(f"warning: {one_line(message)}", err=True)
+        click.echo(f"warning: {one_line(message, LONGEST)}", err=True)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("default", category=UserWarning)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError
+from tinyeval.importers.values import shown
 
 CHUNK = 2**20
 """Characters read at a time."""
@@ -38,7 +39,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {twice!r} appears twice in one object")
+        raise ValueError(f"the key {shown(twice)} appears twice in one object")
     return values
 
 
