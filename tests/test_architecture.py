@@ -69,8 +69,10 @@ ROOMS = {
         "selection",
     ),
     "build_plan": (
+        "errors",
         "config",
         "responses",
+        "source_models",
         "groups",
         "targets",
         "history",
@@ -133,7 +135,6 @@ ROOMS = {
         "compute",
         "responses",
         "source_models",
-        "irt",
         "history",
         "selection",
         "estimators",

@@ -506,3 +506,11 @@ def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatc
         assert_allclose(
             (one.score, one.lower, one.upper), (other.score, other.lower, other.upper), atol=1e-4
         )
+
+
+def test_a_history_of_few_answers_is_refused_before_it_is_fitted(fast):
+    responses, _ = simulate(40, 60, seed=1, missing=0.7)
+    seen = []
+    with pytest.raises(DataError, match=r"^\d of 40 models answered 60 % of every benchmark or mo"):
+        build(responses, settings=fast, progress=lambda *now: seen.append(now))
+    assert seen == []

@@ -53,7 +53,7 @@ class Told:
         answered = (~np.isnan(answers)).sum(axis=1)
         rows = [self.say(*one) for one in zip(models_of(answers, self.n), answered, strict=True)]
         mean, spread, novelty = np.array(rows, dtype=float).T
-        return Estimate(mean[:, None], spread[:, None], novelty)
+        return Estimate(mean=mean[:, None], spread=spread[:, None], novelty=novelty)
 
     def state(self):
         raise AssertionError("it is not saved")

@@ -35,7 +35,11 @@ class Share:
     def predict(self, answers):
         mean = np.nanmean(answers, axis=1)
         novelty = (mean == 1).astype(float)
-        return Estimate(np.stack([mean, mean / 2], 1), np.full((len(mean), 2), 0.1), novelty)
+        return Estimate(
+            mean=np.stack([mean, mean / 2], 1),
+            spread=np.full((len(mean), 2), 0.1),
+            novelty=novelty,
+        )
 
 
 def predictor(**changes):

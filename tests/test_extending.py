@@ -295,7 +295,8 @@ class Fitted:
         self.__dict__.update(changes, shape=len(history.targets.names))
     def predict(self, answers):
         full = np.full((len(answers), self.shape), self.mean)
-        return Estimate(full, np.full_like(full, self.spread), np.zeros(len(answers)))
+        return Estimate(
+            mean=full, spread=np.full_like(full, self.spread), novelty=np.zeros(len(answers)))
     def state(self): return self.kept
     @classmethod
     def from_state(cls, state):
@@ -313,7 +314,8 @@ class Unknown(Fitted): mean = float("nan")
 class Tuple(Fitted):
     def predict(self, answers): return (answers, answers)
 class Flat(Fitted):
-    def predict(self, answers): return Estimate(*np.full((3, len(answers)), 0.5))
+    def predict(self, answers):
+        return Estimate(**dict.fromkeys(("mean", "spread", "novelty"), np.full(len(answers), 0.5)))
 class Forgets(Fitted):
     def __init__(self, *a, **k):
         super().__init__(*a, **k)

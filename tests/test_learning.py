@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tinyeval.build_plan import BuildPlan
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
-from tinyeval.learning import MIN_KNOWN, anchor_answers, learn, true_targets
+from tinyeval.learning import anchor_answers, learn, true_targets
+from tinyeval.targets import MIN_KNOWN
 
 NAN = float("nan")
 

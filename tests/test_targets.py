@@ -169,8 +169,8 @@ def test_without_columns_the_answers_are_all_there_is():
 def test_what_is_known_of_a_target_counts_its_column():
     external = responses({"full_q": np.array([0.3, 0.9])}, **TWO)
     targets = make_targets(external, columns={"q": "full_q"})
-    known = targets.known(np.array([[True, False, False, False], [True, True, True, True]]))
-    assert_allclose(known, [[4 / 6 + 1 / 6, 0.5, 1.0], [1.0, 1.0, 1.0]])
+    scores = np.array([[1, np.nan, np.nan, np.nan], [1, 0, 1, 0]])  # 5/6, 1/2, all; all of all
+    assert targets.are_known(scores).tolist() == [[True, False, True], [True, True, True]]
 
 
 def test_columns_of_unknown_benchmarks_are_refused():

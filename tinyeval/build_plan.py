@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyeval.config import Settings, checked_options
+from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.groups import check_groups
@@ -17,15 +18,16 @@ from tinyeval.selection import get_selector
 from tinyeval.selection.base import Anchors
 from tinyeval.selection.budget import Budget, make_budget
 from tinyeval.selection.choose import choose
-from tinyeval.targets import OVERALL, Targets, make_targets
+from tinyeval.source_models import MIN_MODELS
+from tinyeval.targets import MIN_KNOWN, OVERALL, Targets, make_targets
 
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What a build does with some responses.
+    """The settings of a build, resolved for some responses.
 
     Attributes:
-        settings: every choice, known to be possible.
+        settings: the settings, checked against the responses.
         budget: number, cost and quotas of the anchors.
     """
 
@@ -34,12 +36,12 @@ class BuildPlan:
 
     @classmethod
     def of(cls, settings: Settings, responses: ResponseMatrix) -> BuildPlan:
-        """Resolve settings, whose methods are known, for the responses of all source models.
+        """Resolve settings with known methods for the responses of all source models.
 
         Raises:
-            ConfigError: unknown groups or target columns, more anchors than there are items, a
-                budget or quotas that cannot be met.
-            DataError: a column of costs, groups or targets that is missing or cannot be used.
+            ConfigError: unknown groups or target columns, more anchors than items, or a budget or
+                quotas that cannot be met.
+            DataError: a column of costs, groups or targets that is missing or unusable.
         """
         plan = cls(settings, make_budget(settings, responses.items))
         check_groups(responses.models, settings.interval.groups)
@@ -47,11 +49,11 @@ class BuildPlan:
         return plan
 
     def within(self, part: ResponseMatrix, dimensions: int) -> BuildPlan:
-        """Return the plan for a part of the models, on the items that these answered.
+        """Return the plan for some of the models, on the items that they answered.
 
         Args:
-            part: it may lack an item that one model alone answered, or all of a benchmark's.
-            dimensions: of the IRT model, which are not chosen again.
+            part: responses of these models; it may lack single items or a whole benchmark.
+            dimensions: number of dimensions of the IRT model, which is not chosen again.
         """
         columns = self.settings.target.columns
         there = {name: columns[name] for name in columns if name in (OVERALL, *part.benchmarks)}
@@ -71,8 +73,26 @@ class BuildPlan:
             average=target.average,
         )
 
+    def check_known(self, responses: ResponseMatrix) -> None:
+        """Raise unless enough models answered enough for a calibration.
+
+        Args:
+            responses: of the source models.
+
+        Raises:
+            DataError: the true score of fewer than MIN_MODELS models is known.
+        """
+        known = int(self.targets(responses).are_known(responses.scores).all(axis=1).sum())
+        if known < MIN_MODELS:
+            raise DataError(
+                f"{known} of {responses.n_models} models answered {100 * MIN_KNOWN:g} % of every "
+                f"benchmark or more, and {MIN_MODELS} are needed, because intervals are calibrated "
+                "on models whose full scores are known: drop items or models with few answers, or "
+                "name a column of known full scores (--target)"
+            )
+
     def choose_anchors(self, history: History, rng: np.random.Generator) -> Anchors:
-        """Choose the anchors by the selector of the settings."""
+        """Choose anchors with the selector in the settings."""
         selection = self.settings.selection
         select = get_selector(selection.method)
         return choose(select, history, self.budget, rng=rng, options=selection.options)
@@ -80,14 +100,14 @@ class BuildPlan:
     def fit_estimator(
         self, history: History, anchors: Anchors, rng: np.random.Generator
     ) -> FittedEstimator:
-        """Fit the estimator of the settings."""
+        """Fit the estimator in the settings."""
         estimator = self.settings.estimator
         options: dict[str, Any] = estimator.options
         return get_estimator(estimator.method)(history, anchors, rng=rng, **options)
 
 
 def check_methods(settings: Settings) -> None:
-    """Raise :class:`ConfigError` for unknown methods or options; no results are needed for it."""
+    """Raise :class:`ConfigError` for unknown methods or options; needs no results."""
     for section, get in (("selection", get_selector), ("estimator", get_estimator)):
         chosen = getattr(settings, section)
         checked_options(get(chosen.method), chosen.options, section)

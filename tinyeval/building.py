@@ -1,7 +1,7 @@
 """From a response matrix to an item bank.
 
 ResponseMatrix --usable--> source models --learn--> history, anchors, fitted estimator
-    --calibrate: the same again without some models--> Predictor --> ItemBank
+    --calibrate: learn again without some models--> Predictor --> ItemBank
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ def build(
         responses: at least five models; exact duplicates of a model are dropped.  Or a function
             that reads them: when processes share a build, one per machine calls it.
         items: number of anchors; overrides ``settings.items``.
-        budget: most that the anchors may cost together, in the unit of the items' costs; overrides
+        budget: largest total cost of the anchors, in the unit of the items' costs; overrides
             ``settings.budget``.
-        settings: everything else; defaults are ``configs/default.yaml``.
-        name: of the bank.
-        source: where the responses come from, for the bank's card.
+        settings: all other settings; ``configs/default.yaml`` lists the defaults.
+        name: name of the bank.
+        source: origin of the responses, for the bank's card.
         progress: called with (done, total, what).
-        processes: that were given the same arguments and share the work; each returns the bank.
+        processes: processes that make the same call and share the work; each returns the bank.
 
     Warns:
         ThinHistoryWarning: few models, most scores missing, or scores that tell no model from
             another: the bank is built, but expect little of it.
 
     Raises:
-        DataError: fewer than five models, items without answers, a missing target column.
-        ConfigError: more anchors than items, unknown methods or options, a budget or quotas that
+        DataError: fewer than five models, or a missing target column.
+        ConfigError: more anchors than items, unknown methods or options, or a budget or quotas that
             cannot be met.
 
     Example:
@@ -69,6 +69,7 @@ def build(
     check_methods(settings)  # before anything is read
     models = once_a_machine(lambda: _read(responses, processes.leads), processes)
     plan = BuildPlan.of(settings, models.responses)
+    plan.check_known(models.responses)
     learned = learn(models.responses, plan, progress, processes=processes)
     predictor = make_predictor(learned, plan, progress, processes=processes)
     return ItemBank(

@@ -1,4 +1,4 @@
-"""What was learned, calibrated on held-out models and put together: the predictor of a bank."""
+"""Calibrates a learned method on held-out models and makes the predictor of a bank."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def make_predictor(
     history_of: HistoryOf = make_history,
     processes: Processes = ALONE,
 ) -> Predictor:
-    """Calibrate what was learned, and put together what predicts.
+    """Calibrate a learned method and return the predictor.
 
     Args:
-        learned: under the plan.
-        plan: of the build.
+        learned: the method learned under ``plan``.
+        plan: plan of the build.
         progress: called with (done, total, what).
         history_of: makes the history of some models; a caller that calibrates many methods on the
-            same models passes one that remembers.
-        processes: that share the folds.
+            same models passes a function that remembers.
+        processes: processes that share the folds.
     """
     interval = plan.settings.interval
     single, pairs = calibrate(

@@ -1,11 +1,10 @@
-"""Two models on the same anchors: by how much, and how surely, one is ahead of the other.
+"""Comparison of two models on the same anchors: the difference, and the probability of its sign.
 
     difference = score_a - score_b,        P(a ahead) = sigmoid(slope * difference / scale)
 
-where the scale of the errors is that of :mod:`tinyeval.calibration.pair_scale`.
-
-The interval is a quantile of |error| / scale over pairs of held-out source models, and the slope is
-fitted to which of the two was truly ahead: :mod:`tinyeval.calibration.calibrate`.
+:mod:`tinyeval.calibration.pair_scale` defines the scale.  The half-width of the interval is a
+quantile of |error| / scale over pairs of held-out source models, and the slope is fitted to which
+model of each pair is truly ahead (:mod:`tinyeval.calibration.pairs`).
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL
 
 PAIRS_AT_ONCE = 10_000
-"""Pairs whose answers are held side by side at a time, so that memory stays bounded."""
+"""Number of pairs compared at a time; bounds memory."""
 
 
 class Difference(NamedTuple):
-    """A predicted difference of two scores, its interval, and how probably it is above 0."""
+    """A predicted difference of two scores, its interval and the probability that a > b."""
 
     difference: float
     lower: float
@@ -40,18 +39,18 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the answers on shared anchors say of two models' full-benchmark scores.
+    """The difference of two models' full scores, predicted from the anchors both answered.
 
     Attributes:
         a, b: ids of the models.
-        difference, lower, upper: overall score of ``a`` less that of ``b``, and its interval, in
+        difference, lower, upper: overall score of ``a`` minus that of ``b``, and its interval, in
             [-1, 1].
-        probability: that ``a`` has the higher overall score.
-        level: probability with which the interval should hold the true difference.
-        benchmarks: the same per benchmark, where the bank covers several.
-        n_shared: anchors that both answered; the comparison rests on these alone.
-        n_different: those of them on which the two answers differ.
-        warnings: what to know before using the numbers, and what to do about it.
+        probability: probability that ``a`` has the higher overall score.
+        level: probability with which the interval should contain the true difference.
+        benchmarks: difference, interval and probability by benchmark, if the bank covers several.
+        n_shared: number of anchors that both answered; the comparison uses only these.
+        n_different: number of shared anchors on which the two answers differ.
+        warnings: doubts about the comparison, and what to do about them.
 
     Example:
         >>> one = bank.compare(responses, ["model-30", "model-10"])[0]
@@ -89,7 +88,7 @@ class Comparison:
 
 
 class _Shared(NamedTuple):
-    """Answers on shared anchors: a row for each model and set of anchors, and pairs of rows."""
+    """Answers on shared anchors: a row per model and set of anchors, and pairs of rows."""
 
     answers: Array  # (rows, anchors)
     models: tuple[str, ...]  # of the rows
@@ -102,13 +101,13 @@ def compare(
     """Compare every pair of some models, on the anchors that both answered.
 
     Args:
-        predictor: of a bank.
+        predictor: predictor of a bank.
         answers: shape (models, anchors), in [0, 1], NaN where unanswered.
-        models: their ids, two or more.
-        level: of the intervals, in (0, 1).
+        models: ids of the models, two or more.
+        level: level of the intervals, in (0, 1).
 
     Returns:
-        (first, second), (first, third) ... in the order of ``models``.
+        The comparisons (first, second), (first, third) ... in the order of ``models``.
 
     Raises:
         DataError: fewer than two models, or two that share no answered anchor.
@@ -133,7 +132,7 @@ def compare(
 def _block(
     predictor: Predictor, reading: Reading, names: tuple[str, ...], rows: Index, level: float
 ) -> list[Comparison]:
-    """Compare some pairs of rows of a reading; ``names`` are those of its rows."""
+    """Compare some pairs of rows of a reading; ``names`` are the models of its rows."""
     one, two = rows.T
     estimate = reading.estimate
     p = predictor.irt.probability(reading.ability.mean)
@@ -167,7 +166,7 @@ def _block(
 
 
 def _on_shared_anchors(answers: Array, models: tuple[str, ...]) -> _Shared:
-    """Leave each model of a pair the anchors that both answered; equal rows are kept once."""
+    """Cut each pair's answers to the anchors that both answered; equal rows are kept once."""
     seen = ~np.isnan(answers)
     position: dict[tuple[int, bytes], int] = {}
     kept: list[Array] = []
@@ -198,7 +197,7 @@ def _bounds(
     beyond: NDArray[np.bool_],
     level: float,
 ) -> Array:
-    """Difference, lower, upper and probability of every pair, shape (pairs, targets, 4)."""
+    """Return difference, lower, upper and probability of every pair, (pairs, targets, 4)."""
     found = np.empty((*difference.shape, 4))
     kinds, which = np.unique(np.column_stack([n_shared, beyond]), axis=0, return_inverse=True)
     for k, (n, doubtful) in enumerate(kinds.tolist()):
@@ -260,12 +259,12 @@ def rank_ranges(
 ) -> dict[str, tuple[int, int]]:
     """Return the best and the worst rank that each model may truly have.
 
-    A model is counted behind another where the other is ahead with probability
-    (1 + level) / 2, 95 % at the usual level.
+    A model counts as behind another if the other is ahead with a probability of at least
+    (1 + level) / 2: 95 % at the usual level.
 
     Args:
-        models: ids.
-        comparisons: of every pair of them.
+        models: ids of the models.
+        comparisons: comparison of every pair of these models.
     """
     ahead, behind = dict.fromkeys(models, 0), dict.fromkeys(models, 0)
     for one in comparisons:

@@ -1,4 +1,4 @@
-"""Settings of a build: what a recipe in ``configs/`` may say, with defaults and ranges.
+"""Settings of a build, as in the recipes in ``configs/``, with defaults and ranges.
 
 A recipe is YAML; every key is optional and unknown keys are errors.  The settings in force are
 stored in the bank's manifest.
@@ -25,11 +25,11 @@ from pydantic import (
 from tinyeval.errors import ConfigError
 
 DEFAULT_ITEMS = 100
-"""Anchors where neither their number nor a budget nor quotas for every group say how many."""
+"""Number of anchors if no number, no budget and no quotas for every group are given."""
 
 
 HANDED_OVER = ("rng", "budget")
-"""Keywords of a selector or estimator that are no options: tinyeval gives them."""
+"""Keywords of a selector or estimator that are not options: tinyeval passes them."""
 
 
 class _Section(BaseModel):
@@ -37,7 +37,7 @@ class _Section(BaseModel):
 
 
 class TargetSettings(_Section):
-    """What is reconstructed: see :mod:`tinyeval.targets`."""
+    """The scores to predict: see :mod:`tinyeval.targets`."""
 
     column: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
@@ -46,7 +46,7 @@ class TargetSettings(_Section):
 
 
 Quota = int | str
-"""A number of anchors: 20 stands for exactly 20, "20+" for at least 20."""
+"""A number of anchors: 20 means exactly 20, "20+" at least 20."""
 
 
 def _quota(value: object) -> Quota:
@@ -65,7 +65,7 @@ def _quotas(value: object) -> Quota | dict[str, Quota] | None:
 
 
 class QuotaSettings(_Section):
-    """How many anchors each group of items gets: see :mod:`tinyeval.selection.budget`."""
+    """Number of anchors for each group of items: see :mod:`tinyeval.selection.budget`."""
 
     by: str = Field(default="benchmark", min_length=1)
     anchors: Annotated[Quota | dict[str, Quota] | None, PlainValidator(_quotas)] = None
@@ -81,10 +81,10 @@ class IRTSettings(_Section):
 
 
 class SelectionSettings(_Section):
-    """Which selector chooses the anchors, and its options.
+    """The selector and its options.
 
-    ``method`` is one of ``tinyeval methods``, or ``MODULE:FUNCTION``: one of the user's own, whose
-    code is then imported and run.
+    ``method`` is a name from ``tinyeval methods``, or ``MODULE:FUNCTION`` for a selector of the
+    user's own, whose code is then imported and run.
     """
 
     method: str = "optimal_design"
@@ -92,7 +92,7 @@ class SelectionSettings(_Section):
 
 
 class EstimatorSettings(_Section):
-    """Which estimator turns answers into targets, and its options; ``method`` as of a selector."""
+    """The estimator and its options; ``method`` as in :class:`SelectionSettings`."""
 
     method: str = "stack"
     options: dict[str, Any] = Field(default_factory=dict)
@@ -109,8 +109,8 @@ class IntervalSettings(_Section):
 class RunSettings(_Section):
     """How a harness finds the items: see :class:`tinyeval.exporters.documents.DataSource`.
 
-    Only banks whose items are known by a key of their data set need it; ``export`` looks the
-    anchors up there, and ``predict`` reads the key from the documents that a harness logged.
+    Only banks whose items are identified by a key of their data set need it: ``export`` looks the
+    anchors up in the data set, and ``predict`` reads the key from the harness's logged documents.
     """
 
     task: str | None = None
@@ -148,7 +148,7 @@ class Settings(_Section):
     @model_validator(mode="before")
     @classmethod
     def _default_items(cls, values: Any) -> Any:
-        """The default number of anchors stands back where a budget or quotas say how many."""
+        """Drop the default number of anchors if a budget or quotas are given."""
         quotas = values.get("quotas") or {}
         anchors = quotas.get("anchors") if isinstance(quotas, dict) else quotas.anchors
         limited = values.get("budget") is not None or anchors is not None
@@ -171,7 +171,7 @@ class Settings(_Section):
 
 
 def parse_settings(values: object, where: str) -> Settings:
-    """Validate a mapping; errors name the key, what was found and what was expected."""
+    """Return validated settings; errors name the key and what was expected."""
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: expected a mapping of settings, found {type(values).__name__}")
     try:
@@ -186,7 +186,7 @@ def parse_settings(values: object, where: str) -> Settings:
 
 
 def load_settings(path: str | Path) -> Settings:
-    """Read a recipe; raises :class:`ConfigError` naming file, key and remedy.
+    """Read a recipe; errors (:class:`ConfigError`) name the file, the key and the remedy.
 
     Example:
         >>> from pathlib import Path
@@ -213,7 +213,7 @@ def load_settings(path: str | Path) -> Settings:
 def checked_options(
     function: Callable[..., Any], options: dict[str, Any], what: str
 ) -> dict[str, Any]:
-    """Return ``options`` if ``function`` takes them all as keywords, else raise."""
+    """Return ``options``; raise unless ``function`` takes them all as keywords."""
     parameters = inspect.signature(function).parameters
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     known = option_defaults(function)
@@ -226,7 +226,7 @@ def checked_options(
 
 
 def option_defaults(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return option -> default of a selector or estimator."""
+    """Return the options of a selector or estimator with their defaults."""
     return {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()

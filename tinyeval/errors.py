@@ -1,7 +1,7 @@
-"""The one exception family of tinyeval.
+"""The exceptions of tinyeval.
 
-Every message says what was expected, what was found, where, and what to do.  The commands
-print it as one line and leave with exit code 1.
+Every message says what was expected, what was found, where, and what to do.  The commands print it
+as one line and exit with code 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TinyEvalError(Exception):
 
 
 class DataError(TinyEvalError):
-    """Results or answers that cannot be read, or cannot mean what they say."""
+    """Results or answers that cannot be read, or are invalid."""
 
 
 class ConfigError(TinyEvalError):
@@ -35,19 +35,19 @@ class BankError(TinyEvalError):
 
 
 class UnregisteredError(BankError):
-    """A bank whose estimator is somebody's own and was not registered in this process."""
+    """A bank whose estimator is from outside tinyeval and is not registered in this process."""
 
 
 class FitError(TinyEvalError):
-    """A fit that cannot be done on these responses, or did not converge to finite numbers."""
+    """A fit that is impossible on these responses, or diverged."""
 
 
 class ProcessError(TinyEvalError):
-    """A process of a build by several processes that ended, or cannot be reached."""
+    """A process of a shared build that ended or cannot be reached."""
 
 
 class DependencyError(TinyEvalError):
-    """An optional library that this operation needs and that is not installed."""
+    """An optional library that is needed but not installed."""
 
 
 class ThinHistoryWarning(UserWarning):
@@ -62,6 +62,6 @@ def examples(values: Iterable[object], limit: int = 3) -> str:
 
 
 def one_line(message: object, limit: int | None = None) -> str:
-    """Return the text of a message or an error without line breaks, cut to ``limit`` characters."""
+    """Return the text of a message or error without line breaks, cut to ``limit`` characters."""
     lines = (line.strip() for line in str(message).splitlines())
     return " ".join(line for line in lines if line)[:limit] or type(message).__name__

@@ -1,8 +1,8 @@
-"""Models that are alike: checkpoints of a run, sizes of a family, fine-tunes of a base model.
+"""Groups of models: checkpoints of a run, sizes of a family, fine-tunes of a base model.
 
-A model predicted from its own siblings is predicted better than a new one will be.  Where a column
-of the models table names groups, held-out models are therefore taken with their whole group.  A
-model whose group is unknown, and every model where no column is named, is a group of its own.
+A model predicted from its own siblings is predicted better than a new model will be.  So if a
+column of the models table names groups, models are held out by whole groups.  A model of unknown
+group is a group of its own, and so is every model if no column is named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tinyeval.errors import ConfigError, examples
 from tinyeval.tables import Table
 
 MIN_GROUPS = 5
-"""Groups that calibration by groups needs, as it needs five models."""
+"""Smallest number of groups that calibration by groups needs."""
 
 NAMED = "group "
 
@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 
 
 def check_groups(models: Table, column: str | None) -> None:
-    """Raise :class:`ConfigError` unless a column names MIN_GROUPS groups of models, or is None."""
+    """Raise :class:`ConfigError` unless ``column`` is None or names at least MIN_GROUPS groups."""
     if column is None:
         return
     if column not in models.columns:
@@ -44,8 +44,8 @@ def number_groups(models: Table, column: str | None, rng: np.random.Generator) -
     """Return the number of each model's group; groups are numbered in a random order.
 
     Args:
-        models: one row per model, in the order of their ids.
-        column: of ``models``; None: every model is a group of its own.
+        models: the models table, sorted by id.
+        column: column that names groups; None: every model is a group of its own.
         rng: draws the order.
     """
     if column is None:
@@ -55,14 +55,14 @@ def number_groups(models: Table, column: str | None, rng: np.random.Generator) -
 
 
 def fold_numbers(group: NDArray[np.intp], folds: int) -> NDArray[np.intp]:
-    """Return the number of each model's fold, the same for all of a group.
+    """Return the number of each model's fold; a group stays in one fold.
 
-    The largest groups come first, each to the fold that has the fewest models so far; groups of one
-    size come in the order of their numbers.
+    The largest groups come first, and each goes to the fold with the fewest models so far.  Groups
+    of equal size come in the order of their numbers.
 
     Args:
-        group: of each model, as ``number_groups`` gives it.
-        folds: their number; fewer where there are fewer groups.
+        group: number of each model's group, as from ``number_groups``.
+        folds: number of folds; fewer are made if there are fewer groups.
     """
     sizes = np.bincount(group)
     filled = np.zeros(min(folds, len(sizes)), dtype=np.intp)
@@ -76,11 +76,11 @@ def fold_numbers(group: NDArray[np.intp], folds: int) -> NDArray[np.intp]:
 def keep_apart(group: NDArray[np.intp], source: Mask, held_out: Mask) -> tuple[Mask, Mask]:
     """Drop models until no group is both learned from and predicted.
 
-    Of a group that is on both sides one side is kept.  Groups are taken in the order of their
-    numbers, and each is kept on the side that leaves more of the side that has lost most.
+    A group on both sides is dropped from one of them.  Groups are treated in the order of their
+    numbers, and each choice leaves as many models as possible on the side that has lost most.
 
     Args:
-        group: of each model, as ``number_groups`` gives it.
+        group: number of each model's group, as from ``number_groups``.
         source, held_out: masks of models.
     """
     sides = np.array([source, held_out])
@@ -88,7 +88,7 @@ def keep_apart(group: NDArray[np.intp], source: Mask, held_out: Mask) -> tuple[M
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     left, kept = np.ones(2), np.ones(share.shape, dtype=bool)
     for one in np.flatnonzero((counts > 0).all(axis=0)):
-        after = left - np.diag(share[:, one])  # if the group leaves the one side, or the other
+        after = left - np.diag(share[:, one])  # if the group leaves the one side or the other
         side = int(np.argmax(after.min(axis=1)))
         left, kept[side, one] = after[side], False
     learned_from, predicted = sides & kept[:, group]
@@ -96,9 +96,9 @@ def keep_apart(group: NDArray[np.intp], source: Mask, held_out: Mask) -> tuple[M
 
 
 def _names(models: Table, column: str) -> NDArray[np.str_]:
-    """Names of the models' groups; an unknown one is called by the model's id."""
+    """Return the name of each model's group; an unknown group gets the model's id."""
     values = models.column(column)
     known = np.isfinite(values) if values.dtype.kind == "f" else values != ""
     rows = zip(models.ids, values, known, strict=True)
-    # a group may be called like a model
+    # the prefixes differ, since a group may have the name of a model
     return np.array([f"{NAMED}{value}" if there else f"model {one}" for one, value, there in rows])

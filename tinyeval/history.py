@@ -1,6 +1,6 @@
-"""The history: source responses with their IRT fit and targets, as selectors and estimators see it.
+"""The history: the source models' responses, IRT fit and targets; selectors and estimators see it.
 
-Held-out and test models are never in a history: what is learned is learned from this alone.
+Held-out and test models are never part of a history, and all learning uses a history alone.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from tinyeval.targets import Targets
 T = TypeVar("T")
 
 KEPT_CELLS = 2**24
-"""Cells up to which fitted probabilities are kept: 64 MB."""
+"""Largest number of cells for which fitted probabilities are kept: 64 MB."""
 
 CACHED = 2**18
-"""Fitted probabilities computed at a time."""
+"""Number of fitted probabilities computed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class History:
     """Everything known of the source models.
 
-    Models and items are in the order of their ids, whatever order they came in: sums, draws and
-    ties are then the same for the same results.
+    Models and items are sorted by id, so that sums, draws and ties are the same whatever order the
+    results had.
 
     Attributes:
         responses: scores of the source models on all items of the benchmark.
-        targets: what is to be reconstructed.
+        targets: definitions of the targets.
         fit: the IRT fit on ``responses``.
-        groups: column of the models table that names groups of models alike, if it does.
-        processes: that hold the same history and do the same with it.
+        groups: column of the models table that names groups of models, if there is one.
+        processes: processes that hold the same history and make the same calls.
     """
 
     responses: ResponseMatrix
@@ -68,24 +68,24 @@ class History:
         return {}
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return what ``make`` returned the first time it was called under ``key``."""
+        """Return the result of ``make``, which is called only the first time for each ``key``."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
 
     def release(self) -> None:
-        """Forget what was kept by :meth:`once` if the history is large; it is made again if asked.
+        """Drop the results kept by :meth:`once` if the history is large; they can be made again.
 
-        Factors of a covariance may be as large as the scores.
+        The factors of a covariance may be as large as the scores.
         """
         if self.responses.scores.size > KEPT_CELLS:
             self._kept.clear()
 
     @property
     def sharing(self) -> Processes:
-        """Processes that share sums over models: those that hold it if it is large.
+        """Processes that share sums over models; a small history is not shared.
 
-        Sums of parts round differently, and of few models they are not worth the exchange.
+        Sums of parts round differently, and for few models they are not worth the exchange.
         """
         return self.processes if self.responses.scores.size > KEPT_CELLS else ALONE
 
@@ -93,7 +93,7 @@ class History:
     def fitted(self) -> Matrix:
         """Fitted probabilities of the source models, shape (models, items).
 
-        An array where that is small; computed when it is read where it is not.
+        A small history keeps them in an array; a large one computes them when they are read.
         """
         if self.responses.scores.size > KEPT_CELLS:
             return probabilities(self.fit.model, self.fit.ability)
@@ -113,7 +113,7 @@ class History:
         """Filled scores of some items, shape (models, items).
 
         Args:
-            items: their positions.
+            items: positions of the items.
         """
         return pick_columns(self.filled, items)
 
@@ -123,7 +123,7 @@ class History:
         return self.targets.values(self.responses, self.filled)
 
     def take(self, models: NDArray) -> History:
-        """Return the history of some models, under the same item parameters.
+        """Return the history of some of the models, with the same item parameters.
 
         Args:
             models: positions or a mask.
@@ -137,11 +137,11 @@ class History:
         )
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> History:
-        """Return what is known of some of the items alone, with their mean as the only target.
+        """Return the history of some of the items, with their mean as the only target.
 
         Args:
-            items: their positions.
-            benchmark: that they make up, if they do: its own target then.
+            items: positions of the items.
+            benchmark: name of the benchmark that they make up, if they do; its target is then kept.
         """
         return History(
             self.responses.take(None, items),
@@ -157,10 +157,10 @@ class History:
 
 
 def probabilities(model: IRTModel, ability: NDArray) -> LazyRows:
-    """Return the probability of a right answer of every model to every item.
+    """Return the probability of a right answer for every model and item.
 
     Args:
-        model: of the items.
+        model: IRT model of the items.
         ability: shape (models, dimensions).
     """
     # c + (1 - c) sigmoid(x) = (1 + c) / 2 + (1 - c) / 2 tanh(x / 2)
@@ -187,7 +187,7 @@ def probabilities(model: IRTModel, ability: NDArray) -> LazyRows:
 def filled_in(scores: NDArray[np.float32], fitted: LazyRows) -> LazyRows:
     """Return scores with every missing cell replaced by a fitted probability.
 
-    What replaces them is kept, four bytes a missing cell, so that reading costs no more than a
+    The replacements are kept, at four bytes per missing cell, so that reading costs no more than a
     copy.
     """
     parts, counts = [], []

@@ -1,4 +1,4 @@
-"""What one pass of the method learns from some source models: history -> anchors -> estimator."""
+"""Learning from some source models: history -> anchors -> fitted estimator."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
@@ -20,7 +21,7 @@ from tinyeval.config import Settings
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.irt.model import Array, IRTFit, IRTModel
+from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
 from tinyeval.tables import Table
@@ -28,11 +29,8 @@ from tinyeval.tables import Table
 HistoryOf = Callable[[ResponseMatrix, BuildPlan, Progress | None], History]
 AnchorsOf = Callable[[BuildPlan, History, np.random.Generator], Anchors]
 
-MIN_KNOWN = 0.6
-"""Share of a target's weight that a held-out model must have answered to be calibrated on."""
-
 ENOUGH_ITEMS = 5000
-"""Answers from which a held-out model's ability is estimated where some are missing."""
+"""Number of items that estimate the ability of a held-out model with missing answers."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +51,20 @@ class Learned:
         return self.irt.take(self.history.positions(self.anchors.items))
 
     def item_table(self) -> Table:
-        """What is known of every item, and its mean score."""
+        """Return the items table with ``mean_score`` and ``weight``."""
         items = self.history.responses.items
         mean = column_means(self.history.filled)
         return items.with_columns(mean_score=mean, weight=items.column("weight", 1.0))
 
     def anchor_mean(self) -> Array:
-        """Mean score of the source models on each anchor."""
+        """Return the source models' mean score on each anchor."""
         anchors = self.history.positions(self.anchors.items)
         return np.asarray(self.history.answers(anchors).mean(0))
 
     def noise(self) -> Array:
-        """Standard deviation of each target due to the scatter of unasked items' answers alone.
+        """Standard deviation of each target due to the scatter of the unasked items' answers.
 
-        The scatter of an item is its mean squared residual against the IRT fit.
+        The scatter of an item is its mean squared residual from the IRT fit.
         """
         history = self.history
         scatter = column_squares(history.filled, history.fitted) / history.responses.n_models
@@ -75,17 +73,17 @@ class Learned:
 
 
 def anchor_answers(learned: Learned, models: ResponseMatrix) -> NDArray[np.float64]:
-    """Answers of some models on the anchors, shape (models, anchors), NaN where unanswered."""
+    """Return answers on the anchors, shape (models, anchors), NaN where unanswered."""
     return models.align(learned.anchors.items).astype(np.float64)
 
 
 def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
-    """Full-benchmark scores of models that answered (nearly) everything, NaN for the others.
+    """Return full scores of models that answered (nearly) everything, NaN for other models.
 
-    The few missing answers are replaced by the probabilities that the model's own answers imply.
+    The few missing answers are replaced by fitted probabilities at the model's own ability.
     """
     scores, targets = models.align(learned.irt.items), learned.history.targets
-    # a few thousand answers tell the ability; the others would add time and nothing else
+    # a few thousand answers determine the ability; more would only take time
     some = np.arange(0, scores.shape[1], -(-scores.shape[1] // ENOUGH_ITEMS))
     irt = learned.irt.take(some)
 
@@ -98,8 +96,7 @@ def true_targets(learned: Learned, models: ResponseMatrix) -> Array:
         return slab
 
     values = targets.values(models, LazyRows(scores.shape, filled))
-    known = targets.known(LazyRows(scores.shape, lambda cut: ~np.isnan(scores[cut])))
-    return np.where(known >= MIN_KNOWN, values, np.nan)
+    return np.where(targets.are_known(scores), values, np.nan)
 
 
 def learn(
@@ -114,12 +111,13 @@ def learn(
     """Learn from these models alone: history -> anchors -> fitted estimator.
 
     Args:
-        responses: of the source models; every model and item has an answer.
-        plan: made for these responses.
+        responses: responses of the source models; every model and item has an answer.
+        plan: plan for these responses.
         progress: called with (done, total, what).
-        history_of, anchors_of: take the two costly steps; a caller that learns several methods
-            from the same models passes ones that remember (:mod:`tinyeval.backtesting.trial`).
-        processes: that were given the same, and share the fit unless ``history_of`` makes it.
+        history_of, anchors_of: the two costly steps; a caller that learns several methods from the
+            same models passes functions that remember (:mod:`tinyeval.backtesting.trial`).
+        processes: processes that make the same call; they share the fit unless ``history_of`` is
+            given.
     """
     history_of = history_of or partial(make_history, processes=processes)
     rng = np.random.default_rng(plan.settings.seed)
@@ -140,10 +138,10 @@ def make_history(
     """Make the targets of these models, and fit the IRT model to them alone.
 
     Args:
-        responses: of the source models.
-        plan: made for these responses.
+        responses: responses of the source models.
+        plan: plan for these responses.
         progress: called with (done, total, what).
-        processes: that were given the same; they share the fit.
+        processes: processes that make the same call; they share the fit.
     """
     responses = responses.sorted()
     fit = fit_model(responses, plan.settings, progress, processes)

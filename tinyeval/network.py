@@ -1,10 +1,10 @@
-"""Small feed-forward networks, several at once: trained in torch, read in numpy.
+"""Small feed-forward networks, several at once: trained in torch, evaluated in numpy.
 
     h_0 = x,    h_k = drop(gelu(h_{k-1} W_k + b_k)),    output = sigmoid(h_{K-1} W_K + b_K)
 
 (GELU: Hendrycks and Gimpel 2016, in its tanh form; dropout: Srivastava et al. 2014), minimising
-the mean squared error by full-batch Adam (Kingma and Ba 2015).  Several networks are one more axis
-of the same arrays.  A bank holds the arrays and predicts where torch is not installed.
+the mean squared error by full-batch Adam (Kingma and Ba 2015).  The arrays have an axis for the
+networks.  A bank holds the arrays, so it predicts without torch.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-Array = NDArray[np.floating]
+Floats = NDArray[np.floating]
 
 HIDDEN = (128, 64, 32)
-"""Sizes of the hidden layers, those of SparseEval."""
+"""Sizes of the hidden layers, as in SparseEval."""
 
 DROPOUT = 0.1
 
 START = (0.01, 0.99)
-"""Least and greatest output to start from; at the ends the sigmoid has no slope."""
+"""Smallest and largest initial output; nearer to 0 and 1 the sigmoid is flat."""
 
 CHECK = 25
-"""Epochs between two looks at the validation error."""
+"""Epochs between two measurements of the validation error."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,22 @@ class Networks:
     """Networks of the same shape.
 
     Attributes:
-        layers: each of shape (networks, inputs + 1, outputs), the bias as last row.
+        layers: weights of each layer, shape (networks, inputs + 1, outputs); the last row is the
+            bias.
     """
 
-    layers: tuple[Array, ...]
+    layers: tuple[Floats, ...]
 
     @classmethod
     def random(cls, count: int, inputs: int, start: NDArray, rng: np.random.Generator) -> Networks:
         """Draw ``count`` networks with weights uniform within +-1 / sqrt(inputs of the layer).
 
         Args:
-            count: of networks.
-            inputs: of each.
-            start: about what they answer before any training, in [0, 1], shape (outputs,): the
-                mean of what they are to learn, because on the long way down to a mean of, say,
-                0.05 the hidden units of most networks die.
+            count: number of networks.
+            inputs: number of inputs of each network.
+            start: approximate outputs before training, in [0, 1], shape (outputs,): the mean of the
+                training outputs, because on the long way to a mean of 0.05, say, the hidden units
+                of most networks die.
             rng: draws the weights.
         """
         sizes = (inputs, *HIDDEN, len(start))
@@ -63,16 +64,16 @@ class Networks:
         layers[-1][:, -1] = np.log(start / (1.0 - start))
         return cls(tuple(layers))
 
-    def predict(self, x: NDArray) -> Array:
-        """Outputs, shape (networks, models, outputs), of inputs of shape (models, inputs)."""
+    def predict(self, x: NDArray) -> Floats:
+        """Return outputs, (networks, models, outputs), for inputs of shape (models, inputs)."""
         return self._forward(x)[0]
 
-    def input_gradient(self, x: NDArray, error: NDArray) -> Array:
+    def input_gradient(self, x: NDArray, error: NDArray) -> Floats:
         """Derivative of sum(error * output) by the inputs, shape (networks, models, inputs).
 
         Args:
             x: inputs, shape (models, inputs).
-            error: shape (networks, models, outputs), or one that broadcasts to it.
+            error: shape (networks, models, outputs), or a shape that broadcasts to it.
         """
         _, slopes = self._forward(x)
         for layer, slope in zip(self.layers[::-1], slopes[::-1], strict=True):
@@ -94,15 +95,16 @@ class Networks:
         Args:
             x: inputs, shape (models, inputs).
             y: outputs, shape (models, outputs).
-            epochs: steps, each on all models at once.
-            learning_rate: of Adam.
+            epochs: number of steps; each uses all models at once.
+            learning_rate: learning rate of Adam.
             rng: seeds the dropout.
-            held_out: models that a network does not learn from, shape (networks, models); of its
-                stages it then keeps the one that predicts these best (early stopping).
+            held_out: mask of the models that a network does not learn from, shape (networks,
+                models); each network then keeps the state that predicts its own best (early
+                stopping).
         """
         import torch
 
-        # Single precision halves the time, and is far finer than the dropout's noise.
+        # Single precision halves the time, and its errors are far below the dropout's noise.
         x, y = x.astype(np.float32), y.astype(np.float32)
         best = Networks(tuple(layer.astype(np.float32) for layer in self.layers))
         least = np.full(len(self.layers[0]), np.inf)
@@ -125,8 +127,8 @@ class Networks:
                 best, least = best._replaced(current, better), np.minimum(loss, least)
         return best
 
-    def _forward(self, x: Array) -> tuple[Array, list[Array]]:
-        """Outputs, and the slopes of every layer's activation."""
+    def _forward(self, x: Floats) -> tuple[Floats, list[Floats]]:
+        """Return outputs, and the derivative of every layer's activation."""
         slopes = []
         for k, layer in enumerate(self.layers):
             z = x @ layer[:, :-1] + layer[:, -1:]
@@ -135,7 +137,7 @@ class Networks:
         return x, slopes
 
     def _replaced(self, others: Networks, where: NDArray[np.bool_]) -> Networks:
-        """Return these networks, some of them replaced by the others."""
+        """Return these networks, with those in the mask ``where`` taken from ``others``."""
         pairs = zip(self.layers, others.layers, strict=True)
         return Networks(tuple(np.where(where[:, None, None], new, old) for old, new in pairs))
 
@@ -143,7 +145,7 @@ class Networks:
 def _forward_with_dropout(
     layers: Sequence[torch.Tensor], x: torch.Tensor, chance: torch.Generator
 ) -> torch.Tensor:
-    """Outputs in training: hidden units are left out by chance, the others make up for them."""
+    """Return outputs in training: hidden units are dropped at random, and the rest scaled up."""
     import torch
 
     *hidden, last = layers
@@ -155,14 +157,14 @@ def _forward_with_dropout(
     return torch.sigmoid(x @ last[:, :-1] + last[:, -1:])
 
 
-def _gelu(z: Array) -> tuple[Array, Array]:
+def _gelu(z: Floats) -> tuple[Floats, Floats]:
     """Return z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2 and its derivative."""
     square = z * z
     half = 0.5 + 0.5 * np.tanh(z * (0.79788456 + 0.035677408 * square))
     return z * half, half + half * (1.0 - half) * z * (1.5957691 + 0.21406445 * square)
 
 
-def _sigmoid(z: Array) -> tuple[Array, Array]:
+def _sigmoid(z: Floats) -> tuple[Floats, Floats]:
     """Return 1 / (1 + exp(-z)) and its derivative."""
     value = 0.5 + 0.5 * np.tanh(0.5 * z)
     return value, value * (1.0 - value)

@@ -18,11 +18,11 @@ from tinyeval.selection.base import Anchors
 from tinyeval.targets import OVERALL
 
 MODELS_AT_ONCE = 1000
-"""Models whose targets are estimated together, so that memory stays bounded and caches are hit."""
+"""Number of models whose targets are estimated together; bounds memory and fits caches."""
 
 
 class Interval(NamedTuple):
-    """A predicted score and the interval that holds the true one with the stated level."""
+    """A predicted score and its interval."""
 
     score: float
     lower: float
@@ -31,20 +31,20 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the answers on the anchors say about a model's full-benchmark score.
+    """The full score predicted from a model's answers on the anchors.
 
     Attributes:
         model: id of the model.
         score, lower, upper: predicted overall score and its interval, in [0, 1].
-        level: probability with which the interval should hold the true score.
-        benchmarks: the same per benchmark, where the bank covers several.
+        level: probability with which the interval should contain the true score.
+        benchmarks: predicted score and interval by benchmark, if the bank covers several.
         ability: estimated ability, one number per dimension.
-        n_answered: anchors answered.
-        in_range: False where the model looks stronger, weaker or otherwise unlike every model
-            that the bank was built from; its interval is then wider.
-        misfit: True where the answers do not fit the item-response model (a broken prompt
-            format, a contaminated item set, mixed-up items ...); the interval is then wider too.
-        warnings: what to know before using the number, and what to do about it.
+        n_answered: number of anchors answered.
+        in_range: False if the model looks stronger, weaker or otherwise unlike the source models;
+            the interval is then wider.
+        misfit: True if the answers do not fit the item-response model (a broken prompt format,
+            contaminated or mixed-up items ...); the interval is then wider too.
+        warnings: doubts about the prediction, and what to do about them.
 
     Example:
         >>> answers = {item: k % 2 for k, item in enumerate(bank.anchors.items)}
@@ -82,12 +82,12 @@ class Prediction:
 
 
 class Reading(NamedTuple):
-    """What the estimator and the IRT model make of some models' answers.
+    """Estimated targets and abilities of some models.
 
     Attributes:
-        answers: on the estimator's anchors, shape (models, anchors), NaN where unanswered.
-        estimate: of the targets.
-        ability: of the models.
+        answers: answers on the estimator's anchors, shape (models, anchors), NaN where unanswered.
+        estimate: estimated targets.
+        ability: estimated abilities.
     """
 
     answers: NDArray[np.float64]
@@ -95,7 +95,7 @@ class Reading(NamedTuple):
     ability: Ability
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Predictor:
     """The parts of a bank that a prediction needs.
 
@@ -104,8 +104,8 @@ class Predictor:
         targets: names of the targets, ``overall`` first.
         irt: parameters of the estimator's anchors, in their order.
         method: name of the estimator.
-        estimator: the fitted estimator; its anchors may be more than ``anchors`` (a bank's head).
-        calibration: of its spread.
+        estimator: the fitted estimator; it has more anchors than ``anchors`` in a bank's head.
+        calibration: calibration of the estimator's spread.
         pairs: calibration of differences.
     """
 
@@ -140,10 +140,11 @@ class Predictor:
         }
 
     def check(self, level: float) -> None:
-        """Predict from answers of 0.5 once, so that parts which do not fit each other show now.
+        """Predict once, with every answer 0.5, so that parts that do not fit each other fail now.
 
         Raises:
-            DataError: a prediction that is not finite; or whatever the parts raise.
+            DataError: a prediction that is not finite.
+            Exception: any error of parts that do not fit each other.
         """
         answers = np.full((1, len(self.anchors)), 0.5)
         values = self.predict(answers, ("check",), level)[0]
@@ -155,8 +156,8 @@ class Predictor:
 
         Args:
             answers: shape (models, anchors), in [0, 1], NaN where unanswered.
-            models: their ids.
-            level: of the intervals, in (0, 1).
+            models: ids of the models.
+            level: level of the intervals, in (0, 1).
 
         Raises:
             DataError: a model that answered none of the anchors.
@@ -182,7 +183,7 @@ class Predictor:
         return [self._one(level, *row) for row in rows]
 
     def read(self, answers: NDArray, models: tuple[str, ...]) -> Reading:
-        """Estimate targets and abilities; raise where a model answered none of the anchors."""
+        """Estimate targets and abilities; raise if a model answered none of the anchors."""
         padded = np.full((len(models), len(self.irt.items)), np.nan)
         padded[:, : len(self.anchors)] = answers
         nothing = np.flatnonzero(np.isnan(padded).all(axis=1))
@@ -243,7 +244,7 @@ class Predictor:
         if n_answered < len(self.anchors):
             warnings.append(
                 f"{len(self.anchors) - n_answered} of {len(self.anchors)} anchors are unanswered; "
-                "the interval is wider for it: run them for a sharper one"
+                "the interval is wider for it: run them to narrow it"
             )
         if not in_range:
             where = "above" if score > high else "below" if score < low else "unlike"
@@ -256,6 +257,6 @@ class Predictor:
             warnings.append(
                 "the answers do not fit the item-response model; the interval is widened: check "
                 "the prompt format, the metric, and that each answer belongs to its item"
-                + ("" if in_range else "; if all is right, the model is of a new kind")
+                + ("" if in_range else "; if all are right, the model is of a new kind")
             )
         return warnings

@@ -1,9 +1,9 @@
-"""How a method is found by its name: a line of a registry, or ``MODULE:FUNCTION`` of somebody else.
+"""Finding a method by name: in a registry, or outside the package as ``MODULE:FUNCTION``.
 
-A registry (:data:`tinyeval.selection.SELECTORS`, :data:`tinyeval.estimators.ESTIMATORS`) has one
-:class:`Method` for each name.  Any other method is named by where it lives, such as
-``my_module:my_function``.  Finding that imports the module, which runs its code.  So it is done
-where a user gave the name, in settings or on the command line, and never because a bank says it.
+A registry (:data:`tinyeval.selection.SELECTORS`, :data:`tinyeval.estimators.ESTIMATORS`) has a
+:class:`Method` for each name.  A method outside the package is named by its place, such as
+``my_module:my_function``.  Loading it imports the module, which runs its code.  So it is loaded
+only if a user gave the name, in settings or on the command line, never because a bank names it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tinyeval.errors import ConfigError
 
 @dataclass(frozen=True)
 class Method:
-    """What is known of one of tinyeval's own selectors or estimators.
+    """A selector or estimator of tinyeval's own.
 
     Attributes:
-        function: ``module:function``, imported when it is used and not before.
-        summary: what it does, in one phrase; `tinyeval methods` lists it.
+        function: ``module:function``, imported only when it is used.
+        summary: short description, as `tinyeval methods` lists it.
         cites: keys of the works that describe it, in :data:`tinyeval.cli.citations.WORKS`.
-        draws: whether its result is a random draw, so that a backtest averages several.
-        fitted: of an estimator, the class in the same module that ``from_state`` rebuilds.
+        draws: True if its result is a random draw, so that a backtest averages several.
+        fitted: for an estimator, the class in the same module whose ``from_state`` rebuilds it.
     """
 
     function: str
@@ -44,42 +44,42 @@ class Method:
         return getattr(import_module(module), name)
 
     def load_fitted(self) -> Any:
-        """Return the class of what an estimator fits."""
+        """Return the class of the fitted estimator."""
         return getattr(import_module(self.function.partition(":")[0]), self.fitted)
 
 
 def is_outside(name: str) -> bool:
-    """Say whether a name is ``MODULE:FUNCTION``, not a key of a registry."""
+    """Say whether a name is ``MODULE:FUNCTION`` instead of a key of a registry."""
     return ":" in name
 
 
 def own_method(name: str, registry: Mapping[str, Method], what: str) -> Method:
-    """Return the line of a registry, or raise :class:`ConfigError` with the names in it.
+    """Return a method of a registry, or raise :class:`ConfigError` that lists the names.
 
     Args:
-        name: of the method.
-        registry: names and methods of one kind.
+        name: name of the method.
+        registry: methods of a kind, by name.
         what: the kind, for the message.
     """
     if name not in registry:
         raise ConfigError(
-            f"unknown {what} {name!r}; known are: {', '.join(registry)}; one of your own is "
-            "MODULE:FUNCTION"
+            f"unknown {what} {name!r}; known are: {', '.join(registry)}; name a method "
+            "of your own as MODULE:FUNCTION"
         )
     return registry[name]
 
 
 def load_outside(name: str, example: str, folder: Path | None = None) -> Callable[..., Any]:
-    """Import what ``MODULE:FUNCTION`` names; runs the module's code.
+    """Import the function that ``MODULE:FUNCTION`` names; runs the module's code.
 
     Args:
-        name: module and function, or a dotted path below the module such as ``evals:Judge.score``.
+        name: module and function, or a dotted path in the module such as ``evals:Judge.score``.
         example: a name of the right form, for the message.
-        folder: looked into first.
+        folder: folder searched first for the module.
 
     Raises:
-        ConfigError: another form, a module that cannot be imported (its own exception is the
-            cause), no such function, or something that cannot be called.
+        ConfigError: a name of another form, a module that cannot be imported (its own exception is
+            the cause), no such function, or an object that cannot be called.
     """
     module, _, path = name.partition(":")
     if not module or not path:
@@ -98,7 +98,7 @@ def load_outside(name: str, example: str, folder: Path | None = None) -> Callabl
 
 
 def load_module(name: str) -> ModuleType:
-    """Import a module of somebody's own; runs its code.
+    """Import a module of the user's own; runs its code.
 
     Raises:
         ConfigError: it cannot be imported; its own exception is the cause.
@@ -111,11 +111,11 @@ def load_module(name: str) -> ModuleType:
 
 
 def check_call(name: str, function: Callable[..., Any], *positional: str) -> None:
-    """Raise :class:`ConfigError` unless a function can be called as tinyeval calls its kind.
+    """Raise :class:`ConfigError` unless a function accepts the arguments that tinyeval passes.
 
     Args:
         name: ``MODULE:FUNCTION``, for the message.
-        function: to be called with the positional arguments and the keyword ``rng``.
+        function: function called with the positional arguments and the keyword ``rng``.
         positional: names of the positional arguments.
     """
     try:

@@ -1,7 +1,7 @@
 """The response matrix: scores of models (rows) on items (columns), identified by id.
 
-A score is an answer's mark in [0, 1]; NaN means that the item was not asked.  Everything that
-reads, fits, selects or predicts takes this type, and looks things up by id, never by position.
+A score is the mark of an answer, in [0, 1]; NaN means that the item was not asked.  Import, fit,
+selection and prediction all take this type, and refer to models and items by id, never by position.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from tinyeval.tables import Table, as_ids, by_id
 Scores = NDArray[np.float32]
 Trials = NDArray[np.uint16]
 Index = Any
-"""Positions or a mask; numpy's stubs type a comparison's result too loosely to say so."""
+"""Positions or a mask; numpy's types of comparisons are too loose to say so."""
 
 
 @dataclass(frozen=True)
 class ResponseMatrix:
-    """Scores of models on items, with what is known of each.
+    """Scores of models on items, with tables of models and items.
 
     Attributes:
         scores: float32, shape (models, items), in [0, 1]; NaN = not asked.
-        models: one row per model; columns such as ``org``, ``family``, ``release_date``,
-            or a full-benchmark score known from elsewhere.
-        items: one row per item; columns ``benchmark``, ``subject``, ``weight``, ``cost``,
-            ``hash`` where known.
-        trials: uint16, shape (models, items): number of trials that a score is the mean of, 0
-            where it is missing; None: one each.
+        models: a row per model; columns such as ``org``, ``family``, ``release_date``, or a full
+            score known from elsewhere.
+        items: a row per item; columns ``benchmark``, ``subject``, ``weight``, ``cost``, ``hash``,
+            if known.
+        trials: uint16, shape (models, items): number of trials averaged in each score, 0 where it
+            is missing; None: one trial each.
 
     Raises:
-        DataError: a shape that does not match, a score outside [0, 1], an infinite score, a
-            score without trials or trials without a score.
+        DataError: a shape that does not match, a score outside [0, 1], an infinite score, a score
+            without trials, or trials without a score.
 
     Example:
         >>> from tinyeval import ResponseMatrix
@@ -121,7 +121,7 @@ class ResponseMatrix:
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
-        """Names of the benchmarks, sorted; ``("benchmark",)`` where the items name none.
+        """Names of the benchmarks, sorted; ``("benchmark",)`` if the items name none.
 
         Example:
             >>> responses.benchmarks
@@ -139,16 +139,16 @@ class ResponseMatrix:
         rows = _positions(models, self.n_models)
         columns = _positions(items, self.n_items)
         scores, trials = self.scores, self.trials
-        if not _are_all(rows, self.n_models):  # else they are the same numbers, not a copy
+        if not _are_all(rows, self.n_models):  # otherwise the arrays are shared, not copied
             scores, trials = scores[rows], None if trials is None else trials[rows]
         if not _are_all(columns, self.n_items):
             scores, trials = scores[:, columns], None if trials is None else trials[:, columns]
         return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns), trials)
 
     def sorted(self) -> ResponseMatrix:
-        """Return the matrix with models and items in the order of their ids.
+        """Return the matrix with models and items sorted by id.
 
-        Draws, sums and ties then come out the same whatever order the results were in.
+        Draws, sums and ties are then the same whatever order the results had.
         """
         rows, columns = by_id(self.models.ids), by_id(self.items.ids)
         if _are_all(rows, self.n_models) and _are_all(columns, self.n_items):
@@ -185,7 +185,7 @@ class ResponseMatrix:
         return aligned
 
     def trials_on(self, items: Sequence[str]) -> Trials:
-        """Return numbers of trials, uint16, as :meth:`align` returns scores; 0 is no score."""
+        """Return numbers of trials on ``items``, uint16; 0 where there is no score."""
         aligned = np.zeros((self.n_models, len(items)), dtype=np.uint16)
         known, index = self._columns(items)
         found = ~np.isnan(self.scores[:, index]) if self.trials is None else self.trials[:, index]
@@ -193,18 +193,18 @@ class ResponseMatrix:
         return aligned
 
     def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-        """Return which of ``items`` there are, and the positions of those."""
+        """Return a mask of the known ``items``, and the positions of these."""
         position = {one: k for k, one in enumerate(self.items.ids)}
         index = np.array([position.get(one, -1) for one in items], dtype=np.intp)
         return index >= 0, index[index >= 0]
 
     def drop_duplicates(self) -> tuple[ResponseMatrix, tuple[str, ...]]:
-        """Drop models whose answers equal another model's in every cell, missing ones included.
+        """Drop models whose answers equal another model's in every cell, missing cells included.
 
-        Of equal models the one with the alphabetically first id stays.
+        The model with the alphabetically first id is kept.
 
         Returns:
-            The matrix without them, and the ids dropped.
+            The matrix without the duplicates, and the ids dropped.
 
         Example:
             >>> three = ResponseMatrix.from_arrays([[1], [0], [1]], ["b", "c", "a"], ["q1"])
@@ -252,7 +252,7 @@ def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]
 
 
 def _checked_trials(trials: NDArray | None, scores: Scores) -> Trials | None:
-    """Return trials that fit the scores, None if there is one of each, or raise."""
+    """Return trials that match the scores, or None if every score has one; else raise."""
     if trials is None:
         return None
     given, most = np.asarray(trials), np.iinfo(np.uint16).max
@@ -265,7 +265,9 @@ def _checked_trials(trials: NDArray | None, scores: Scores) -> Trials | None:
         bad = (some < 0) | (some > most) | ((some > 0) == np.isnan(scores[cut]))
         if bad.any():
             n = int(bad.sum())
-            raise DataError(f"{n} cells lack 1 to {most:,} trials of a score, or 0 of no score")
+            raise DataError(
+                f"{n} cells break the rule of 1 to {most:,} trials per score, 0 without a score"
+            )
     if given.max() <= 1:
         return None
     counted = given.astype(np.uint16, copy=False).view()

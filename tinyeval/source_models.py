@@ -1,4 +1,4 @@
-"""Source models: which of the models in some results a bank can learn from."""
+"""Source models: the models in some results that a bank can learn from."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tinyeval.errors import DataError
 from tinyeval.responses import ResponseMatrix
 
 MIN_MODELS = 5
-"""Fewest models that a bank learns from."""
+"""Smallest number of models that a bank learns from."""
 
 
 class SourceModels(NamedTuple):
-    """Responses to learn from.
+    """The responses of the source models.
 
     Attributes:
-        responses: models and items in the order of their ids, each with an answer.
-        duplicates: ids of the models dropped because they equal another one.
+        responses: responses sorted by the ids of models and items, each with an answer.
+        duplicates: ids of the models dropped because their answers equal another model's.
     """
 
     responses: ResponseMatrix
@@ -26,10 +26,10 @@ class SourceModels(NamedTuple):
 
 
 def usable(responses: ResponseMatrix) -> SourceModels:
-    """Drop models and items without answers and exact duplicates of models; sort by id.
+    """Drop models and items without answers, and exact duplicates of models; sort by id.
 
     Raises:
-        DataError: fewer than MIN_MODELS are left.
+        DataError: fewer than MIN_MODELS models are left.
     """
     responses = responses.sorted()
     kept, duplicates = responses.take(*responses.answered()).drop_duplicates()
@@ -42,11 +42,11 @@ def usable(responses: ResponseMatrix) -> SourceModels:
 
 
 def facts(models: SourceModels, origin: str) -> dict[str, Any]:
-    """Return what a manifest says of the source models: numbers, never answers.
+    """Return the facts about the source models in a manifest: numbers, never answers.
 
     Args:
-        models: that the bank was built from.
-        origin: where their results come from, in words.
+        models: source models of the bank.
+        origin: origin of their results, in words.
     """
     scores = models.responses.scores
     mean = np.array([np.nanmean(row) for row in scores])

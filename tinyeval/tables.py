@@ -1,4 +1,4 @@
-"""Tables of models or items: unique ids in order, and the columns known about them."""
+"""Tables of models or items: unique ids in order, with columns."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
 
 
 def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
-    """Return the positions of ``ids`` in the order of the ids."""
+    """Return the positions that sort ``ids``."""
     return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Ids and the columns known about them.
+    """Ids with columns.
 
     Attributes:
         ids: unique, non-empty ids, in order.
-        columns: name -> array of the same length; float64 for numbers (NaN unknown), object
-            arrays of ``str`` (``""`` unknown) for everything else.
+        columns: name -> array of the same length: float64 for numbers (NaN is unknown), object
+            arrays of ``str`` for everything else (``""`` is unknown).
     """
 
     ids: tuple[str, ...]
@@ -78,7 +78,7 @@ class Table:
         return Table(tuple(self.ids[k] for k in index), columns)
 
     def column(self, name: str, default: float | str | None = None) -> NDArray:
-        """Return a column; a missing one is filled with ``default``, or raises if that is None."""
+        """Return a column, or one filled with ``default`` if it is missing; None raises instead."""
         if name in self.columns:
             return self.columns[name]
         if default is None:

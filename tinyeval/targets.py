@@ -1,8 +1,9 @@
-"""Targets: the full-benchmark scores to be reconstructed.
+"""Targets: the full scores to be predicted.
 
-Per benchmark, the weighted mean over its items, or over its subjects' weighted means; ``overall``,
-the weighted mean over benchmarks.  Any of them may instead be a column of the models table: a full
-score known from elsewhere, where the history covers only part of the benchmark's items.
+The target of a benchmark is the weighted mean over its items, or the mean over its subjects'
+weighted means.  The target ``overall`` is the weighted mean over benchmarks.  A target may instead
+be a column of the models table: a full score known from elsewhere, if the history covers only part
+of the benchmark's items.
 """
 
 from __future__ import annotations
@@ -14,25 +15,30 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
+from tinyeval.compute.lazy_rows import LazyRows
 from tinyeval.compute.row_blocks import Matrix, times
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.responses import ResponseMatrix
 from tinyeval.tables import Table
 
 OVERALL = "overall"
-Array = NDArray[np.float64]
+
+MIN_KNOWN = 0.6
+"""Share of a target's weight that a model must have answered for its true value to be known."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is to be reconstructed: ``overall`` first, then the benchmarks where there are several.
+    """The targets: ``overall`` first, then the benchmarks if there are several.
 
     Attributes:
-        names: the targets' names, ``overall`` first.
-        weights: float64, shape (targets, items); each row sums to 1, a score is ``weights @ y``.
-        share: of each benchmark in ``overall``, shape (targets - 1,), empty if there is only one.
-        columns: target -> the models' column that holds its score instead; ``overall`` is then
-            the mean of the benchmarks' scores by ``share``, unless it has a column of its own.
+        names: names of the targets, ``overall`` first.
+        weights: float64, shape (targets, items); rows sum to 1, and scores are ``weights @ y``.
+        share: share of each benchmark in ``overall``, shape (targets - 1,); empty if there is only
+            one benchmark.
+        columns: target -> column of the models table that holds its score instead; ``overall`` is
+            then the mean of the benchmarks' scores by ``share``, unless it has its own column.
     """
 
     names: tuple[str, ...]
@@ -42,9 +48,9 @@ class Targets:
 
     @cached_property
     def own(self) -> Array:
-        """Weights with which the answers themselves enter the targets, shape (targets, items).
+        """Weights with which the answers enter the targets, shape (targets, items).
 
-        They differ from ``weights`` where a column holds the score, or part of it.
+        They differ from ``weights`` for a target that is, wholly or in part, given by a column.
         """
         from_elsewhere = np.array([name in self.columns for name in self.names])
         own = np.where(from_elsewhere[:, None], 0.0, self.weights)
@@ -54,7 +60,7 @@ class Targets:
 
     @property
     def external(self) -> NDArray[np.bool_]:
-        """Mask of the targets that are not, or not wholly, means over the items."""
+        """Mask of the targets that are, wholly or in part, given by a column."""
         return np.array(
             [
                 name in self.columns or (name == OVERALL and bool(self.columns))
@@ -66,8 +72,8 @@ class Targets:
         """Return the targets of every model, shape (models, targets).
 
         Args:
-            responses: the matrix the targets were made for.
-            filled: its scores, shape (models, items), with every missing cell replaced by a
+            responses: the responses that the targets were made for.
+            filled: their scores, shape (models, items), with every missing cell replaced by a
                 fitted probability.
         """
         values = times(filled, self.weights.T)
@@ -78,20 +84,22 @@ class Targets:
             values[:, 0] = values[:, 1:] @ self.share
         return values
 
-    def known(self, observed: Matrix) -> Array:
-        """Share of each target's weight that is known of each model, shape (models, targets).
+    def are_known(self, scores: NDArray) -> NDArray[np.bool_]:
+        """Return which targets of each model are known, shape (models, targets).
 
         Args:
-            observed: whether a model answered an item, shape (models, items).
+            scores: shape (models, items), NaN where a model did not answer.
         """
-        return times(observed, self.own.T) + (1.0 - self.own.sum(axis=1))
+        observed = LazyRows(scores.shape, lambda cut: ~np.isnan(scores[cut]))
+        share = times(observed, self.own.T) + (1.0 - self.own.sum(axis=1))
+        return share >= MIN_KNOWN
 
     def within(self, items: NDArray[np.intp], benchmark: str | None = None) -> Targets:
         """Return the mean over some of the items as the only target.
 
         Args:
-            items: their positions.
-            benchmark: that they make up, if they do: its own target then.
+            items: positions of the items.
+            benchmark: name of the benchmark that they make up, if they do; its target is then kept.
         """
         row = self.names.index(benchmark) if benchmark in self.names[1:] else 0
         weights = self.weights[row, items]
@@ -104,7 +112,7 @@ class Targets:
 
 
 def item_weights(responses: ResponseMatrix) -> Array:
-    """Return the items' weights (1 where the items table has no ``weight``), shape (items,)."""
+    """Return the items' weights, shape (items,); 1 if the items table has no ``weight``."""
     weights = np.asarray(responses.items.column("weight", 1.0), dtype=np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() <= 0:
         raise DataError(
@@ -124,18 +132,18 @@ def make_targets(
     """Make the targets of a response matrix.
 
     Args:
-        responses: whose items' columns ``benchmark``, ``subject`` and ``weight`` define the
+        responses: responses whose item columns ``benchmark``, ``subject`` and ``weight`` define the
             targets.
-        column: a column of the models table to be predicted instead of the weighted mean.
+        column: column of the models table to predict instead of the overall weighted mean.
         benchmark_weights: ``items`` (a benchmark counts by the weight of its items) or ``equal``.
-        columns: benchmark, or ``overall`` -> a column of the models table that holds its score.
-        average: of a benchmark, over its ``items`` or over its ``subjects``, each of which then
-            counts the same (as MMLU's macro average does).
+        columns: benchmark, or ``overall`` -> column of the models table that holds its score.
+        average: ``items`` averages a benchmark over its items, ``subjects`` over its subjects with
+            equal weight (as MMLU's macro average).
 
     Raises:
-        DataError: weights that are negative or not finite, items without a benchmark or subject,
-            or a column that is missing or not in [0, 1].
-        ConfigError: unknown choices, or columns of unknown benchmarks.
+        DataError: weights that are negative or not finite, items without a benchmark or subject, or
+            a column that is missing or not in [0, 1].
+        ConfigError: unknown choices, or columns for unknown benchmarks.
     """
     for name, choice, known in (
         ("benchmark_weights", benchmark_weights, ("items", "equal")),
@@ -165,8 +173,8 @@ def named_groups(items: Table, column: str) -> NDArray:
     """Return the name of every item's group, shape (items,).
 
     Args:
-        items: with a column of group names; ``benchmark`` may be missing if there is only one.
-        column: which.
+        items: the items table; it needs no column ``benchmark`` if there is only one benchmark.
+        column: column of group names.
 
     Raises:
         DataError: no such column, numbers in place of names, or items without a name.
@@ -198,7 +206,7 @@ def _check_names(names: tuple[str, ...], columns: Mapping[str, str]) -> None:
 
 
 def _benchmark_rows(responses: ResponseMatrix, weights: Array) -> Array:
-    """Weights of each benchmark's own items, shape (benchmarks, items)."""
+    """Return the weights of each benchmark's own items, shape (benchmarks, items)."""
     benchmark, names = named_groups(responses.items, "benchmark"), responses.benchmarks
     rows = np.stack([np.where(benchmark == name, weights, 0.0) for name in names])
     empty = [name for name, total in zip(names, rows.sum(axis=1), strict=True) if total <= 0]
@@ -208,7 +216,7 @@ def _benchmark_rows(responses: ResponseMatrix, weights: Array) -> Array:
 
 
 def _subjects_alike(items: Table, rows: Array) -> Array:
-    """Scale weights so that every subject of a benchmark, unless it weighs 0, weighs the same."""
+    """Scale weights so that all subjects of a benchmark with weight above 0 weigh the same."""
     names, subject = np.unique(named_groups(items, "subject"), return_inverse=True)
     totals = np.stack([np.bincount(subject, row, len(names)) for row in rows])[:, subject]
     return np.divide(rows, totals, out=np.zeros_like(rows), where=totals > 0)

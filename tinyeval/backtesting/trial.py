@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.calibrated import make_predictor
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.history import History
-from tinyeval.irt.model import Array
 from tinyeval.learning import (
     Learned,
     anchor_answers,

@@ -1,4 +1,4 @@
-"""Answers as programs hold them, ``{item: score}`` of one model or of several, as a matrix."""
+"""Answers as Python mappings, ``{item: score}`` for one model or several, turned into a matrix."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NUMBERS = (bool, int, float, np.number, np.bool_)
 def read_answers(
     answers: Answers | ResponseMatrix | Mapping[str, Answers],
 ) -> tuple[ResponseMatrix, bool]:
-    """Return answers as a matrix, and whether they are one model's, without its name.
+    """Return answers as a matrix, and True if they are those of a single, unnamed model.
 
     Raises:
-        DataError: answers of another form, none at all, or a score that is no number.
+        DataError: answers of another form, no answers, or a score that is not a number.
     """
     if isinstance(answers, ResponseMatrix):
         return answers, False
@@ -34,7 +34,7 @@ def read_answers(
             f"found {type(answers).__name__}"
         )
     kinds = {kind for kind in set(map(type, answers.values())) if issubclass(kind, Mapping)}
-    # by kind, since asking every value whether it is a mapping takes longer than all else here
+    # by type: an isinstance check of every value would take most of the time
     named: dict[str, Any] = {key: one for key, one in answers.items() if type(one) in kinds}
     single: dict[str, Any] = {key: one for key, one in answers.items() if type(one) not in kinds}
     if named and single:
@@ -69,10 +69,10 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
 def check_shared(
     answers: ResponseMatrix, items: Mapping[str, object], anchors: tuple[str, ...]
 ) -> None:
-    """Raise :class:`DataError` unless the answers name an anchor; warn of ids that name no item.
+    """Raise :class:`DataError` unless an answer is to an anchor; warn of ids that are no items.
 
     Args:
-        answers: of some models.
+        answers: answers of some models.
         items: the bank's items, by id.
         anchors: ids of its anchors.
     """
@@ -95,11 +95,11 @@ def _told(foreign: Sequence[str], items: Mapping[str, object]) -> str:
 
 
 def who_answered(aligned: NDArray, models: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Return which models answered an anchor, and warn of the others if there are both kinds.
+    """Return which models answered an anchor; warn of the others unless no model did.
 
     Args:
         aligned: answers on the anchors, shape (models, anchors), NaN where unanswered.
-        models: their ids.
+        models: ids of the models.
     """
     some = ~np.isnan(aligned).all(axis=1)
     if some.any() and not some.all():
@@ -113,7 +113,7 @@ def who_answered(aligned: NDArray, models: tuple[str, ...]) -> NDArray[np.bool_]
 
 
 def unanswered(answers: ResponseMatrix, anchors: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return model -> the anchors that it left unanswered, for models that left any."""
+    """Return model -> its unanswered anchors, for models that have any."""
     asked = np.isfinite(answers.align(anchors))
     return {
         model: tuple(item for item, found in zip(anchors, row, strict=True) if not found)

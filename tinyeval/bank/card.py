@@ -1,4 +1,4 @@
-"""The bank's README: a data-set card that says what it is, how good, and how to run it."""
+"""The bank's README: a data-set card that describes the bank, its error and how to run it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card says of a bank.
+    """The facts on the card of a bank.
 
     Attributes:
-        name: of the bank.
-        source: where it comes from, as the manifest has it.
-        level: of the intervals.
-        items, anchors: how many there are.
-        expected_error: of the overall score, by number of answered anchors.
-        benchmarks: name -> number of anchors, and the error with all of them; empty if there is
-            only one benchmark.
+        name: name of the bank.
+        source: source of the bank, as in the manifest.
+        level: level of the intervals.
+        items, anchors: numbers of items and of anchors.
+        expected_error: expected error of the overall score, by number of answered anchors.
+        benchmarks: name -> number of anchors, and the expected error with all of them; empty if
+            there is only one benchmark.
     """
 
     name: str
@@ -37,6 +37,8 @@ def card(facts: Facts) -> str:
     rows = "\n".join(f"| {n} | {100 * error:.2f} |" for n, error in facts.expected_error.items())
     low, high = source["lowest_score"], source["highest_score"]
     note = str(source.get("note", "")).strip()
+    if source.get("content_licence"):
+        note = f"{note}\n\nLicence of content.parquet: {source['content_licence']}.".strip()
     return f"""---
 pretty_name: {json.dumps(facts.name, ensure_ascii=False)}
 tags: [tinyeval, item-bank, evaluation]
@@ -71,7 +73,7 @@ interval.
 
 
 def _by_benchmark(benchmarks: Mapping[str, tuple[int, float]]) -> str:
-    """The table by benchmark; nothing where there is only one."""
+    """Return the table by benchmark, or nothing if there is only one benchmark."""
     if not benchmarks:
         return ""
     rows = "\n".join(

@@ -1,7 +1,7 @@
 """A bank's parts as bytes, and back: parquet, safetensors, JSON, text; never code.
 
-Same content, same bytes: columns, keys and array names are sorted, and nothing is stamped with a
-time (https://github.com/huggingface/safetensors#format).
+The same content gives the same bytes: columns, keys and array names are sorted, and no time stamp
+is written (https://github.com/huggingface/safetensors#format).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ COLUMNS = {
     "anchor_rank": "int32",
     "anchor_weight": "double",
 }
-"""Types of the columns that the format knows; any other is ``string`` or ``double``."""
+"""Types of the columns that the format defines; other columns are ``string`` or ``double``."""
 
 JSON_SUFFIX = ".json"
 
 
 def encode_items(items: Table) -> bytes:
-    """Return ``items.parquet``: a column ``item``, then the known columns, then the others."""
+    """Return ``items.parquet``: column ``item``, then columns of the format, then the others."""
     columns = {"item": Column("string", items.ids)}
     known = [name for name in COLUMNS if name in items.columns]
     for name in [*known, *sorted(set(items.columns) - set(COLUMNS))]:
@@ -51,10 +51,10 @@ def encode_items(items: Table) -> bytes:
 
 
 def decode_items(data: bytes) -> Table:
-    """Return the items of ``items.parquet``; numbers become float64, null is NaN or ``""``.
+    """Return the items of ``items.parquet``; numbers become float64, null becomes NaN or ``""``.
 
     Raises:
-        BankError: not parquet, an unexpected type, too many rows, no ids or the same ids.
+        BankError: not parquet, an unexpected type, too many rows, or missing or duplicate ids.
     """
     types = {"item": "string", **COLUMNS}
     columns = decode_table(data, ITEMS, types, others=("string", "double"))
@@ -72,7 +72,7 @@ def encode_arrays(arrays: Arrays) -> bytes:
     """Return ``parameters.safetensors``."""
     from safetensors.numpy import save
 
-    # safetensors writes the memory as it lies, so an array that is not C-ordered must be copied
+    # safetensors writes memory in its order, so an array that is not C-ordered must be copied
     ordered = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     return bytes(save(ordered))
 
@@ -152,7 +152,7 @@ def dump_json(value: object, what: str, indent: int | None = None) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Return the value of a JSON text; NaN and infinities, which are not JSON, raise ValueError."""
+    """Return the value of a JSON text; NaN and infinity are not JSON and raise ValueError."""
     return json.loads(text, parse_constant=_refuse_constant)
 
 
@@ -164,9 +164,9 @@ def _json_cell(item: str, fields: Mapping[str, Any], field: str) -> str | None:
 
 def _as_array(column: Column) -> NDArray:
     if column.type == "string":
-        # not an array of fixed-width text, which would drop trailing NUL characters
+        # an array of fixed-width text would drop trailing NUL characters
         return np.array([cell or "" for cell in column.cells], dtype=object)
-    # not pyarrow's to_numpy, which imports pandas and with it half a second
+    # pyarrow's to_numpy would import pandas, which takes half a second
     return np.array([np.nan if cell is None else cell for cell in column.cells], dtype=np.float64)
 
 

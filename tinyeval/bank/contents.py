@@ -1,8 +1,8 @@
-"""What an item bank holds, as plain values, and what must be true of them.
+"""The contents of an item bank as plain values, with the conditions that they must meet.
 
-Numbers are finite, anchors are ranked 0, 1, ... each once, weights are not negative, arrays and
-content speak of the bank's own items.  Checked at construction, hence before every write and
-after every read; docs/item-bank-format.md states the same in words.
+Numbers are finite, anchors are ranked 0, 1, ... each once, weights are not negative, and arrays and
+content refer to the bank's own items.  The conditions are checked at construction, hence before
+every write and after every read; docs/item-bank-format.md states them in words.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _PER_ITEM = re.compile(r"irt/(.*/)?(discrimination|intercept|guessing)(_sd)?")
 
 @dataclass(frozen=True, eq=False)
 class BankFiles:
-    """What a bank's folder holds.
+    """The contents of a bank's folder.
 
     Attributes:
         manifest: JSON values by section, of the form :data:`tinyeval.bank.manifest.MANIFEST`.
-            ``created`` is filled in when written; ``format_version``, ``sizes``, ``files``,
-            ``digest`` and ``checksum`` are computed when written; all other sections are free.
-        items: every item of the benchmark, in order.  Columns ``anchor_rank`` (0, 1, ... for the
-            anchors, NaN for the rest) and ``anchor_weight`` (of the anchors, sum 1; NaN or 0
-            for the rest) are required; ``benchmark``, ``subject``, ``hash`` (text), ``weight``,
+            Writing fills in ``created`` if it is missing, and computes ``format_version``,
+            ``sizes``, ``files``, ``digest`` and ``checksum``; all other sections are free.
+        items: every item of the benchmark, in order.  The columns ``anchor_rank`` (0, 1, ... for
+            anchors, NaN for other items) and ``anchor_weight`` (sum 1 over the anchors, NaN or 0
+            for other items) are required; ``benchmark``, ``subject``, ``hash`` (text), ``weight``,
             ``cost``, ``mean_score`` and any others are optional.
         arrays: slash-separated name -> float64, float32, int64, uint8 or bool array of finite
             numbers; NaN is allowed where the name ends in ``_nan_ok``.
@@ -46,7 +46,7 @@ class BankFiles:
         readme: text of README.md, front matter included.
 
     Raises:
-        BankError: something that cannot be stored, or cannot mean what it says.
+        BankError: a value that cannot be stored, or that violates a condition.
     """
 
     manifest: Mapping[str, Any]

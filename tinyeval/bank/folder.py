@@ -1,10 +1,10 @@
-"""The item bank on disk, format version 1: store it whole, verify all of it before use.
+"""The item bank on disk, format version 1: written all or nothing, verified in full before use.
 
-A folder of ``manifest.json``, ``items.parquet``, ``parameters.safetensors``, ``README.md`` and,
-where the licence allows, ``content.parquet``; docs/item-bank-format.md specifies them.  Checksums
-tell whether the files are as they were written; the digest tells which bank they hold.
-This module knows nothing of estimators.  A folder comes from a stranger: whatever is wrong with
-it ends in one :class:`BankError`, before anything in it is used, and nothing in it is executed.
+The folder holds ``manifest.json``, ``items.parquet``, ``parameters.safetensors``, ``README.md``
+and, where the licence allows, ``content.parquet``; docs/item-bank-format.md specifies them.
+Checksums show whether the files are as they were written; the digest identifies the bank.  This
+module knows nothing of estimators.  A folder may come from a stranger: any fault in it raises a
+:class:`BankError` before its contents are used, and nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MANIFEST, README = "manifest.json", "README.md"
 
 MANIFEST_LIMIT = 4 * 2**20
 FILE_LIMIT = 8 * 2**30
-"""Bytes; anything larger is refused unread."""
+"""Largest file sizes in bytes; larger files are refused unread."""
 
 _REQUIRED = (ITEMS, ARRAYS, README)
 _SEALED = ("format_version", "sizes", "files", "digest", "checksum")
@@ -45,18 +45,18 @@ def write_bank(
     """Write a bank to the folder ``path``, all or nothing.
 
     Args:
-        path: a folder that does not exist yet, nor comes while this writes; its parents are made
-            as needed.
-        files: what to write.
-        overwrite: replace a bank that is there.  Files in it that are not a bank's are kept.
-        option: how the caller asks for that, for messages.
+        path: a folder that does not exist, and is not created by others meanwhile; its parents are
+            created as needed.
+        files: contents of the bank.
+        overwrite: replace a bank at ``path``; files in the folder that are not a bank's are kept.
+        option: how the caller's user can ask to overwrite, for messages.
 
     Returns:
         The bank's digest, see :func:`tinyeval.bank.identity.identity`.
 
     Raises:
-        BankError: ``path`` exists and may not be overwritten, or is not a bank; or writing
-            failed, in which case an old bank is untouched.
+        BankError: ``path`` exists and may not be overwritten, or is not a bank; or writing failed,
+            and an old bank is untouched.
     """
     path = Path(path)
     check_destination(path, overwrite, option)
@@ -84,8 +84,8 @@ def read_bank(path: Path) -> BankFiles:
     """Read a bank, verifying everything before use.
 
     Raises:
-        BankError: not a bank, another format version, or anything that does not match its
-            checksum, its size, its type or its meaning; the message names the file.
+        BankError: not a bank, another format version, or contents that do not match their checksum,
+            size or type, or violate a condition; the message names the file.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -144,15 +144,15 @@ def _sha256(data: bytes) -> str:
 
 
 def check_destination(path: Path, overwrite: bool, option: str = "pass overwrite=True") -> None:
-    """Check that a bank may be written to ``path`` as things are now.
+    """Check that a bank may now be written to ``path``.
 
     Args:
-        path: of the folder.
-        overwrite: whether a bank that is there may be replaced.
-        option: how the caller asks for that, for messages.
+        path: path of the folder.
+        overwrite: whether a bank at ``path`` may be replaced.
+        option: how the caller's user can ask to overwrite, for messages.
 
     Raises:
-        BankError: something is there, and it is no bank or ``overwrite`` is False.
+        BankError: ``path`` exists, and is not a bank or ``overwrite`` is False.
     """
     if not os.path.lexists(path):
         old = set_aside(path)
@@ -233,7 +233,7 @@ def _check_listing(file: Path, listing: object) -> None:
         raise BankError(f"{file}: 'files' must list files, found {_shown(listing)}; {_AGAIN}")
     unknown = sorted(set(listing) - {*_REQUIRED, CONTENT})
     if unknown:
-        # a fixed set of names: nothing outside the folder can be named
+        # the names are a fixed set, so no file outside the folder can be named
         shown = examples(one[:80] for one in unknown)
         raise BankError(f"{file}: 'files' lists names that no bank has: {shown}; {_AGAIN}")
     missing = [name for name in _REQUIRED if name not in listing]
@@ -272,7 +272,7 @@ def _read_listed(folder: Path, name: str, listing: Mapping[str, Any]) -> bytes:
 
 
 def _read_file(folder: Path, name: str, limit: int) -> bytes:
-    """Return the bytes of a regular file that lies in the folder and is not too large."""
+    """Return the bytes of a regular file in the folder that is not too large."""
     file = folder / name
     try:
         if file.resolve().parent != folder.resolve():

@@ -1,11 +1,12 @@
-"""The digest: which bank it is, whoever wrote it, under whatever name, wherever it lies.
+"""The digest: the identity of a bank, independent of its name, its folder and the software version.
 
     digest = SHA-256 of the canonical JSON of {items, anchors, arrays, estimator, targets, settings}
 
-It covers what a prediction depends on, as logical content: ids and texts as JSON, numbers as the
-bytes of their arrays.  It does not cover files: not their encoding, nor the versions that wrote
-them, the bank's name and card, where the results came from, the time, or the items' content.
-docs/item-bank-format.md states it exactly, with a program that computes it.
+It covers everything that a prediction depends on, as logical content: ids and texts as JSON,
+numbers as the bytes of their arrays.  It does not cover the encoding of the files, the versions
+that wrote them, the bank's name and card, the source of the results, the time, or the items'
+content.
+docs/item-bank-format.md defines it exactly, with a program that computes it.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "uint8": "U8", "boo
 """numpy's names of types -> those of safetensors."""
 
 IDLE = ("device", "run")
-"""Settings that say where a build ran and how a harness finds the items: no prediction changes.
+"""Settings without effect on predictions: where a build ran, and how a harness finds the items.
 
-So is ``irt.block_size``, how much of the fit is held in memory at a time.
+``irt.block_size``, the number of items fitted at a time, is left out as well.
 """
 
 
@@ -36,10 +37,10 @@ def identity(files: BankFiles) -> str:
 
 
 def _content(files: BankFiles) -> dict[str, Any]:
-    """Return what the digest covers, as JSON values; an array is told by :func:`_told`."""
+    """Return the content that the digest covers, as JSON values; :func:`_told` describes arrays."""
     columns = dict(files.items.columns)
     rank, weight = columns.pop("anchor_rank"), columns.pop("anchor_weight")
-    chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # NaN, of all other items, comes last
+    chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # other items have NaN, which sorts last
     manifest = files.manifest
     return {
         "items": {
@@ -65,10 +66,10 @@ def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(values: NDArray) -> object:
-    """Return texts as a list, numbers by type, shape and the hash of their bytes.
+    """Return texts as a list, and numbers as type, shape and the hash of their bytes.
 
-    The bytes are little-endian, in C order, with one NaN and one zero: which of the many NaN
-    stands for "unknown", and the sign of a zero, are accidents of reading and of rounding.
+    The bytes are little-endian, in C order, with a single NaN and a single zero: the bits of a NaN
+    and the sign of a zero depend on how numbers were read and rounded.
     """
     if values.dtype.kind == "O":
         return list(values)

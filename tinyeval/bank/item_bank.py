@@ -35,23 +35,23 @@ class ItemBank:
     """A tiny benchmark: which items to run, and how to read the answers.
 
     Attributes:
-        name: of the bank.
-        items: every item of the benchmark, with ``mean_score`` and what else is known.
+        name: name of the bank.
+        items: every item of the benchmark, with ``mean_score`` and other columns.
         irt: parameters of every item, in the order of ``items``.
         predictor: anchors, estimator and calibration.
-        settings: those in force when it was built.
-        source: where it comes from: origin, models, answers, range of scores ..., see
+        settings: settings in force when the bank was built.
+        source: origin, numbers of models and answers, range of scores ..., see
             :data:`tinyeval.bank.manifest.SOURCE`.
         created: UTC time of building, ``YYYY-MM-DDThh:mm:ssZ``.
-        content: item -> prompt, choices, gold answer ..., where it may be shipped.
+        content: item -> prompt, choices, gold answer ..., if it may be shipped.
 
     Raises:
-        BankError: parts that name different items, or settings or a source that lack something.
+        BankError: parts that name different items, or incomplete settings or source.
 
     Example:
         >>> bank.name, len(bank.anchors), len(bank.items), bank.level
         ('example', 8, 30, 0.9)
-        >>> sorted(bank.expected_error)  # known for so many answers
+        >>> sorted(bank.expected_error)  # by number of answered anchors
         [5, 8]
     """
 
@@ -81,21 +81,21 @@ class ItemBank:
 
     @property
     def level(self) -> float:
-        """Level of the intervals unless another is asked for."""
+        """Default level of the intervals."""
         return float(self.settings["interval"]["level"])
 
     @property
     def item_key(self) -> ItemKey | None:
-        """How item ids follow from the documents that a harness logs; None: task and number."""
+        """How a harness's logged documents give item ids; None: by task and number."""
         run = self.settings["run"]
         return ItemKey(run["key"], run["prefix"]) if run["key"] else None
 
     @cached_property
     def digest(self) -> str:
-        """The bank's identity: SHA-256 of all that a prediction depends on.
+        """The bank's identity: SHA-256 of everything that a prediction depends on.
 
-        Name, card, source, content, time, folder and the versions that wrote it play no part; see
-        :mod:`tinyeval.bank.identity`.  That of a loaded bank is the one in its manifest.
+        It does not depend on name, card, source, content, time, folder or software versions; see
+        :mod:`tinyeval.bank.identity`.  A loaded bank has the verified digest of its manifest.
         """
         return identity(self.files())
 
@@ -106,13 +106,13 @@ class ItemBank:
 
     @property
     def benchmark_errors(self) -> dict[str, dict[int, float]]:
-        """The same of each benchmark's score, where the bank covers several."""
+        """Mean absolute error of each benchmark's score, if the bank covers several benchmarks."""
         targets = self.predictor.targets
         return {one: self.predictor.expected_error(k) for k, one in enumerate(targets) if k > 0}
 
     @property
     def cost(self) -> float | None:
-        """What the anchors cost together; None where the items' costs are not known."""
+        """Total cost of the anchors; None if the items' costs are unknown."""
         costs = self.items.columns.get(self.settings["cost"])
         if costs is None or costs.dtype.kind != "f":
             return None
@@ -135,14 +135,14 @@ class ItemBank:
 
         Args:
             answers: ``{item: score}`` of one model, or ``{model: {item: score}}``, or a
-                :class:`ResponseMatrix`.  Items that are no anchors are ignored; unanswered
-                anchors may be left out.
-            level: of the intervals; the bank's own by default.
+                :class:`ResponseMatrix`.  Answers to items that are not anchors are ignored;
+                unanswered anchors may be left out.
+            level: level of the intervals; the bank's own by default.
 
         Returns:
-            One prediction for one model, else a list in the order given.  Models that answered
-            none of the anchors are left out with a warning, and so are answers to items that the
-            bank does not know.
+            A single prediction for ``{item: score}``, else a list in the order given.  Models that
+            answered none of the anchors are left out with a warning, and so are answers to items
+            that are not in the bank.
 
         Raises:
             DataError: scores outside [0, 1], or no model that answered an anchor.
@@ -177,15 +177,15 @@ class ItemBank:
 
         Args:
             answers: ``{model: {item: score}}`` or a :class:`ResponseMatrix`.
-            models: which of them to compare; all by default.
-            level: of the intervals; the bank's own by default.
+            models: ids of the models to compare; all by default.
+            level: level of the intervals; the bank's own by default.
 
         Returns:
-            One comparison per pair: first and second, first and third ... in the order given.
+            A comparison for each pair: first and second, first and third ... in the order given.
 
         Raises:
-            DataError: fewer than two models, an unknown one or one given twice, or two that share
-                no answered anchor.
+            DataError: fewer than two models, an unknown model, a model given twice, or a pair that
+                shares no answered anchor.
 
         Example:
             >>> (one,) = bank.compare(responses, ["model-39", "model-0"])
@@ -211,7 +211,7 @@ class ItemBank:
         return answers.align(self.anchors.items)
 
     def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
-        """Return model -> the anchors that it left unanswered, for models that left any."""
+        """Return model -> its unanswered anchors, for models that have any."""
         return unanswered(answers, self.anchors.items)
 
     def head(self, n: int) -> ItemBank:
@@ -228,11 +228,11 @@ class ItemBank:
         """Write the bank to a folder, all or nothing, and return its digest.
 
         Args:
-            path: of the folder.
-            overwrite: replace a bank that is there; other files in it are kept.
+            path: path of the folder.
+            overwrite: replace a bank at that path; other files in the folder are kept.
 
         Raises:
-            BankError: the folder exists and ``overwrite`` is False, or is no bank.
+            BankError: the folder exists, and is not a bank or ``overwrite`` is False.
 
         Example:
             >>> bank.save("my_bank") == bank.digest
@@ -241,7 +241,7 @@ class ItemBank:
         return write_bank(Path(path), self.files(), overwrite=overwrite)
 
     def files(self) -> BankFiles:
-        """Return what the bank's folder holds.
+        """Return the contents of the bank's folder.
 
         Raises:
             BankError: a part that cannot be stored.
@@ -264,9 +264,8 @@ class ItemBank:
         """Read a bank from a folder; everything in it is verified before use.
 
         Raises:
-            BankError: not a bank, damaged, of another format version, or with an estimator that
-                is not known.
-            UnregisteredError: its estimator is from outside tinyeval, and was not registered
+            BankError: not a bank, damaged, of another format version, or with an unknown estimator.
+            UnregisteredError: its estimator is from outside tinyeval and is not registered
                 (:func:`tinyeval.register_estimator`).
 
         Example:

@@ -1,9 +1,8 @@
-"""What ``manifest.json`` may say: the kind of every value that is read from it.
+"""The form of ``manifest.json``: the kind of every value that is read from it.
 
-A form is a table: key -> kind of value, or a form of its own.  It mirrors what a build writes
-(:class:`tinyeval.config.Settings` among it, but needs no pydantic, which takes longer to import
-than a bank to load).  Keys that a form does not know are free; the JSON Schema in docs/ says the
-same.
+A form maps a key to a kind of value, or to another form.  It mirrors the manifest that a build
+writes, including :class:`tinyeval.config.Settings`, but without pydantic, which takes longer to
+import than a bank to load.  Other keys are free.  The JSON Schema in docs/ states the same form.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from tinyeval.errors import BankError
 
 
 class Kind(NamedTuple):
-    """What a value must be.
+    """A kind of value.
 
     Attributes:
-        expected: in words, after "must be".
-        fits: says whether a JSON value is one.
-        required: whether the key must be there.
+        expected: description that follows "must be" in messages.
+        fits: returns whether a JSON value is of this kind.
+        required: whether the key must be present.
     """
 
     expected: str
@@ -111,7 +110,7 @@ SETTINGS: Form = {
         "prefix": TEXT,
     },
 }
-"""Settings in force when the bank was built; what is read from them must be there."""
+"""Settings in force when the bank was built; values that are read later are required."""
 
 SOURCE: Form = {
     "origin": TEXT,
@@ -122,6 +121,7 @@ SOURCE: Form = {
     "lowest_score": SHARE,
     "highest_score": SHARE,
     "note": _optional(TEXT),
+    "content_licence": _optional(TEXT),
 }
 """Where the bank comes from."""
 
@@ -141,9 +141,9 @@ def check_form(values: Mapping[str, Any], form: Form, where: str = "") -> None:
     """Check the kinds of some values.
 
     Args:
-        values: as JSON would hold them.
-        form: what they must be.
-        where: they are, for messages: ``settings/``.
+        values: JSON values.
+        form: form that they must have.
+        where: place of the values in the manifest, for messages, such as ``settings/``.
 
     Raises:
         BankError: a value that is missing or of another kind; the message names its place.

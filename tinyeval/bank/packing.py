@@ -1,7 +1,8 @@
-"""A bank's parts as what its folder holds, and back.
+"""Converts the parts of a bank to the contents of its folder, and back.
 
-The anchors become two columns of the items, and the arrays of the IRT model, the estimator and the
-two calibrations are named ``irt/...``, ``estimator/...``, ``calibration/...``, ``comparison/...``.
+The anchors become two columns of the items table.  The arrays of the IRT model, the estimator and
+the two calibrations are named ``irt/...``, ``estimator/...``, ``calibration/...``,
+``comparison/...``.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from tinyeval.selection.base import Anchors
 from tinyeval.tables import Table
 
 GROUPS = {"irt": IRTModel, "calibration": Calibration, "comparison": PairCalibration}
-"""Groups of arrays whose names the format fixes, and what they are the arrays of."""
+"""Groups of arrays whose names the format defines, and the classes that hold them."""
 
 OWN = "estimator"
-"""The group whose names are the estimator's own."""
+"""The group of arrays that the estimator names."""
 
 ANCHOR_COLUMNS = ("anchor_rank", "anchor_weight")
 
@@ -48,7 +49,7 @@ class Parts(TypedDict):
 
 
 def pack(parts: Parts) -> BankFiles:
-    """Return what the folder of a bank holds.
+    """Return the contents of a bank's folder.
 
     Raises:
         BankError: a part that cannot be stored.
@@ -81,11 +82,11 @@ def pack(parts: Parts) -> BankFiles:
 
 
 def unpack(files: BankFiles) -> Parts:
-    """Return the parts of a bank from what its folder holds.
+    """Return the parts of a bank from the contents of its folder.
 
     Raises:
-        BankError: arrays that are missing, not a bank's, or of another type or shape.
-        ConfigError: an estimator that is not known.
+        BankError: arrays that are missing, unknown, or of another type or shape.
+        ConfigError: an unknown estimator.
         TinyEvalError: parts that do not fit each other.
     """
     groups, manifest = _groups(files.arrays), files.manifest
@@ -124,7 +125,7 @@ def _with_anchors(items: Table, anchors: Anchors) -> Table:
 def _without_anchors(items: Table) -> tuple[Table, Anchors]:
     columns = {name: one for name, one in items.columns.items() if name not in ANCHOR_COLUMNS}
     rank, weight = (items.columns[name] for name in ANCHOR_COLUMNS)
-    chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # NaN comes last
+    chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # NaN sorts last
     return Table(items.ids, columns), Anchors(tuple(items.ids[k] for k in chosen), weight[chosen])
 
 
@@ -133,7 +134,7 @@ def _array_names(kind: type) -> tuple[str, ...]:
 
 
 def _groups(arrays: Mapping[str, NDArray]) -> dict[str, dict[str, NDArray]]:
-    """Return the arrays by group; those of :data:`GROUPS` are complete and of the right type."""
+    """Return the arrays by group; check that :data:`GROUPS` are complete and of the right type."""
     groups: dict[str, dict[str, NDArray]] = {name: {} for name in (*GROUPS, OWN)}
     unknown = []
     for name, array in arrays.items():
@@ -159,7 +160,7 @@ def _check_type(name: str, array: NDArray | None) -> None:
 
 
 def _facts(parts: Parts) -> Facts:
-    """Return what the card says."""
+    """Return the facts on the card."""
     predictor, items = parts["predictor"], parts["items"]
     benchmark = items.column("benchmark", "")[items.index(predictor.anchors.items)]
     errors = {

@@ -1,8 +1,8 @@
-"""Plain columns as parquet bytes, and back from bytes that may come from anybody.
+"""Plain columns as parquet bytes, and back from bytes that may come from a stranger.
 
-Same columns, same bytes: no time stamp, no compression, every writer option fixed.  Decoding
-bounds what it holds before and while it reads, because a run of a billion nulls or one long text
-repeated takes only a few bytes (https://parquet.apache.org/docs/file-format/).
+The same columns give the same bytes: no time stamp, no compression, every writer option fixed.
+Decoding limits its memory before and while it reads, because a billion nulls, or a long text
+repeated, take only a few bytes in a file (https://parquet.apache.org/docs/file-format/).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tinyeval.errors import BankError, one_line
 MAX_ROWS = 10_000_000
 MAX_CELLS = 200_000_000
 MAX_TEXT = 2**30
-"""Rows, rows times columns, and characters of different texts in one table."""
+"""Largest numbers of rows, of cells, and of characters of distinct texts in a table."""
 
 _BATCH = 1024
 
@@ -31,7 +31,7 @@ class Column:
 
     Attributes:
         type: ``string``, ``double`` or ``int32``.
-        cells: one value for each row; None, or NaN in an array, is null.
+        cells: a value for each row; None, or NaN in an array, is null.
     """
 
     type: str
@@ -39,16 +39,16 @@ class Column:
 
 
 SHORT = 200
-"""Characters of a library's message that are shown: it may quote a hostile file."""
+"""Characters shown of a library's message, which may quote a hostile file."""
 
 
 @contextmanager
 def reading(file: str, *kinds: type[Exception]) -> Iterator[None]:
-    """Turn the errors by which a parser says that a file is damaged into :class:`BankError`.
+    """Turn a parser's errors about a damaged file into :class:`BankError`.
 
     Args:
-        file: its name, for the message.
-        kinds: the parser's own errors, besides values and keys that are none.
+        file: name of the file, for the message.
+        kinds: the parser's own errors, besides ValueError and the like.
     """
     damage: tuple[type[Exception], ...] = (ValueError, LookupError, TypeError, OverflowError)
     try:
@@ -61,7 +61,7 @@ def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
     """Return columns of equal length as parquet.
 
     Raises:
-        BankError: text that is not valid Unicode, or a table larger than is read back.
+        BankError: text that is not valid Unicode, or a table too large to be read back.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -93,16 +93,16 @@ def encode_table(columns: Mapping[str, Column], file: str) -> bytes:
 def decode_table(
     data: bytes, file: str, types: Mapping[str, str], others: Sequence[str]
 ) -> dict[str, Column]:
-    """Return the columns of a parquet file as lists; null is None, equal texts are one object.
+    """Return the columns of a parquet file as lists; null is None, equal texts share an object.
 
     Args:
         data: the file's bytes.
-        file: its name, for error messages.
+        file: name of the file, for error messages.
         types: the type that a column of this name must have.
         others: the types that a column of any other name may have.
 
     Raises:
-        BankError: not parquet, damaged, too large, another type, or two columns of one name.
+        BankError: not parquet, damaged, too large, another type, or duplicate column names.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -123,7 +123,7 @@ def decode_table(
 
 
 def _check_size(metadata: Any, columns: int, file: str) -> None:
-    # nothing else of the metadata: asked for a damaged column, pyarrow ends the whole process
+    # reads no other metadata: pyarrow would end the whole process on a damaged column
     rows = sum(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
     if rows != metadata.num_rows or rows > MAX_ROWS or rows * columns > MAX_CELLS:
         raise BankError(
@@ -147,7 +147,7 @@ def _check_types(
 
 
 class _Texts:
-    """Keeps one object for each different text, and counts them."""
+    """Keeps a single object for equal texts, and counts the characters."""
 
     def __init__(self, file: str) -> None:
         self.file, self.size = file, 0
@@ -158,7 +158,9 @@ class _Texts:
             self.known[text] = text
             self.size += len(text or "")
             if self.size > MAX_TEXT:
-                raise BankError(f"{self.file}: has over {MAX_TEXT} characters; none are read")
+                raise BankError(
+                    f"{self.file}: has over {MAX_TEXT} characters of text; it is not read"
+                )
         return self.known[text]
 
 

@@ -1,15 +1,17 @@
 """Intervals by cross-conformal calibration over the source models.
 
-The whole method is learned again without some of the source models, which are then predicted; the
-ratios |error| / spread of those predictions say how far the spread can be trusted, and their
-quantile scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015), more
-where models of such a score are predicted worse (:mod:`tinyeval.calibration.scale_by_score`).
-Random folds calibrate models like the source ones; of very many models a few folds are enough, each
-learned from a part of the others.  Four more calibrate what lies beyond, where
-every method errs more: learn from the weaker models and predict the strongest, and the other way
-round, once without and once with a gap between, because a new model may be just above the last one
-or far beyond it.  Where a column names groups of models alike (:mod:`tinyeval.groups`), whole
-groups are drawn, and no fold predicts a model from its siblings.
+The whole method is learned again without some of the source models, which are then predicted.  The
+ratios |error| / spread of those predictions show how far the spread can be trusted, and a quantile
+of the ratios scales it (normalised conformal scores: Lei et al. 2018; cross-conformal: Vovk 2015).
+The scale depends on the predicted score (:mod:`tinyeval.calibration.scale_by_score`).
+
+Random folds calibrate predictions within the range of the source models.  Where there are many
+models, a few folds are enough, and each learns from some of the other models only.  Four more folds
+calibrate predictions beyond the range, where every method errs more: they learn from the weaker
+models and predict the strongest, and the reverse, each with and without a gap between the two
+sides, because a new model may be just above the best source model or far above it.  If a column
+names groups of models (:mod:`tinyeval.groups`), folds hold out whole groups, and no fold predicts a
+model from its siblings.
 
 The same held-out models give the thresholds of ``in_range`` and ``misfit``, and the expected error
 by number of answered anchors.  Two models that the same fold holds out are predicted by the same
@@ -30,11 +32,11 @@ from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_rat
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs
 from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
 from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.errors import ConfigError
-from tinyeval.irt.model import Array
 from tinyeval.learning import Learned
 from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import MIN_MODELS
@@ -43,7 +45,7 @@ SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
 
 FALSE_ALARM = 0.05
-"""Share of held-out models within the source's range that ``in_range`` flags, and ``misfit``."""
+"""Share of held-out models within the range that ``in_range`` flags, and that ``misfit`` flags."""
 
 T = TypeVar("T")
 Again = Callable[[ResponseMatrix], Learned]
@@ -60,20 +62,20 @@ def calibrate(
     progress: Progress | None = None,
     processes: Processes = ALONE,
 ) -> tuple[Calibration, PairCalibration]:
-    """Learn again without some source models, predict those, and keep what that tells.
+    """Calibrate on held-out models: learn again without some source models and predict them.
 
     Args:
         learned: the method learned on all source models.
-        again: learns the method on some of them.
+        again: learns the method on some of these models.
         folds: number of random folds.
-        seed: of the folds.
+        seed: seed of the folds.
         groups: column of the models table; no fold learns from a group that it predicts.
         parallel: learn on several folds at once; ``again`` must then be safe in threads.
         progress: called with (done, total, what).
-        processes: that were given the same; they share the folds.
+        processes: processes that make the same call; they share the folds.
 
     Raises:
-        ConfigError: fewer than five models, or none whose target is known.
+        ConfigError: fewer than five models, or no model with a known target.
     """
     responses, values = learned.history.responses, learned.history.target_values
     if responses.n_models < MIN_MODELS:
@@ -114,7 +116,7 @@ def _summary(
     values: Array,
     noise: Array,
 ) -> tuple[Calibration, PairCalibration]:
-    """Keep what the held-out models of the folds, and their pairs, tell."""
+    """Summarise the held-out models of all folds, and their pairs."""
     known = [known_ratios([one for one, _ in side]) for side in (inside, beyond)]
     ratios = tuple(
         np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
@@ -133,7 +135,7 @@ def _shared(
     report: Callable[[int], None],
     processes: Processes,
 ) -> list[T]:
-    """Return ``predict`` of every fold, each done by one of the processes."""
+    """Return ``predict(fold)`` for every fold; the processes share the folds."""
     mine = [k for k in range(len(plan)) if processes.mine(k)]
     own = side_by_side(predict, [plan[k] for k in mine], cells, report)
     shares = processes.gather(list(zip(mine, own, strict=True)))
@@ -148,7 +150,7 @@ def _calibration(
     values: Array,
     noise: Array,
 ) -> Calibration:
-    """Put together what single models tell: ``known`` by fold, and all of ``inside``."""
+    """Make the calibration of single models, from ``known`` ratios by fold and cases ``inside``."""
     limits = [
         _range_limits(*one)
         for one in zip(inside.excess, inside.novelty, inside.within, strict=True)
@@ -177,8 +179,8 @@ def _calibration(
 def _range_limits(excess: Array, novelty: Array, within: NDArray[np.bool_]) -> tuple[float, float]:
     """Margin of the range and limit of novelty that together flag FALSE_ALARM of the models.
 
-    A score predicted beyond the range speaks louder than novelty, so the margin is set first, at 0
-    if it can be, and novelty may flag what is left.
+    A score predicted beyond the range is stronger evidence than novelty.  So the margin is set
+    first, at 0 if possible, and the limit of novelty uses what is left of FALSE_ALARM.
     """
     known = within & np.isfinite(excess) & np.isfinite(novelty)
     excess, novelty = excess[known], novelty[known]
@@ -188,11 +190,11 @@ def _range_limits(excess: Array, novelty: Array, within: NDArray[np.bool_]) -> t
 
 
 def _limit(values: Array, flagged: int = 0) -> float:
-    """Value that a share FALSE_ALARM of models exceeds; the largest if they are few.
+    """Value that a share FALSE_ALARM of models exceeds; the largest value if there are few models.
 
     Args:
-        values: of the models not flagged yet; those that are not finite do not count.
-        flagged: number of models that are flagged already.
+        values: values of the models not flagged yet; values that are not finite are ignored.
+        flagged: number of models flagged already.
     """
     values = np.sort(values[np.isfinite(values)])
     n = len(values) + flagged

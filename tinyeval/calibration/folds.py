@@ -1,7 +1,7 @@
-"""Which source models a calibration learns from, and which it then predicts.
+"""Folds: which source models a calibration learns from, and which it then predicts.
 
-Random folds, of whole groups where models come in groups, and folds that learn from one end of the
-scores and predict the other.
+There are random folds, which hold out whole groups if models come in groups, and folds that learn
+from one end of the scores and predict the other.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.groups import fold_numbers, keep_apart, number_groups
-from tinyeval.irt.model import Array
 from tinyeval.tables import Table
 
 BEYOND = ((0.8, 0.2), (0.6, 0.15))
-"""Shares of the models learned from and predicted, at opposite ends, to see the errors beyond."""
+"""Shares of the models learned from and predicted, at opposite ends of the scores."""
 
 ENOUGH_HELD_OUT = 1000
-"""Held-out models that tell the quantiles well enough; further random folds are left out."""
+"""Held-out models that are enough to estimate the quantiles; no more random folds are drawn."""
 
 MOST_SOURCE = 2000
-"""Models that a fold learns from at most: more of them hardly change what it learns."""
+"""Largest number of models that a fold learns from; more hardly change the result."""
 
 
 class Fold(NamedTuple):
-    """Masks of the models learned from and predicted; ``beyond``: not drawn at random."""
+    """Masks of the models learned from and predicted; ``beyond`` if at opposite ends."""
 
     beyond: bool
     source: NDArray[np.bool_]
@@ -41,10 +41,10 @@ def draw_folds(
 
     Args:
         models: source models, in the order of their ids.
-        score: of each, shape (models,).
+        score: score of each model, shape (models,).
         folds: number of random folds.
-        seed: of the draws.
-        groups: column of ``models``; a group stays together.
+        seed: seed of the draws.
+        groups: column of ``models`` that names groups; a group stays together.
     """
     n = len(models)
     group = number_groups(models, groups, np.random.default_rng(seed))
@@ -59,13 +59,13 @@ def draw_folds(
         source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
         for one, other in ((rank < source, rank >= n - out), (rank >= n - source, rank < out)):
             learned_from, predicted = keep_apart(group, one, other)
-            # with a gap between, both sides may be of one group alone
+            # with a gap between them, both sides may belong to a single group
             if learned_from.any() and predicted.any():
                 yield Fold(True, learned_from, predicted)
 
 
 def some_models(models: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
-    """Positions of MOST_SOURCE of the models at most, drawn at random."""
+    """Return positions of at most MOST_SOURCE of the models, drawn at random."""
     chosen = np.flatnonzero(models)
     drawn = np.random.default_rng(seed).permutation(len(chosen))[:MOST_SOURCE]
     return np.sort(chosen[drawn])

@@ -1,4 +1,4 @@
-"""What a fold tells: held-out models as predicted from their first 5, 10, ... anchors."""
+"""The held-out models of a fold, predicted from their first 5, 10, ... anchors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.calibration.pairs import PairCases, draw_pairs, pair_cases
+from tinyeval.compute.arrays import Array
 from tinyeval.errors import ConfigError
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
-from tinyeval.irt.model import Array
 from tinyeval.learning import Learned, anchor_answers, true_targets
 from tinyeval.responses import ResponseMatrix
 
@@ -23,8 +23,8 @@ class Cases(NamedTuple):
     spread: Array
     novelty: Array  # (sizes, models)
     misfit: Array  # (sizes, models)
-    excess: Array  # (sizes, models): how far the overall score is predicted beyond the range
-    within: NDArray[np.bool_]  # (sizes, models): whether its true value lies in the range
+    excess: Array  # (sizes, models): distance of the predicted overall score beyond the range
+    within: NDArray[np.bool_]  # (sizes, models): whether the true overall score lies in the range
 
     @property
     def ratio(self) -> Array:
@@ -74,7 +74,7 @@ def held_out_cases(
 
 
 class _Reading(NamedTuple):
-    """What a fold makes of its held-out models' answers; NaN for a model without answers."""
+    """Predictions of a fold for its held-out models; NaN for a model without answers."""
 
     mean: Array  # (models, targets)
     spread: Array  # (models, targets)
@@ -114,16 +114,17 @@ def join(cases: list[Cases]) -> Cases:
 
 
 def mean_error(cases: Cases) -> Array:
-    """Mean absolute error by size and target, of the models whose targets are known."""
+    """Mean absolute error by size and target, over models whose targets are known."""
     known = np.isfinite(cases.error)
     total = np.where(known, np.abs(cases.error), 0.0).sum(1)
     return np.asarray(total / np.maximum(known.sum(1), 1))
 
 
 def known_ratios(folds: list[Cases]) -> list[tuple[Array, Array]]:
-    """Means and ratios of the models of each fold whose targets are known.
+    """Predicted means and error ratios, by fold, of the models whose targets are known.
 
-    A model that answered none of the first few anchors counts there as it does with more of them.
+    A model that answered none of the first few anchors counts there with its values at the next
+    size.
     """
     found = []
     for cases in folds:
@@ -136,7 +137,7 @@ def known_ratios(folds: list[Cases]) -> list[tuple[Array, Array]]:
         found.append((mean[:, known], ratio[:, known]))
     if not any(ratio.size for _, ratio in found):
         raise ConfigError(
-            "no held-out model has a known target to calibrate on; every model misses too many "
+            "no held-out model has a known target to calibrate on; every model lacks too many "
             "answers: drop items or models with few answers"
         )
     return found

@@ -2,12 +2,12 @@
 
     half-width = scale * spread * quantile of |error| / (scale * spread) over held-out source models
 
-(normalised conformal scores: Lei et al. 2018), the scale being a function of the predicted score
-(:mod:`tinyeval.calibration.scale_by_score`); separately by number of answered anchors.  Beyond the
-history's range there is no scale, and the interval is no narrower than inside.  It is never below
-what the scatter of unasked items allows.  The difference of two models has a calibration of its
-own, from pairs of held-out source models.  How the ratios come about is in
-:mod:`tinyeval.calibration.calibrate`.
+(normalised conformal scores: Lei et al. 2018).  The scale is a function of the predicted score
+(:mod:`tinyeval.calibration.scale_by_score`), and all depends on the number of answered anchors.
+Beyond the range of the source models there is no scale, and the interval is no narrower than
+within.  The interval is never narrower than the scatter of the unasked items' answers.  Differences
+of two models have their own calibration, on pairs of held-out source models.
+:mod:`tinyeval.calibration.calibrate` computes the ratios.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ from tinyeval.errors import BankError
 from tinyeval.irt.model import sigmoid
 
 NO_LIMIT = float(np.finfo(np.float64).max)
-"""A limit that nothing exceeds; infinity has no place in a bank."""
+"""A limit that nothing exceeds; a bank cannot store infinity."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What held-out source models tell of the spread.
+    """Calibration of the spread on held-out source models.
 
     Attributes:
         sizes: numbers of answered anchors, ascending, shape (sizes,).
-        inside: sorted ratios |error| / (scale x spread) of models inside the history's range, shape
-            (sizes, cases, targets).
+        inside: sorted ratios |error| / (scale x spread) of models within the range, shape (sizes,
+            cases, targets).
         beyond: sorted ratios |error| / spread of models stronger or weaker than those learned
-            from, of a like shape.
+            from, shape (sizes, cases beyond, targets).
         score_range: lowest and highest target among source models, shape (2, targets).
-        range_margin: how far the overall score may be predicted beyond that range, shape (sizes,).
+        range_margin: distance beyond that range up to which a predicted overall score still counts
+            as in range, shape (sizes,).
         novelty_limit: novelty above which a model counts as unlike the history, shape (sizes,).
         misfit_limit: misfit statistic (:func:`tinyeval.irt.ability.misfit_statistic`) above which
             answers do not fit, shape (sizes,).
-        expected_error: mean absolute error inside the range, shape (sizes, targets).
+        expected_error: mean absolute error within the range, shape (sizes, targets).
         noise: smallest standard deviation of each target: the scatter of unasked items' answers
-            around their probabilities, which no method can know, shape (targets,).
-        scale_at, scale: see :class:`tinyeval.calibration.scale_by_score.Scale`, shape (sizes,
-            knots, targets).
+            around their probabilities, which no method can predict, shape (targets,).
+        scale_at, scale: ``at`` and ``value`` of the scale, shape (sizes, knots, targets); see
+            :class:`tinyeval.calibration.scale_by_score.Scale`.
     """
 
     sizes: NDArray[np.int64]
@@ -78,10 +79,10 @@ class Calibration:
     def in_range(
         self, score: Array, novelty: Array, n_answered: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Say which models look like the source models; FALSE_ALARM of those do not.
+        """Say which models look like the source models; a share FALSE_ALARM of those does not.
 
         Args:
-            score, novelty: estimated, shape (models,).
+            score, novelty: estimated overall score and novelty, shape (models,).
             n_answered: number of answered anchors, shape (models,).
         """
         k = _at(self.sizes, n_answered)
@@ -90,10 +91,11 @@ class Calibration:
         return np.asarray(~beyond & (novelty <= self.novelty_limit[k]))
 
     def is_misfit(self, statistic: Array, n_answered: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say whose answers fit worse than those of all but FALSE_ALARM source models.
+        """Say which models' answers fit worse than those of all but FALSE_ALARM of source models.
 
         Args:
-            statistic: :func:`tinyeval.irt.ability.misfit_statistic`, shape (models,).
+            statistic: misfit statistic (:func:`tinyeval.irt.ability.misfit_statistic`), shape
+                (models,).
             n_answered: number of answered anchors, shape (models,).
         """
         return np.asarray(statistic > self.misfit_limit[_at(self.sizes, n_answered)])
@@ -109,14 +111,15 @@ class Calibration:
     ) -> Array:
         """Half-widths of the intervals of some models, shape (models, targets).
 
-        Never below what the scatter of unasked items allows; 0 only where nothing is unasked.
+        They are never below the scatter of the unasked items' answers, and 0 only if every item
+        was asked.
 
         Args:
-            mean, spread: of the estimates, shape (models, targets).
+            mean, spread: mean and spread of the estimates, shape (models, targets).
             n_answered: number of answered anchors, shape (models,).
-            n_anchors: that the noise is that of.
-            level: of the intervals.
-            beyond: which models are unlike the source models, shape (models,).
+            n_anchors: number of anchors that ``noise`` was computed for.
+            level: level of the intervals.
+            beyond: mask of the models unlike the source models, shape (models,).
         """
         size = _at(self.sizes, n_answered)
         factor = np.empty(np.shape(spread))
@@ -139,16 +142,16 @@ class Calibration:
         return cls(**state)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairCalibration:
-    """What pairs of held-out source models tell of the difference of two models' scores.
+    """Calibration of differences of two models' scores, on pairs of held-out source models.
 
     Attributes:
         sizes: numbers of answered anchors, ascending, shape (sizes,).
         inside: sorted ratios |error of the difference| / scale, shape (sizes, cases, targets).
-        beyond: the same for pairs of models stronger or weaker than those learned from.
-        slope_inside, slope_beyond: how the odds of being ahead grow with the predicted difference
-            in units of the scale, shape (sizes, targets).
+        beyond: the same ratios for pairs of models stronger or weaker than those learned from.
+        slope_inside, slope_beyond: log-odds of being ahead per predicted difference of one scale,
+            shape (sizes, targets).
     """
 
     sizes: NDArray[np.int64]
@@ -192,9 +195,9 @@ class PairCalibration:
 
 
 def _count_sizes(what: str, sizes: NDArray[np.int64]) -> int:
-    """Return how many sizes there are; raise :class:`BankError` unless they ascend from 1 or more.
+    """Return the number of sizes; raise :class:`BankError` unless they ascend from 1 or more.
 
-    Sizes are looked up by :func:`_at`, which takes their order for granted.
+    :func:`_at` relies on their order.
     """
     found = np.asarray(sizes)
     if found.ndim != 1 or not found.size or (np.diff(found, prepend=0) <= 0).any():
@@ -218,8 +221,8 @@ def _factor(inside: Array, beyond: Array, k: int, level: float, is_beyond: bool)
 def _quantile(ratios: Array, level: float) -> Array:
     """Conformal quantile of each column: the ceil((n + 1) level)-th smallest of n.
 
-    Where n is too small for that rank, the largest ratio is stretched by the normal tail beyond
-    the rank it can stand for.
+    If n is too small for that rank, the largest ratio is scaled up by a ratio of normal quantiles:
+    that of the level over that of the highest rank n allows.
     """
     n = len(ratios)
     rank = int(np.ceil((n + 1) * level))

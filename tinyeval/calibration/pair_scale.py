@@ -1,13 +1,14 @@
-"""The scale of the error of a difference: what two models share cancels, in part.
+"""The scale of the error of a difference: errors that two models share cancel in part.
 
     scale^2 = (s_a^2 + s_b^2) (1 + r) / 2,    r = (1 + sum_i (y_ai - y_bi)^2) / (1 + e)
 
-with s the estimator's spreads, y the answers on the anchors that both answered and e the sum that
-two models of these abilities would have if their answers were otherwise unrelated,
-e = sum_i P_ai (1 - P_bi) + P_bi (1 - P_ai).  What the two share cancels, so the error of the
-difference of near copies, r well below 1, is smaller than that of unrelated models.  It cancels on
-the unasked items in part only: of full cancellation (scale^2 proportional to r) and none, half of
-each covers like and unlike pairs equally well (docs/methods.md).
+with s the estimator's spreads, y the answers on the anchors that both models answered, and e the
+expected sum if the two models' answers were independent given their abilities,
+e = sum_i P_ai (1 - P_bi) + P_bi (1 - P_ai).  Errors that the two models share cancel, so the
+difference of near copies, with r well below 1, has a smaller error than that of unrelated models.
+On the unasked items they cancel only in part: halfway between full cancellation (scale^2
+proportional to r) and none, the intervals cover like and unlike pairs equally well
+(docs/methods.md).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Index = NDArray[np.intp]
+from tinyeval.compute.arrays import Index
 
 
 def pair_scale(
@@ -24,7 +25,7 @@ def pair_scale(
     """Return the scale of the errors of differences, shape (pairs, targets).
 
     Args:
-        spread: of the estimates, shape (models, targets).
+        spread: spread of the estimates, shape (models, targets).
         answers: shape (models, anchors), NaN where unanswered.
         p: probabilities of these answers under the IRT model, shape (models, anchors).
         one, two: positions of each pair's models, shape (pairs,).

@@ -1,17 +1,17 @@
 """Differences of two models, calibrated on pairs of held-out source models.
 
-Two models held out by the same fold are predicted by the same bank, as two new models are.  Of
-their pairs are kept the ratios |error of the difference| / scale, whose quantiles make intervals,
-and the slope of the logistic regression, through the origin,
+Two models held out by the same fold are predicted by the same bank, as two new models are.  Their
+pairs give the ratios |error of the difference| / scale, whose quantiles make intervals, and the
+slope of the logistic regression, through the origin,
 
     P(the model predicted ahead is truly ahead) = sigmoid(slope * difference / scale).
 
-The slope is fitted and not derived from the ratios: beyond the history's range predicted
-differences are larger than true ones, and their signs less certain than the errors alone say.
+The slope is fitted, not derived from the ratios: beyond the range of the source models, predicted
+differences are larger than true ones, and their signs are less certain than the errors suggest.
 
-There are many pairs but few models: the ratios are thinned to as many quantiles as there are
-models, and the pairs weigh as much as one model each, because pairs that share a model share its
-error.
+There are many pairs but few models, and pairs that share a model share its error.  So the ratios
+are thinned to as many quantiles as there are models, and all pairs together weigh as much as the
+models.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 
 from tinyeval.calibration.intervals import PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
-from tinyeval.irt.model import Array, sigmoid
+from tinyeval.compute.arrays import Array
+from tinyeval.irt.model import sigmoid
 
 MAX_PAIRS = 1000
-"""Pairs looked at per fold; more of the same few models say little more."""
+"""Largest number of pairs per fold; more pairs of the same models add little."""
 
 ONE_SIGMA = 0.6827
-"""Probability that a normal error is below one standard deviation, either way."""
+"""Probability that a normal error is within one standard deviation."""
 
 STEEPEST = 20.0
 """Largest slope: at a difference of one scale the odds of being ahead are exp(20)."""
@@ -40,13 +41,13 @@ class PairCases(NamedTuple):
     """Held-out differences: arrays (sizes, pairs, targets), NaN where a target is unknown."""
 
     difference: Array  # predicted, in units of the scale
-    error: Array  # likewise
+    error: Array  # of that difference, in units of the scale
 
 
 def draw_pairs(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return positions of pairs in which every model appears equally often, at most MAX_PAIRS.
 
-    The models are put in a circle at random, and each meets those that follow it.
+    The models stand in a circle in random order, and each is paired with those that follow it.
     """
     circle = np.random.default_rng(seed).permutation(n)
     apart = np.arange(1, 1 + min(n // 2, max(MAX_PAIRS // n, 1)))
@@ -65,9 +66,10 @@ def pair_cases(
     """Return predicted differences and their errors in units of the scale, (pairs, targets).
 
     Args:
-        mean, truth, spread: of the models that a fold held out, shape (models, targets).
-        answers, p: theirs on the anchors, and probabilities, shape (models, anchors).
-        pairs: positions of the models of each pair.
+        mean, truth, spread: predicted mean, true target and spread of the models that a fold held
+            out, shape (models, targets).
+        answers, p: their answers on the anchors, and the probabilities, shape (models, anchors).
+        pairs: positions of the two models of each pair.
     """
     one, two = pairs
     scale = pair_scale(spread, answers, p, one, two)
@@ -81,22 +83,28 @@ def calibrate_pairs(
     beyond: Sequence[PairCases],
     singles: Sequence[Array],
 ) -> PairCalibration:
-    """Keep what the pairs tell.
+    """Calibrate differences on the pairs of all folds.
 
     Args:
         sizes: numbers of answered anchors.
-        inside, beyond: cases of the folds.
+        inside, beyond: cases of the folds within the range and beyond it.
         singles: sorted ratios of single models inside and beyond, shape (sizes, cases, targets);
-            they say how many models there are, and stand in where folds are too small for pairs.
+            they give the number of models, and are used where folds are too small for pairs.
     """
     (ratio, slope), (ratio_beyond, slope_beyond) = (
         _summary(cases, single) for cases, single in zip((inside, beyond), singles, strict=True)
     )
-    return PairCalibration(sizes, ratio, ratio_beyond, slope, slope_beyond)
+    return PairCalibration(
+        sizes=sizes,
+        inside=ratio,
+        beyond=ratio_beyond,
+        slope_inside=slope,
+        slope_beyond=slope_beyond,
+    )
 
 
 def _summary(cases: Sequence[PairCases], single: Array) -> tuple[Array, Array]:
-    """Quantiles of the ratios, (sizes, models, targets), and slopes, (sizes, targets)."""
+    """Return quantiles of the ratios, (sizes, models, targets), and slopes, (sizes, targets)."""
     difference = np.concatenate([one.difference for one in cases], axis=1)
     error = np.concatenate([one.error for one in cases], axis=1)
     n_sizes, models, n_targets = single.shape
@@ -114,9 +122,9 @@ def _summary(cases: Sequence[PairCases], single: Array) -> tuple[Array, Array]:
 def _slope(difference: Array, error: Array, models: int, sigma: float) -> float:
     """Fit the slope by Newton's method, from 0.
 
-    Two more observations say what an error of standard deviation ``sigma`` would: that a difference
-    of ``sigma`` is right in its sign with probability (1 + ONE_SIGMA) / 2.  They keep the slope
-    finite where every pair is ordered rightly.
+    Two more observations state that a difference of ``sigma`` has the right sign with probability
+    (1 + ONE_SIGMA) / 2, as for an error of standard deviation ``sigma``.  They keep the slope
+    finite if every pair is ordered correctly.
     """
     truth = np.sign(difference) * (difference - error)
     z = np.append(np.abs(difference), [sigma, sigma])

@@ -1,14 +1,15 @@
-"""How the error grows with the score: the spread's scale by where a model is predicted to land.
+"""How the error changes with the score: the scale of the spread as a function of predicted score.
 
-A linear predictor claims the same spread for every model, but how well models are predicted depends
-on where they score: near chance, say, better than where the history is thin.  Of held-out models
-the mean ratio |error| / spread around a predicted score, in ranks u of predictions,
+A linear predictor gives the same spread to every model, but the error depends on the score: models
+near chance, for example, are predicted better than models where the history is thin.  The scale
+is the mean ratio |error| / spread of held-out models near a predicted score, in ranks u of
+predictions,
 
     scale(u) = (sum_i K(u - u_i) r_i + DOUBT r) / (sum_i K(u - u_i) + DOUBT) / r,
 
-K a normal kernel and r the mean over all, says by how much (locally weighted conformal scores: Lei
-et al. 2018, section 5.2, with their scale estimated by a kernel: Nadaraya 1964).  The ratios that
-calibrate the interval are divided by the scale that *other* folds give.
+with K a normal kernel and r the mean ratio of all models (locally weighted conformal scores: Lei
+et al. 2018, section 5.2; kernel regression: Nadaraya 1964).  The ratios that calibrate the interval
+are divided by the scale estimated on the *other* folds.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ import numpy as np
 from tinyeval.compute.arrays import Array
 
 KNOTS = 11
-"""Points at which a scale is kept, evenly spaced in ranks."""
+"""Number of points at which a scale is stored, evenly spaced in ranks."""
 
 REACH = 0.15
 """Standard deviation of the kernel, in ranks."""
 
 DOUBT = 10
-"""Imaginary held-out models that speak for the same scale everywhere."""
+"""Weight, in held-out models, of the prior that the scale is the same everywhere."""
 
 
 class Scale(NamedTuple):
-    """A scale by predicted score, for some numbers of answers and some targets.
+    """A scale as a function of predicted score, by number of answered anchors and by target.
 
     Attributes:
         at: predicted scores, ascending, shape (sizes, knots, targets).
-        value: the scale there, 1 on average, of the same shape.
+        value: scale at these scores, 1 on average, of the same shape.
     """
 
     at: Array
@@ -46,7 +47,7 @@ def fit_scale(mean: Array, ratio: Array) -> Scale:
     """Estimate the scale from held-out models.
 
     Args:
-        mean: predicted, shape (sizes, models, targets).
+        mean: predicted targets, shape (sizes, models, targets).
         ratio: |error| / spread, of the same shape.
     """
     n = mean.shape[1]
@@ -61,11 +62,11 @@ def fit_scale(mean: Array, ratio: Array) -> Scale:
 
 
 def scale_of(at: Array, value: Array, mean: Array) -> Array:
-    """Read a scale between its knots, constant beyond them.
+    """Interpolate a scale between its knots; beyond them it is constant.
 
     Args:
-        at, value: of one number of answers, shape (knots, targets).
-        mean: predicted, shape (models, targets).
+        at, value: knots and scale for one number of answers, shape (knots, targets).
+        mean: predicted targets, shape (models, targets).
     """
     gap = np.maximum(np.diff(at, axis=0), 1e-9)
     passed = np.clip((mean[:, None] - at[:-1]) / gap, 0.0, 1.0)  # (models, knots - 1, targets)
@@ -76,8 +77,8 @@ def scaled_ratios(folds: Sequence[tuple[Array, Array]]) -> Array:
     """Divide every fold's ratios by the scale of the other folds' models.
 
     Args:
-        folds: predicted means and ratios, both of shape (sizes, models, targets).  A single fold,
-            which is one of many models, is divided by its own.
+        folds: predicted means and ratios of each fold, both of shape (sizes, models, targets).  A
+            single fold, which has many models, is divided by its own scale.
 
     Returns:
         The ratios of all models side by side.

@@ -16,6 +16,7 @@ from tinyeval import __version__
 from tinyeval.cli.backtest import backtest_command
 from tinyeval.cli.build import build_command
 from tinyeval.cli.compare import compare_command
+from tinyeval.cli.content import content_command
 from tinyeval.cli.demo import demo_command
 from tinyeval.cli.export import export_command
 from tinyeval.cli.group import Group, debug_option, import_plugin
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     show_command,
     import_command,
     export_command,
+    content_command,
     backtest_command,
     methods_command,
     watch_command,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,20 @@ if TYPE_CHECKING:
 @reading_options()
 @click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
 @click.option(
+    "--content",
+    type=PATH,
+    metavar="FILE",
+    help="Table of the items' prompts, choices and gold answers: see `tinyeval content`.",
+)
+@click.option(
+    "--content-of",
+    type=click.Choice(["anchors", "all"]),
+    default="anchors",
+    show_default=True,
+    help="Items whose content is stored.",
+)
+@click.option("--content-licence", metavar="TEXT", default="", help="Licence of the content.")
+@click.option(
     "--source", metavar="TEXT", default="", help="Origin of the results, recorded in the bank."
 )
 @overwrite_option
@@ -56,6 +70,9 @@ def build_command(
     reading: Reading,
     name: str | None,
     source: str,
+    content: Path | None,
+    content_of: str,
+    content_licence: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -77,6 +94,7 @@ def build_command(
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
+    prompts = None if content is None else _content(content)
     with launched(settings.device) as processes, ProgressBar(quiet=not processes.leads) as progress:
         from tinyeval.building import build
 
@@ -90,12 +108,22 @@ def build_command(
         )
     if not processes.leads:
         return
+    if prompts is not None:
+        from tinyeval.bank.content import with_content
+
+        bank = with_content(bank, prompts, of=content_of, licence=content_licence)
     digest = save_bank(bank, out, overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
     if as_json:
         print_json(facts)
     else:
         click.echo(_text(facts))
+
+
+def _content(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    from tinyeval.bank.content import read_content
+
+    return read_content(path)
 
 
 def _overall(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Names of array types, and the check of shapes that every fitted part makes of its arrays."""
+"""Names of array types, and the check of array shapes that fitted parts make at construction."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def check_shapes(what: str, values: object, expected: Mapping[str, Shape]) -> No
     """Check the shapes of some attributes; no array may be empty.
 
     Args:
-        what: they belong to, for the message.
-        values: has the attributes.
-        expected: name -> shape; None stands for any length.
+        what: name of the part, for the message.
+        values: the object with the attributes.
+        expected: attribute name -> shape; None stands for any length.
 
     Raises:
         BankError: an array of another shape, or an empty one.

@@ -1,8 +1,9 @@
 """Matrices of models x items whose rows are computed whenever they are read.
 
-What an IRT fit says of every cell is a few factors; written out it is a second matrix of scores.
-Where that is large the factors are kept, and a slab of rows is computed where one is read: in
-single precision, a cache's worth at a time, which costs little more than reading it would.
+The fitted probabilities of an IRT fit are as large as the matrix of scores, but follow from a few
+factors.  If the matrix is large, only the factors are kept, and rows are computed when they are
+read: in single precision, as many at a time as fit the cache, at little more than the cost of
+reading them from memory.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ Rows = Callable[[slice], NDArray]
 
 
 class LazyRows:
-    """A matrix by its rows; sums over it are those of :mod:`tinyeval.compute.row_blocks`.
+    """A matrix given by its rows; :mod:`tinyeval.compute.row_blocks` sums over it.
 
     Attributes:
         shape: (models, items).
     """
 
     def __init__(self, shape: tuple[int, ...], rows: Rows) -> None:
-        """``rows`` returns some of the rows, an array of the caller's own."""
+        """Take a function ``rows`` that returns the rows of a slice in a new array."""
         self.shape = shape
         self._rows = rows
 
@@ -41,6 +42,6 @@ class LazyRows:
         return self._rows(cut)
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray:
-        """All of it, where everything is wanted at once."""
+        """Return the whole matrix."""
         whole = np.concatenate([self[cut] for cut in slabs(self.shape)])
         return whole if dtype is None else whole.astype(dtype)  # type: ignore[call-overload]

@@ -1,7 +1,7 @@
 """Processes that share a build: each fits some of the items and calibrates on some of the folds.
 
-``torchrun`` launches several; without it there is one, and nothing is sent.  What is added up, or
-gathered, is the same in every process, bit for bit, so that all go on alike.
+``torchrun`` launches several; without it there is one, and nothing is sent.  Sums and gathered
+parts are the same in every process, bit for bit, so that all processes go on alike.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = timedelta(hours=1)
-"""How long a process waits for the others; one that ended is noticed at once."""
+"""How long a process waits for the others; a process that ended is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Processes:
     """The processes of a build.
 
     Attributes:
-        number: of this process, from 0.
-        size: how many there are.
-        local: number among the processes of this machine, which are numbered one after the other.
+        number: number of this process, from 0.
+        size: number of processes.
+        local: number of this process among those of its machine, from 0.
     """
 
     number: int = 0
@@ -42,7 +42,7 @@ class Processes:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that reports and writes."""
+        """Whether this process reports and writes."""
         return self.number == 0
 
     def add_up(self, *tensors: Tensor) -> None:
@@ -59,7 +59,7 @@ class Processes:
                     distributed.all_reduce(tensor)
 
     def add_up_arrays(self, *arrays: NDArray) -> None:
-        """Do the same with numpy's arrays; they go by way of the GPU where nccl needs them there.
+        """Replace numpy arrays likewise; with nccl the sums are made on the GPU.
 
         Raises:
             ProcessError: another process ended.
@@ -75,7 +75,7 @@ class Processes:
                 here.copy_(there)
 
     def copy_first(self, *tensors: Tensor) -> None:
-        """Replace tensors, in place, by those of process 0.
+        """Replace tensors, in place, by the tensors of process 0.
 
         Raises:
             ProcessError: another process ended.
@@ -88,7 +88,7 @@ class Processes:
                     distributed.broadcast(tensor, 0)
 
     def gather(self, part: T) -> list[T]:
-        """Return every process's part, in the order of their numbers.
+        """Return the parts of all processes, in the order of their numbers.
 
         Raises:
             ProcessError: another process ended.
@@ -103,16 +103,19 @@ class Processes:
         return parts
 
     def gather_or_fail(self, make: Callable[[], T]) -> list[T]:
-        """Return what ``make`` returns in every process, in the order of their numbers.
+        """Return the results of ``make`` in all processes, in the order of their numbers.
 
         Raises:
-            ProcessError: ``make`` failed in another process; its own error where it failed.
+            ProcessError: ``make`` failed in another process; where it failed, its own error is
+                raised.
         """
         part: list[T] = []
         problem: Exception | None = None
         try:
             part = [make()]
-        except Exception as error:  # told to the others first, who would wait for ever
+        except (
+            Exception
+        ) as error:  # the other processes must hear of it first, or they would wait for ever
             problem = error
         told = "" if problem is None else f"{type(problem).__name__}: {problem}"
         gathered = self.gather((part, told))
@@ -124,17 +127,17 @@ class Processes:
         return [found[0] for found, _ in gathered]
 
     def mean(self, rows: Tensor) -> Tensor:
-        """Return the mean of the rows, shape (rows, ...), of all processes."""
+        """Return the mean over the rows, shape (rows, ...), of all processes."""
         total, n = rows.sum(0), rows.new_full((), float(len(rows)))
         self.add_up(total, n)
         return total / n
 
     def share(self, n: int) -> slice:
-        """Return this process's part of ``n`` things in order."""
+        """Return this process's slice of ``n`` things."""
         return slice(n * self.number // self.size, n * (self.number + 1) // self.size)
 
     def mine(self, k: int) -> bool:
-        """Say whether the ``k``-th of some tasks is this process's; process 0 comes last."""
+        """Say whether this process does the ``k``-th of some tasks; process 0 has its turn last."""
         return k % self.size == self.size - 1 - self.number
 
 
@@ -143,7 +146,7 @@ ALONE = Processes()
 
 
 def current() -> Processes:
-    """Return the processes of a training run that has joined them, or this one alone."""
+    """Return the processes that this one has joined (in a training run), or this one alone."""
     torch: Any = sys.modules.get("torch")
     if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
         return Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
@@ -155,7 +158,7 @@ def launched(device: str) -> Iterator[Processes]:
     """Join the processes that ``torchrun`` launched, if it did.
 
     Args:
-        device: on which sums are exchanged: ``cuda`` by nccl, anything else by gloo.
+        device: where sums are exchanged: on ``cuda`` by nccl, anywhere else by gloo.
 
     Raises:
         ProcessError: the other processes cannot be reached.
@@ -180,7 +183,7 @@ def launched(device: str) -> Iterator[Processes]:
 
 @contextmanager
 def _others_live() -> Iterator[None]:
-    """Say in one line that a process was lost."""
+    """Turn torch's error about a lost process into a :class:`ProcessError`."""
     try:
         yield
     except RuntimeError as error:

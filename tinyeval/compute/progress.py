@@ -1,4 +1,4 @@
-"""How long work tells its caller how far it is; the library itself never prints."""
+"""How long-running work reports its progress to the caller; the library never prints."""
 
 from __future__ import annotations
 

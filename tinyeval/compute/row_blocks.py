@@ -1,7 +1,7 @@
 """Sums over a matrix of models x items in double precision, a slab of models at a time.
 
-A matrix of scores is kept in single precision; in double, all at once, it would not fit where it
-just fits.
+Scores are kept in single precision.  A copy of the whole matrix in double precision might not fit
+into memory, so only a slab is converted at a time.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import ALONE, Processes
-
-Array = NDArray[np.float64]
 
 CELLS = 2**22
 """Cells of a slab: 32 MB in double precision."""
 
 
 class Matrix(Protocol):
-    """An array, or what gives its rows as one (:class:`tinyeval.compute.lazy_rows.LazyRows`)."""
+    """An array, or rows computed when read (:class:`tinyeval.compute.lazy_rows.LazyRows`)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,11 +36,11 @@ class Matrix(Protocol):
 
 
 def slabs(shape: tuple[int, ...], processes: Processes = ALONE) -> Iterator[slice]:
-    """Yield rows of a matrix of a shape, as many at a time as make CELLS.
+    """Yield slices of the rows of a matrix, each of about CELLS cells.
 
     Args:
-        shape: rows and columns.
-        processes: of which each gets its part of the rows.
+        shape: numbers of rows and columns.
+        processes: processes that share the rows.
     """
     rows, columns = shape
     step = max(1, CELLS // max(1, columns))
@@ -72,7 +71,7 @@ def times(matrix: Matrix, right: NDArray, processes: Processes = ALONE) -> Array
     Args:
         matrix: shape (rows, columns).
         right: shape (columns, k) or (columns,).
-        processes: that hold the same matrix, each of which multiplies some of its rows.
+        processes: processes that hold the same matrix; each multiplies some of the rows.
     """
     found = np.zeros((len(matrix), *right.shape[1:]))
     for cut in slabs(matrix.shape, processes):
@@ -93,7 +92,7 @@ def column_means(matrix: Matrix, processes: Processes = ALONE) -> Array:
 
 
 def column_squares(one: Matrix, other: Matrix | float, processes: Processes = ALONE) -> Array:
-    """Return the sum of squares of every column of a difference.
+    """Return the sum of squares of every column of ``one - other``.
 
     Args:
         one: shape (rows, columns).
@@ -111,7 +110,7 @@ def column_squares(one: Matrix, other: Matrix | float, processes: Processes = AL
 
 
 def _rows(other: Matrix | float, cut: slice) -> Any:
-    """Rows of a matrix; what is less is the same for every row."""
+    """Rows of a matrix; a vector or a number applies to every row and is returned as it is."""
     if isinstance(other, float) or len(other.shape) == 1:
         return other
     return other[cut]

@@ -1,8 +1,8 @@
 """Threads: whole folds side by side, one thread in each.
 
-The matrices of a build are small: a second thread inside a product waits more than it works, and
-sums that are split over threads round differently, so that a bank's digest would depend on the
-machine.  Folds are independent, and each is the same number for number wherever it runs.
+The matrices of a build are small: a second thread inside a product waits more than it works.  Sums
+that are split over threads also round differently, so a bank's digest would depend on the machine.
+Folds are independent, and each gives the same numbers on any machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LARGE = 20_000_000
-"""Cells from which one product is worth all threads, and two folds at once too much memory."""
+"""Cells above which one product uses all threads, and two folds at once need too much memory."""
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def side_by_side(
 
     Args:
         function: called in several threads at once; large arrays release the interpreter.
-        parts: its arguments.
-        cells: of the largest part; above LARGE the parts are done one after the other.
+        parts: arguments of the function.
+        cells: cells of the largest part; above LARGE the parts are done one after another.
         done: called in this thread with the number of parts done.
     """
     workers = 1 if cells > LARGE else max(1, min(len(parts), _cores()))
@@ -66,7 +66,7 @@ def side_by_side(
 
 
 def _cores() -> int:
-    """Number of cores that this process may use; those that ``torchrun`` launched share them."""
+    """Number of cores that this process may use; processes of one ``torchrun`` share the cores."""
     there = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         there = len(os.sched_getaffinity(0))
@@ -74,7 +74,7 @@ def _cores() -> int:
 
 
 def _single() -> None:
-    """Keep this thread's OpenMP loops to itself: their number of threads is a thread's own."""
+    """Keep OpenMP loops started by this thread to one thread; the limit is set per thread."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="openmp")

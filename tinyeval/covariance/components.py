@@ -1,7 +1,7 @@
 """The leading components of a view of the history: a thin factor of models x items.
 
-Of a view with few models, or few items, the components are exact, from the smaller side's Gram
-matrix.  Where both sides are long that would cost models^2 x items; there they are found by
+With few models, or few items, the components are exact, from the Gram matrix of the smaller side.
+If both sides are long, that would cost models^2 x items; the components are then found by
 randomised subspace iteration (Halko, Martinsson and Tropp 2011) from a fixed start, in single
 precision, a slab of models at a time.
 """
@@ -14,19 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.row_blocks import Matrix, slabs, whole
 
-Array = NDArray[np.float64]
-
 MAX_RANK = 384
-"""Components kept; beyond them a component carries less than its sampling noise."""
+"""Largest number of components; further ones carry less than their sampling noise."""
 
 EXACT_SIDE = 1500
-"""Longest smaller side of which components are exact."""
+"""Longest smaller side for which components are computed exactly."""
 
 EXTRA = 16
-"""Components sought beyond those kept, which sharpen the last ones."""
+"""Extra components that are sought and dropped; they sharpen the last ones kept."""
 
 ROUNDS = 1
 """Rounds of subspace iteration."""
@@ -38,7 +37,7 @@ class Components(NamedTuple):
     Attributes:
         factors: shape (components, items).
         targets: the targets in the same components, shape (components, targets).
-        left, targets_left: variance of items and targets that the components leave out.
+        left, targets_left: variance of items and of targets that the components leave out.
     """
 
     factors: Array
@@ -56,9 +55,9 @@ def compress(
         matrix: shape (models, items).
         mean: shape (items,).
         scale: number by which deviations are divided.
-        targets: that go with the view, shape (models, targets).
-        processes: that hold the same matrix; where both sides are long each reads its part of the
-            models.
+        targets: centred targets of the same models, shape (models, targets).
+        processes: processes that hold the same matrix; if both sides are long, each reads its part
+            of the models.
     """
     if min(matrix.shape) <= EXACT_SIDE:
         view = whole(matrix)
@@ -76,7 +75,7 @@ def compress(
 
 
 def blend(shares: Sequence[float], views: Sequence[Components]) -> Components:
-    """Return the components of several views together, each in its share; views are used up."""
+    """Return the components of several views, weighted by ``shares``; the views are overwritten."""
     both = list(zip(shares, views, strict=True))
     for share, view in both:
         view.factors[:] *= np.sqrt(share)  # in place: they are the largest arrays of a build
@@ -89,7 +88,7 @@ def blend(shares: Sequence[float], views: Sequence[Components]) -> Components:
 
 
 def sum_of_squares(factors: Array) -> Array:
-    """Return the sum of squares of every column, a row at a time."""
+    """Return the sum of squares of every column, adding up row by row."""
     total = np.zeros(factors.shape[1])
     for row in factors:
         total += row * row
@@ -97,8 +96,8 @@ def sum_of_squares(factors: Array) -> Array:
 
 
 def _exact(view: Array) -> tuple[Array, Array, Array]:
-    """Left singular vectors (models, rank), what they give of the items, the items' variance."""
-    # Eigenvectors of the smaller side's Gram matrix give those of the other.
+    """Return left singular vectors (models, rank), the items' factors and the items' variance."""
+    # The eigenvectors of the smaller side's Gram matrix give those of the other side.
     wide = view.shape[0] <= view.shape[1]
     values, vectors = np.linalg.eigh(view @ view.T if wide else view.T @ view)
     keep = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-300))[-MAX_RANK:]
@@ -111,7 +110,7 @@ def _exact(view: Array) -> tuple[Array, Array, Array]:
 def _sought(
     matrix: Matrix, mean: NDArray[np.float32], scale: np.float32, processes: Processes
 ) -> tuple[Array, Array, Array]:
-    """As ``_exact``, by randomised subspace iteration."""
+    """Do the same as ``_exact``, by randomised subspace iteration."""
     models, items = matrix.shape
     width = min(MAX_RANK + EXTRA, models, items)
 

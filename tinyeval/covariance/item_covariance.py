@@ -4,16 +4,16 @@
 
 ``F`` holds two views of the source models, blended: their centred answers (the sample covariance,
 shrunk towards its diagonal: Ledoit and Wolf 2004) and their centred IRT probabilities, whose
-diagonal is the mean Bernoulli variance.  No single view wins everywhere: the sample knows local
+diagonal is the mean Bernoulli variance.  Neither view is better everywhere: the sample shows local
 structure, the IRT model generalises from few models.
 
 ``C(s)`` is the covariance under *drift* of size s: a new model may differ from every source model
-by a smooth shift of the items' mean scores, a Gaussian process over what the fit knows of the items
+by a smooth shift of the items' mean scores, a Gaussian process over the items' fitted parameters
 (difficulty and loadings; kernel 1 + exp(-|x - x'|^2 / 2)).  Items that no source model solved have
-no variance in C, and it is drift that lets a design spend anchors on them.  ``G`` is the kernel's
-pivoted Cholesky factor (Harbrecht, Peters and Schneider 2012), ``rest`` its truncated diagonal.
+no variance in C; only drift lets a design spend anchors on them.  ``G`` is the pivoted Cholesky
+factor of the kernel (Harbrecht, Peters and Schneider 2012), ``rest`` its truncated diagonal.
 
-Nothing here is ever items x items: 100,000 items cost (rank x items) numbers.
+No array has the shape (items, items): the largest are (rank, items).
 """
 
 from __future__ import annotations
@@ -21,42 +21,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import Processes
 from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, times
 from tinyeval.covariance.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
 
-Array = NDArray[np.float64]
-
 DRIFT_RANK = 64
-"""Components kept of the drift field; enough for features within a few length scales."""
+"""Components of the drift field; enough for features within a few length scales."""
 
 DRIFT_NOISE = 0.06
-"""Least variance, under drift, of an answer to an item that source models disagree on.
+"""Smallest variance, under drift, of an answer to an item that source models disagree on.
 
-Below it a handful of source models would make a near-constant item look certain.
+Without it, a near-constant item would look certain after a handful of source models.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ItemCovariance:
     """Moments of a source-like model's answers and targets, in factors.
 
     Attributes:
-        items: ids, sorted; the order of every array below.
+        items: ids of the items, sorted; the order of every array below.
         mean: expected scores, shape (items,).
         target_mean: expected targets, shape (targets,).
         factors: F, shape (rank, items).
-        noise: shape (items,), each item's own variance, independent of all others.
+        noise: variance of each item that it shares with no other item, shape (items,).
         target_factors: the targets in the same factors, shape (rank, targets).
         target_noise: variance of the targets that no item explains, shape (targets,).
-        weights: of the items' own noise in the targets, shape (targets, items).
+        weights: weights of the items' own noise in the targets, shape (targets, items).
         drift: G, shape (drift rank, items).
-        drift_rest: shape (items,).
-        target_drift: shape (drift rank, targets).
+        drift_rest: ``rest``, shape (items,).
+        target_drift: the targets in the factors G, shape (drift rank, targets).
         floor: variance added to each item under drift, shape (items,).
     """
 
@@ -89,7 +87,7 @@ class ItemCovariance:
         Args:
             k: position of the item.
             s: size of the drift.
-            parts: ``row_parts(k)``, where several sizes are wanted.
+            parts: ``row_parts(k)``, if the caller needs several sizes.
         """
         shared, drift = parts or self.row_parts(k)
         row = shared + s**2 * drift
@@ -97,7 +95,7 @@ class ItemCovariance:
         return row
 
     def row_parts(self, k: int) -> tuple[Array, Array]:
-        """What item ``k`` shares with every item: without drift, and by drift of size 1."""
+        """Covariance of item ``k`` with every item, in the factors F and in the factors G."""
         return self.factors[:, k] @ self.factors, self.drift[:, k] @ self.drift
 
     def with_targets(self, s: float) -> Array:
@@ -131,11 +129,11 @@ def item_covariance(
     shrinkage: float = 0.3,
     length: float = 1.0,
 ) -> ItemCovariance:
-    """Build the covariance of a history, once: design and estimator ask for the same one.
+    """Return the covariance of a history, built once: design and estimator share it.
 
     Args:
         history: source models only.
-        irt_share: weight of the IRT view, in [0, 1]; the rest is the shrunk sample's.
+        irt_share: weight of the IRT view, in [0, 1]; the shrunk sample has the rest.
         shrinkage: share of the sample variance moved to the diagonal, in [0, 1].
         length: length scale of the drift field, in standard deviations of difficulty.
     """
@@ -164,7 +162,7 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     noise = (1 - irt_share) * shrinkage * column_squares(scores, mean, processes) / scale**2
     noise += irt_share * _noise_of_irt(scores, fitted, processes)
     noise += both.left
-    # Of sums over items, the items' own noise holds what the components leave out.
+    # For targets that are sums over items, the items' own noise covers what the components omit.
     unexplained += history.targets.external * both.targets_left
     total = sum_of_squares(both.factors) + noise
     drift, rest = _drift_field(history, fitted_mean, length)
@@ -185,11 +183,11 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
 
 
 def _explained(history: History) -> tuple[Array, Array, Array]:
-    """Targets as the IRT model explains them; a score from elsewhere by ridge regression.
+    """Explain the targets by the IRT model, and external scores by ridge regression.
 
     Returns:
-        The centred targets, shape (models, targets); the variance left unexplained and the change
-        of what comes from elsewhere per unit of its items' weighted mean, both of shape (targets,).
+        The explained targets, centred, shape (models, targets); the variance left unexplained, and
+        the slope of the external score on its items' weighted mean, both of shape (targets,).
     """
     targets, processes = history.targets, history.sharing
     explained = times(history.fitted, targets.own.T, processes)

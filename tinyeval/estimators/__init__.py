@@ -1,7 +1,8 @@
-"""Estimators: from answers on the anchors to the targets.  A new one is one file and one line here.
+"""Estimators predict the targets from answers on the anchors.
 
-Each line names a function (the :class:`Estimator`) and, so that a bank loads without scikit-learn
-or torch, a class in the same module whose ``from_state`` needs numpy only.
+A new estimator is one file and one line here.  The line names a function (the :class:`Estimator`)
+and a class in the same module whose ``from_state`` needs numpy only, so that a bank loads without
+scikit-learn or torch.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ESTIMATORS: dict[str, Method] = {
     ),
     "p_irt": Method(
         "tinyeval.estimators.irt_based:fit_p_irt",
-        "answered items as they are, the others as the IRT model expects",
+        "answers where given, IRT expectations elsewhere",
         ("maiapolo2024",),
         fitted="IRTEstimator",
     ),
@@ -47,7 +48,7 @@ ESTIMATORS: dict[str, Method] = {
     ),
     "aipw": Method(
         "tinyeval.estimators.aipw:fit_aipw",
-        "regression over items on the model's own answers, residuals corrected for",
+        "regression over items on the model's own answers, with residual correction",
         ("zhang2025",),
         fitted="AIPW",
     ),
@@ -83,13 +84,13 @@ ESTIMATORS: dict[str, Method] = {
     ),
     "shift": Method(
         "tinyeval.estimators.shift:fit_shift",
-        "items as hard as in the history, one free number for each model",
+        "item difficulties from the history, one free parameter per model",
         ("rasch1960",),
         fitted="ShiftEstimator",
     ),
     "stack": Method(
         "tinyeval.estimators.stack:fit_stack",
-        "kriging and kernel_ridge within the range, kriging and shift beyond",
+        "kriging and kernel_ridge within the range, kriging and shift beyond it",
         ("goldberger1962", "rasch1960"),
         fitted="Stack",
     ),
@@ -97,10 +98,10 @@ ESTIMATORS: dict[str, Method] = {
 
 
 def get_estimator(name: str) -> Estimator:
-    """Return the function of that name that fits, or the one that ``MODULE:FUNCTION`` names.
+    """Return the fitting function of that name, or the function that ``MODULE:FUNCTION`` names.
 
     Raises:
-        ConfigError: a name that is not known, or a function that cannot be imported or used.
+        ConfigError: an unknown name, or a function that cannot be imported or used.
     """
     if is_outside(name):
         return outside_estimator(name)
@@ -111,8 +112,8 @@ def load_estimator(name: str, state: Mapping[str, NDArray]) -> FittedEstimator:
     """Rebuild a fitted estimator from its saved arrays, with numpy only.
 
     Raises:
-        ConfigError: a name that is not known.
-        UnregisteredError: ``MODULE:FUNCTION`` that the caller has not registered; nothing is
+        ConfigError: an unknown name.
+        UnregisteredError: a ``MODULE:FUNCTION`` that the caller has not registered; nothing is
             imported.
     """
     if is_outside(name):

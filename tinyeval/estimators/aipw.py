@@ -1,7 +1,7 @@
-"""AIPW: predict the unanswered items from the answered ones, then correct by the residuals.
+"""AIPW: predict the unanswered items from the answered items, then correct by the residuals.
 
-Items are the cases of a regression, source models its features: with x_i the source models'
-scores on item i, a new model's answers are fitted by the ridge regression
+The regression has items as cases and source models as features.  With x_i the source models' scores
+on item i, a new model's answers are fitted by the ridge regression
 
     f(x) = m + (x - x_mean)' w,    w = argmin sum_{i answered} (y_i - f(x_i))^2 + alpha |w|^2
 
@@ -11,11 +11,11 @@ and a target with item weights W becomes the difference estimator
 
 U = sum_{unanswered} W_i, the mean weighted by W (Zhang, Dorner and Hardt 2025, "benchmark
 prediction"; Robins, Rotnitzky and Zhao 1994).  For equal weights that is their
-mean(y) + (mean_{unanswered} f - mean_{answered} f) / (1 + n / N').  What is learned is learned
-from the new model's own answers, so it holds for models unlike the source ones as well.
+mean(y) + (mean_{unanswered} f - mean_{answered} f) / (1 + n / N').  The regression is fitted to the
+new model's own answers, so it also holds for models unlike the source models.
 
-Ridge regression needs inner products of the x_i alone, so those of the anchors with each other and
-with the targets' sums over all items, sum_i W_i x_i, are all that is kept.  With A = X X' + alpha I
+Ridge regression needs only inner products of the x_i.  So the estimator keeps those of the anchors
+with each other and with the targets' sums over all items, sum_i W_i x_i.  With A = X X' + alpha I
 over the answered items, f(x) = l + u'Xx, where A u = y - l and the u_i sum to 0; the residuals are
 alpha u, and 1 - leverage_i = alpha (A^-1 - A^-1 1 1'A^-1 / 1'A^-1 1)_ii (Allen 1974).
 """
@@ -29,6 +29,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import slabs, times
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
@@ -37,8 +38,6 @@ from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class AIPW:
@@ -46,12 +45,12 @@ class AIPW:
 
     Attributes:
         inner: x_i' x_j of the anchors, shape (anchors, anchors).
-        inner_total: x_i' sum_j W_j x_j with all items j, shape (anchors, targets).
+        inner_total: x_i' sum_j W_j x_j over all items j, shape (anchors, targets).
         weights: W of the anchors, shape (targets, anchors).
-        squares: sum of W^2 over the items that are no anchors, shape (targets,).
+        squares: sum of W^2 over the items that are not anchors, shape (targets,).
         alpha: penalty, shape ().
-        variance: of a typical source model's answers, shape ().
-        offset, slope, link_variance: from the mean over items to the target, shape (targets,).
+        variance: variance of a typical source model's answers, shape ().
+        offset, slope, link_variance: link from the mean over items to the target, shape (targets,).
     """
 
     inner: Array
@@ -84,18 +83,20 @@ class AIPW:
         variance = _residual_variance(residual / np.maximum(free, 1e-9), seen, self.variance)
         mean = np.clip(self.offset + self.slope * mean, 0.0, 1.0)
         spread = np.sqrt(self.slope**2 * variance * squares + self.link_variance)
-        return Estimate(mean, np.maximum(spread, SMALLEST_SPREAD), np.zeros(len(mean)))
+        return Estimate(
+            mean=mean, spread=np.maximum(spread, SMALLEST_SPREAD), novelty=np.zeros(len(mean))
+        )
 
     def _regression(self, y: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
         """Fit f(x) = level + sum_i dual_i x_i'x to the answers of every model.
 
         Returns:
-            Level, shape (models, 1); dual, 0 where unanswered, and free, (1 - the leverage of the
-            answer) / alpha, shape (models, anchors).
+            level, shape (models, 1); dual, 0 where unanswered, and free, (1 - leverage of the
+            answer) / alpha, both of shape (models, anchors).
         """
         precision = self.precision
-        solved = y @ precision  # in the end (A_SS)^-1 y_S, of A = inner + alpha I
-        ones = seen @ precision  # (A_SS)^-1 1
+        solved = y @ precision  # becomes (A_SS)^-1 y_S, with A = inner + alpha I
+        ones = seen @ precision  # becomes (A_SS)^-1 1
         free = np.tile(np.diag(precision), (len(y), 1))
         for one in alike(~seen):
             lost = np.linalg.solve(one.block(precision), precision[one.columns])
@@ -112,8 +113,8 @@ class AIPW:
     ) -> tuple[Array, Array]:
         """Means over each target's answered items, and the sums of the squared weights.
 
-        A target without any takes the overall target's; where that has none either, all count
-        alike.
+        A target without answered items gets the values of the overall target; if that has none
+        either, all answers count alike.
         """
         n = seen.sum(axis=1, keepdims=True)
         means, squares = values.sum(axis=1, keepdims=True) / n, 1.0 / n
@@ -138,13 +139,13 @@ class AIPW:
 def fit_aipw(
     history: History, anchors: Anchors, *, rng: np.random.Generator, alpha: float = 10.0
 ) -> AIPW:
-    """Keep the inner products that the regression over items will need; ``rng`` is not used.
+    """Keep the inner products that the regression over items needs; ``rng`` is not used.
 
     Args:
         history: source models only.
-        anchors: whose answers will be given; the method is meant for random ones.
+        anchors: the items that a new model answers; the method is meant for random items.
         rng: for the :class:`Estimator` protocol.
-        alpha: penalty of the ridge regression, as published; above 0.
+        alpha: penalty of the ridge regression, above 0; the default is the published value.
 
     Raises:
         ConfigError: a penalty that is not above 0.
@@ -172,7 +173,7 @@ def fit_aipw(
 
 
 def _residual_variance(left_out: Array, seen: NDArray[np.bool_], typical: Array) -> Array:
-    """Variance of the leave-one-out residuals, one model in n the typical source one."""
+    """Variance of the leave-one-out residuals, with weight 1 / n on that of a typical model."""
     n = seen.sum(axis=1, keepdims=True)
     squares = (left_out**2).sum(axis=1, keepdims=True)
     return np.asarray(((n - 1) * squares / n + typical) / n)

@@ -1,4 +1,4 @@
-"""What an estimator is: fitted on a history and its anchors, it answers with mean and spread."""
+"""The estimator protocol: fitted on a history and its anchors, it predicts mean and spread."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tinyeval.selection.base import Anchors
 State = dict[str, NDArray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Estimated targets of some models.
 
     Attributes:
         mean: float64, shape (models, targets).
-        spread: float64, shape (models, targets); a standard deviation, positive, as honest as
-            the method can make it (intervals calibrate it later).
-        novelty: float64, shape (models,), in [0, 1]: how much the answers speak for a model
-            unlike the source models; zeros where the method cannot tell.
+        spread: float64, shape (models, targets), positive: the method's own standard deviation of
+            the error; intervals calibrate it later.
+        novelty: float64, shape (models,), in [0, 1]: how strongly the answers suggest a model
+            unlike the source models; zeros if the method cannot tell.
     """
 
     mean: NDArray[np.float64]
@@ -34,7 +34,7 @@ class Estimate:
 
 
 class FittedEstimator(Protocol):
-    """Predicts targets from answers on the anchors.  numpy only."""
+    """Predicts targets from answers on the anchors, with numpy only."""
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered.

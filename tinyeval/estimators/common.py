@@ -1,4 +1,4 @@
-"""What several estimators need: source models' arrays, weights, the link to external targets."""
+"""Shared by several estimators: source models' arrays, weights, the link to external targets."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import times
 from tinyeval.errors import FitError
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
-
-Array = NDArray[np.float64]
 
 SMALLEST_SPREAD = 1e-6
 """Spread of a score that is known exactly, because every item was answered."""
 
 
 class SourceArrays(NamedTuple):
-    """What the source models answered on the anchors.
+    """The source models' scores on the anchors.
 
     Attributes:
-        scores: filled, shape (models, anchors).
-        targets: shape (models, targets).
-        mean: of the scores, shape (anchors,).
-        cov: their covariance, shrunk towards its diagonal, shape (anchors, anchors).
+        scores: scores, missing ones filled in, shape (models, anchors).
+        targets: targets, shape (models, targets).
+        mean: mean of the scores, shape (anchors,).
+        cov: covariance of the scores, shrunk towards its diagonal, shape (anchors, anchors).
     """
 
     scores: Array
@@ -39,23 +38,24 @@ def source_arrays(history: History, anchors: Anchors) -> SourceArrays:
     """Return the source models' scores on the anchors, and their moments.
 
     Raises:
-        FitError: there is one source model only.
+        FitError: there is only one source model.
     """
     if history.responses.n_models < 2:
         raise FitError("a regression needs at least 2 source models, found 1")
     scores = history.answers(history.positions(anchors.items))
     cov = np.atleast_2d(np.cov(scores, rowvar=False, bias=True))
-    # 1e-4 keeps items that every source model answered alike from making it singular.
+    # Without 1e-4, items that every source model answered alike would make it singular.
     cov = 0.7 * cov + np.diag(0.3 * np.diag(cov) + 1e-4)
     return SourceArrays(scores, history.target_values, scores.mean(axis=0), cov)
 
 
 @dataclass(frozen=True)
 class Link:
-    """Affine map from the mean over items to the target; the identity but for a column.
+    """Affine map from the mean over items to the target; the identity unless a column holds it.
 
     Attributes:
-        offset, slope, variance: of the regression over source models, each of shape (targets,).
+        offset, slope, variance: coefficients and residual variance of the regression over source
+            models, each of shape (targets,).
     """
 
     offset: Array
@@ -64,7 +64,7 @@ class Link:
 
 
 def fit_link(history: History) -> Link:
-    """Least squares of external targets on the means over their items, over source models."""
+    """Fit external targets by least squares on the means over their items, over source models."""
     targets = len(history.targets.names)
     offset, slope, variance = np.zeros(targets), np.ones(targets), np.zeros(targets)
     for t in np.flatnonzero(history.targets.external):
@@ -84,10 +84,10 @@ def normalised(weights: Array) -> Array:
 
 
 def own_weights(weights: NDArray) -> Array:
-    """Weights that sum to 1 in each row; a row without any takes the overall target's.
+    """Return weights whose rows sum to 1; a row of zeros gets the overall target's weights.
 
     Args:
-        weights: of the targets on some items, the overall one first, shape (targets, items).
+        weights: weights of some items in the targets, overall first, shape (targets, items).
     """
     own = np.where(weights.any(axis=1, keepdims=True), weights, weights[:1])
     return normalised(np.where(own.any(axis=1, keepdims=True), own, 1.0))

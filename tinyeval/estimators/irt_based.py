@@ -1,14 +1,14 @@
-"""p-IRT and gp-IRT: answers where there are any, IRT expectations elsewhere.
+"""p-IRT and gp-IRT: answers where given, IRT expectations elsewhere.
 
-With the ability theta estimated from all answered anchors (a MAP estimate, where the authors
-maximise the likelihood alone), target weights W and P_i(theta) of the item response model,
+With the ability theta estimated from all answered anchors (by MAP; the authors maximise the
+likelihood), target weights W and P_i(theta) of the item-response model,
 
     p-IRT    P = sum_{i answered} W_i y_i + sum_{i unanswered} W_i P_i(theta)
     gp-IRT   lambda * Z + (1 - lambda) * P,    lambda = b^2 / (v + b^2)
 
 (Maia Polo et al. 2024, "tinyBenchmarks").  Z is the weighted mean of the anchors, v its error
 variance, b the error of the IRT prediction on source models held out of its fit.  The spread of P
-joins the uncertainty of theta and the Bernoulli noise of the unanswered items,
+combines the uncertainty of theta and the Bernoulli noise of the unanswered items,
 
     spread^2 = g' Cov(theta) g + sum_{i unanswered} W_i^2 P_i (1 - P_i),    g = dP / dtheta,
 
@@ -24,19 +24,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import whole
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.common import SMALLEST_SPREAD, Link, fit_link
 from tinyeval.estimators.means import WeightedMean, fit_weighted_anchors
 from tinyeval.history import History
 from tinyeval.irt.ability import CELLS_AT_ONCE, estimate_ability
-from tinyeval.irt.model import Array, IRTModel
+from tinyeval.irt.model import IRTModel
 from tinyeval.selection.base import Anchors
 
 PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
 
 HELD_OUT = 5
-"""One source model in so many is held out to measure b, as in the authors' code."""
+"""One in this many source models is held out to measure b, as in the authors' code."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class IRTEstimator:
     Attributes:
         model: the IRT parameters of every item of the benchmark.
         columns: positions of the anchors among the items, shape (anchors,).
-        weights: of the targets, shape (targets, items).
+        weights: weights of the targets, shape (targets, items).
         blend: lambda, shape (targets,).
         means: the weighted mean Z of the anchors.
-        link: from the mean over items to the target.
+        link: link from the mean over items to the target.
     """
 
     model: IRTModel
@@ -70,8 +71,11 @@ class IRTEstimator:
         spread = self.blend * z.spread + (1.0 - self.blend) * spread
         mean = self.link.offset + self.link.slope * mean
         spread = np.sqrt((self.link.slope * spread) ** 2 + self.link.variance)
-        novelty = np.zeros(len(answers))
-        return Estimate(np.clip(mean, 0.0, 1.0), np.maximum(spread, SMALLEST_SPREAD), novelty)
+        return Estimate(
+            mean=np.clip(mean, 0.0, 1.0),
+            spread=np.maximum(spread, SMALLEST_SPREAD),
+            novelty=np.zeros(len(answers)),
+        )
 
     def _p_irt(self, answers: NDArray) -> tuple[Array, Array]:
         """Mean and spread of p-IRT, both of shape (models, targets)."""
@@ -111,14 +115,14 @@ class IRTEstimator:
 
 
 def fit_p_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -> IRTEstimator:
-    """Fit p-IRT: the answered items as they are, the others as the IRT model expects them."""
+    """Fit p-IRT: answers where given, IRT expectations elsewhere."""
     means = fit_weighted_anchors(history, anchors, rng=rng)
     return IRTEstimator(
         model=history.fit.model,
         columns=history.positions(anchors.items),
         weights=history.targets.weights,
         blend=np.zeros(len(history.targets.names)),
-        # The link carries the distance to an external column; Z estimates the mean over items.
+        # The link covers the distance to an external column; Z estimates the mean over items.
         means=replace(means, gap=np.zeros_like(means.gap)),
         link=fit_link(history),
     )
@@ -127,8 +131,9 @@ def fit_p_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -
 def fit_gp_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) -> IRTEstimator:
     """Fit gp-IRT: p-IRT blended with the weighted mean of the anchors.
 
-    The authors set v to the variance of a model's answers over n for random items, over 4 n for
-    anchor points; here v is measured on the source models, and 4 n bounds what it may become.
+    The authors set v to the variance of a model's answers divided by n for random items, and by 4 n
+    for anchor points.  Here v is measured on the source models, with the variance over 4 n as its
+    bound.
     """
     fitted = fit_p_irt(history, anchors, rng=rng)
     scores = whole(history.filled)
@@ -142,8 +147,8 @@ def fit_gp_irt(history: History, anchors: Anchors, *, rng: np.random.Generator) 
 def validation_error(history: History, *, rng: np.random.Generator) -> Array:
     """Mean absolute error of IRT predictions on source models held out of the fit.
 
-    The held-out models' abilities come from every other item; the error is that of the mean
-    over the remaining items.
+    The held-out models' abilities are estimated from every second item; the error is that of the
+    mean over the other items.
 
     Returns:
         Array of shape (targets,).
@@ -179,7 +184,7 @@ class _Expectation(NamedTuple):
 def _expect(
     model: IRTModel, weights: Array, ability: Array, mask: NDArray[np.bool_] | None = None
 ) -> _Expectation:
-    """Weighted sums of P, dP / dtheta and, with squared weights, P (1 - P) over (masked) items."""
+    """Return sums over (masked) items of P and dP / dtheta by weight, P (1 - P) by its square."""
     p = model.probability(ability)
     slope = (p - model.guessing) * (1.0 - p) / (1.0 - model.guessing)
     noise = p * (1.0 - p)

@@ -1,15 +1,15 @@
-"""Kriging with evidence averaging: the linear predictor within the default estimator, `stack`.
+"""Kriging with evidence averaging: the linear predictor of the default estimator, `stack`.
 
 Under drift hypothesis s (``tinyeval.covariance.item_covariance``) answers and targets are jointly
 Gaussian, so the best linear predictor of a target from the answers y on the anchors A is
 
     t | y = mean_t + C_tA C_AA^-1 (y - mean_A),     var = C_tt - C_tA C_AA^-1 C_At
 
-(Krige 1951; Goldberger 1962).  How far a new model has drifted is not known, but its own answers
-tell: each hypothesis predicts them with a Gaussian marginal likelihood, and the predictions are
-averaged with weights prior(s) * likelihood(s)^(1 / temper).  Models like the source ones keep
-s near 0; a model unlike them moves to larger s by itself, where history counts for less and its own
-answers for more.  Tempering allows for answers being no Gaussians.
+(Krige 1951; Goldberger 1962).  The drift of a new model is unknown, but its own answers tell: each
+hypothesis gives them a Gaussian marginal likelihood, and the predictions are averaged with weights
+prior(s) * likelihood(s)^(1 / temper).  Models like the source models keep s near 0.  Other models
+get a larger s, under which the history counts less and their own answers more.  Tempering allows
+for answers that are not Gaussian.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.covariance.item_covariance import check_drift, item_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
@@ -29,12 +30,10 @@ from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
-Array = NDArray[np.float64]
-
 DRIFT_GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
 """Drift sizes averaged over, in score units, with equal prior weights.
 
-The spacing is the prior: about as many sizes below 0.1 (models like the source ones) as above.
+The spacing is the prior: about as many sizes below 0.1 (models like the source models) as above.
 """
 
 NOVEL_DRIFT = 0.1
@@ -42,7 +41,7 @@ NOVEL_DRIFT = 0.1
 
 
 class _Complete(NamedTuple):
-    """Under every hypothesis, where every anchor is answered."""
+    """Arrays for models that answered every anchor, by hypothesis."""
 
     precision: Array  # C_AA^-1, (hypotheses, anchors, anchors)
     gain: Array  # C_AA^-1 C_At, (hypotheses, anchors, targets)
@@ -57,12 +56,12 @@ class Kriging:
     Attributes:
         mean: expected answers, shape (anchors,).
         target_mean: expected targets, shape (targets,).
-        cov: of the answers, shape (hypotheses, anchors, anchors).
-        cross: of answers and targets, shape (hypotheses, anchors, targets).
-        target_variance: shape (hypotheses, targets).
-        log_prior: shape (hypotheses,).
-        drift: sizes of the hypotheses, shape (hypotheses,).
-        temper: exponent 1 / temper of the likelihood, shape ().
+        cov: covariance of the answers, shape (hypotheses, anchors, anchors).
+        cross: covariance of answers and targets, shape (hypotheses, anchors, targets).
+        target_variance: variance of the targets, shape (hypotheses, targets).
+        log_prior: log prior weights, shape (hypotheses,).
+        drift: drift sizes of the hypotheses, shape (hypotheses,).
+        temper: the likelihood has exponent 1 / temper, shape ().
     """
 
     mean: Array
@@ -89,7 +88,7 @@ class Kriging:
 
     @cached_property
     def complete(self) -> _Complete:
-        """What does not depend on the answers, where every anchor is answered."""
+        """The arrays that do not depend on the answers, if every anchor is answered."""
         root = np.linalg.inv(np.linalg.cholesky(self.cov))
         precision = root.swapaxes(1, 2) @ root
         gain = precision @ self.cross
@@ -102,7 +101,8 @@ class Kriging:
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        return Estimate(*self.average(*self.hypotheses(answers)))
+        mean, spread, novelty = self.average(*self.hypotheses(answers))
+        return Estimate(mean=mean, spread=spread, novelty=novelty)
 
     def hypotheses(self, answers: NDArray) -> tuple[Array, Array, Array]:
         """Predict under every drift hypothesis.
@@ -136,7 +136,7 @@ class Kriging:
     def average(
         self, means: Array, variances: Array, evidence: Array
     ) -> tuple[Array, Array, Array]:
-        """Average what :meth:`hypotheses` returned: mean, spread and novelty of every model."""
+        """Average the result of :meth:`hypotheses` to mean, spread and novelty of every model."""
         weight = np.exp(evidence - evidence.max(axis=0))
         weight /= weight.sum(0)  # (hypotheses, models)
         mean = np.einsum("hm,hmt->mt", weight, means)
@@ -170,12 +170,12 @@ def fit_kriging(
 
     Args:
         history: source models only.
-        anchors: whose answers will be given.
+        anchors: the items that a new model answers.
         rng: for the :class:`Estimator` protocol.
-        drift: sizes averaged over.
-        undrifted: prior weight of the first size, the others sharing the rest; all alike if None.
-        temper: the marginal likelihood enters with exponent 1 / temper.
-        irt_share, shrinkage, length: of :func:`item_covariance`.
+        drift: drift sizes to average over.
+        undrifted: prior weight of the first size; the others share the rest.  None: equal weights.
+        temper: the marginal likelihood has exponent 1 / temper.
+        irt_share, shrinkage, length: options of :func:`item_covariance`.
     """
     check_drift(drift)
     if not temper > 0:
@@ -200,7 +200,7 @@ def fit_kriging(
 
 
 def _log_prior(n: int, first: float | None) -> Array:
-    """Log prior weights of ``n`` hypotheses, the first of which weighs ``first``."""
+    """Log prior weights of ``n`` hypotheses; the first has weight ``first``."""
     if first is None or n == 1:
         return np.full(n, -np.log(n))
     if not 0 < first < 1:

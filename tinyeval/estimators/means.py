@@ -1,13 +1,13 @@
-"""Weighted means of the answers: the estimators that learn nothing from the source models.
+"""Weighted means of the answers: estimators that learn nothing from the source models.
 
 With weights v_ti on the anchors, renormalised over the k answered ones,
 
     score_t = sum_i v_ti y_i,    spread_t^2 = s^2 * sum_i v_ti^2 * (1 - k / N_t)
 
 where s^2 is the variance of the model's answers and N_t the number of items of target t: the
-standard error of a sample from a finite population (Cochran 1977, section 2.6).  ``mean`` takes
-the target's own weights, ``weighted_anchors`` those of the selector.  Without training there is
-nothing that a model unlike the source models could mislead.
+standard error of a sample from a finite population (Cochran 1977, section 2.6).  ``mean`` uses the
+target's own weights, ``weighted_anchors`` those of the selector.  Nothing is trained, so models
+unlike the source models are predicted no worse.
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import whole
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.common import SMALLEST_SPREAD, normalised
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """A weighted mean of the answers per target.
+    """A weighted mean of the answers for each target.
 
-    A benchmark none of whose anchors was answered is estimated by the overall score.
+    A benchmark without answered anchors is estimated by the overall score.
 
     Attributes:
-        weights: shape (targets, anchors), rows sum to 1 or, without anchors of theirs, to 0.
+        weights: shape (targets, anchors); the rows sum to 1, or to 0 for a target without anchors.
         size: number of items of each target, shape (targets,).
-        variance: of the answers of a typical source model, shape (targets,).
-        gap: mean square over source models of target - mean over the items it is estimated
-            from, shape (targets,); 0 but for a target from an external column.
-        overall_gap: mean square of target - overall mean over items, shape (targets,).
+        variance: variance of a typical source model's answers, shape (targets,).
+        gap: mean square, over source models, of the target minus the mean over its items, shape
+            (targets,); 0 unless the target is an external column.
+        overall_gap: mean square of the target minus the overall mean over items, shape (targets,).
     """
 
     weights: Array
@@ -56,13 +55,15 @@ class WeightedMean:
         mean = np.stack([column[0] for column in columns], axis=1)
         spread = np.stack([column[1] for column in columns], axis=1)
         mean = np.clip(mean, 0.0, 1.0)  # rounding
-        return Estimate(mean, np.maximum(spread, SMALLEST_SPREAD), np.zeros(len(y)))
+        return Estimate(
+            mean=mean, spread=np.maximum(spread, SMALLEST_SPREAD), novelty=np.zeros(len(y))
+        )
 
     def _target(self, t: int, y: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Mean and spread of one target, both of shape (models,)."""
+        """Return mean and spread of target ``t``, both of shape (models,)."""
         own = seen & (self.weights[t] > 0)
         has_own = own.any(axis=1)
-        source = np.where(has_own, t, 0)  # the target whose weights, size and variance hold
+        source = np.where(has_own, t, 0)  # the target whose weights, size and variance apply
         weights = np.where(has_own[:, None], own * self.weights[t], seen * self.weights[0])
         weights = np.where(weights.any(axis=1, keepdims=True), weights, seen)
         weights = weights / weights.sum(axis=1, keepdims=True)
@@ -86,19 +87,19 @@ class WeightedMean:
 
 
 def fit_mean(history: History, anchors: Anchors, *, rng: np.random.Generator) -> WeightedMean:
-    """Estimate each target by the mean of the answers, items weighing as in the target."""
+    """Estimate each target by the mean of the answers, with the target's item weights."""
     return _fit(history, history.targets.weights[:, history.positions(anchors.items)])
 
 
 def fit_weighted_anchors(
     history: History, anchors: Anchors, *, rng: np.random.Generator
 ) -> WeightedMean:
-    """Estimate each target by the mean of its own anchors, weighing as the selector says."""
+    """Estimate each target by the mean of its own anchors, with the selector's weights."""
     return _fit(history, anchor_weights(history, anchors))
 
 
 def anchor_weights(history: History, anchors: Anchors) -> Array:
-    """Weights of the selector on each target's own anchors, shape (targets, anchors)."""
+    """Return the selector's weights of each target's own anchors, shape (targets, anchors)."""
     own = history.targets.weights[:, history.positions(anchors.items)] > 0
     own[0] = True
     return np.where(own, anchors.weights, 0.0)

@@ -1,11 +1,11 @@
 """SparseEval's estimator: a neural network from the answers to the targets.
 
-The answers on the anchors, unanswered ones replaced by their expectation, go through a network
-with hidden layers of 128, 64 and 32 units to all targets at once (Zhang et al. 2026,
-"SparseEval"; see ``tinyeval.network``).  The authors stop the training early, by the error on 200
-models set aside.  Here the source models are divided into five folds: one network per fold learns
-without it and stops by it, the networks are averaged, and each fold's error under its own network
-gives the spread.  To the spread comes what unanswered anchors leave open, as for ridge regression.
+A network with hidden layers of 128, 64 and 32 units maps the answers on the anchors to all targets
+at once (Zhang et al. 2026, "SparseEval"; see ``tinyeval.network``).  Unanswered anchors are
+replaced by their expectation.  The authors stop the training early, by the error on 200 models set
+aside.  Here the source models are divided into five folds.  Each fold has a network that learns
+without the fold and stops by its error on it; the networks are averaged, and these errors give the
+spread.  Unanswered anchors add to the spread as in ridge regression.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.common import SMALLEST_SPREAD, source_arrays
@@ -24,8 +25,6 @@ from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
 from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors
-
-Array = NDArray[np.float64]
 
 FOLDS = 5
 
@@ -36,8 +35,9 @@ class NetworkEstimator:
 
     Attributes:
         networks: from anchors to targets.
-        mean, cov: of the anchors over source models, shapes (anchors,) and (anchors, anchors).
-        variance: mean square error of models that a network has not seen, shape (targets,).
+        mean, cov: moments of the anchors over source models, shapes (anchors,) and (anchors,
+            anchors).
+        variance: mean square error on models that a network has not seen, shape (targets,).
     """
 
     networks: Networks
@@ -59,7 +59,7 @@ class NetworkEstimator:
         if missing.any():
             variance += unanswered_variance(missing, self.precision, self._gradient(x))
         spread = np.maximum(np.sqrt(variance), SMALLEST_SPREAD)
-        return Estimate(mean, spread, np.zeros(len(x)))
+        return Estimate(mean=mean, spread=spread, novelty=np.zeros(len(x)))
 
     def _gradient(self, x: Array) -> Array:
         """Derivative of the targets by the answers, shape (models, anchors, targets)."""
@@ -91,11 +91,11 @@ def fit_mlp(
 
     Args:
         history: source models only, at least two.
-        anchors: whose answers will be given.
-        rng: of the folds, the first weights and the dropout.
-        epochs: at most.  The authors allow 20,000 at a rate of 5e-4; 4000 at that rate predict no
-            better than the default.
-        learning_rate: of Adam.
+        anchors: the items that a new model answers.
+        rng: random generator of folds, initial weights and dropout.
+        epochs: largest number of epochs.  The authors allow 20,000 at a learning rate of 5e-4; 4000
+            at that rate predict no better than the default.
+        learning_rate: learning rate of Adam.
 
     Raises:
         ConfigError: ``epochs`` below 1.

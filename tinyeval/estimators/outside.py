@@ -1,9 +1,9 @@
-"""Estimators from outside the package, ``MODULE:FUNCTION``: checked when they fit, loaded by leave.
+"""Estimators from outside the package: checked when they fit, loaded only if registered.
 
-A bank stores the name of its estimator and plain arrays.  Banks come from strangers, so loading one
-never imports that name.  The estimator is rebuilt by what this process registered under the name:
-by :func:`register_estimator`, or by fitting it, because its own settings named it.
-docs/extending.md says how to write one.
+A bank stores the name of its estimator and plain arrays.  Banks come from strangers, so loading a
+bank never imports that name.  The estimator is rebuilt by the class registered under the name in
+this process: by :func:`register_estimator`, or by a fit whose settings named the method.
+docs/extending.md says how to write an estimator.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from tinyeval.selection.base import Anchors
 FromState = Callable[[Mapping[str, NDArray]], FittedEstimator]
 
 METHODS = ("predict", "state", "from_state")
-"""What a fitted estimator must offer."""
+"""Methods that a fitted estimator must have."""
 
 _registered: dict[str, FromState] = {}
 
 
 def register_estimator(method: str, fitted: type[FittedEstimator] | FromState) -> None:
-    """Allow banks to be loaded whose estimator is yours, in this process.
+    """Allow this process to load banks that use an estimator of yours.
 
-    Call it before loading: a bank says which method its estimator is of, and tinyeval imports
-    nothing because a bank says so.  A process that built with the method in its settings need not.
+    Call it before you load such a bank: a bank names its method, but tinyeval never imports code
+    because a bank names it.  A process that built with the method need not register it.
 
     Args:
-        method: as in the settings of the build, ``MODULE:FUNCTION``.
-        fitted: the class of what that function returns, whose ``from_state`` rebuilds it; or a
-            function that does.  Given again, it takes the place of the one before.
+        method: name of the method in the settings of the build, ``MODULE:FUNCTION``.
+        fitted: class of the fitted estimator, whose ``from_state`` rebuilds it; or a function that
+            takes the state and rebuilds it.  A second call with the same name replaces the first.
 
     Raises:
-        ConfigError: a name of another form, or something that cannot rebuild an estimator.
+        ConfigError: a name of another form, or an object that cannot rebuild an estimator.
 
     Example:
         >>> import numpy as np
@@ -54,7 +54,8 @@ def register_estimator(method: str, fitted: type[FittedEstimator] | FromState) -
         ...         self.mean = mean
         ...     def predict(self, answers):
         ...         mean = np.tile(self.mean, (len(answers), 1))
-        ...         return Estimate(mean, np.full_like(mean, 0.1), np.zeros(len(answers)))
+        ...         spread, novelty = np.full_like(mean, 0.1), np.zeros(len(answers))
+        ...         return Estimate(mean=mean, spread=spread, novelty=novelty)
         ...     def state(self):
         ...         return {"mean": self.mean}
         ...     @classmethod
@@ -76,11 +77,11 @@ def register_estimator(method: str, fitted: type[FittedEstimator] | FromState) -
 
 
 def load_registered(name: str, state: Mapping[str, NDArray]) -> FittedEstimator:
-    """Rebuild an estimator by what is registered under its name.
+    """Rebuild an estimator by the class registered under its name.
 
     Raises:
-        UnregisteredError: nothing is.
-        BankError: what is rebuilt is no fitted estimator.
+        UnregisteredError: nothing is registered under that name.
+        BankError: the rebuilt object is not a fitted estimator.
     """
     if name not in _registered:
         raise UnregisteredError(
@@ -90,15 +91,15 @@ def load_registered(name: str, state: Mapping[str, NDArray]) -> FittedEstimator:
         )
     fitted = _registered[name](state)
     if not callable(getattr(fitted, "predict", None)):
-        raise BankError(f"estimator {name} was rebuilt as {type(fitted).__name__}, not to predict")
+        raise BankError(f"estimator {name} was rebuilt as {type(fitted).__name__}, without predict")
     return fitted
 
 
 def outside_estimator(name: str) -> Estimator:
-    """Import an estimator and return it, wrapped: what it fits is checked, and registered.
+    """Import an estimator and return it, wrapped so that its fits are checked and registered.
 
     Raises:
-        ConfigError: a function that cannot be imported, or not be called as an estimator is.
+        ConfigError: a function that cannot be imported, or cannot be called as an estimator.
     """
     fit = load_outside(name, "my_package.my_module:fit_mine")
     check_call(name, fit, "history", "anchors")
@@ -109,7 +110,7 @@ def outside_estimator(name: str) -> Estimator:
     ) -> FittedEstimator:
         fitted = fit(history, anchors, rng=rng, **options)
         answers = np.array(history.answers(history.positions(anchors.items))[:2])
-        answers[-1, 1:] = np.nan  # as of a model that answered the first anchor alone
+        answers[-1, 1:] = np.nan  # a model that answered only the first anchor
         _check(name, fitted, answers, len(history.targets.names))
         register_estimator(name, type(fitted))
         return fitted
@@ -118,7 +119,7 @@ def outside_estimator(name: str) -> Estimator:
 
 
 def _check(name: str, fitted: Any, answers: NDArray, n_targets: int) -> None:
-    """Raise unless a fitted estimator answers as it must, and the same when it is rebuilt."""
+    """Raise unless a fitted estimator predicts valid numbers, and the same after a rebuild."""
     _check_methods(name, fitted)
     state = fitted.state()
     _check_state(name, state)

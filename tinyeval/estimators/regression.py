@@ -6,13 +6,13 @@ Over source models with anchor scores X, centred where linear, and centred targe
     kernel ridge   f(x) = k(x, X) u,        u = (K + alpha I)^-1 y,   k(x, z) = (x'z / n + 1)^2
 
 (Hoerl and Kennard 1970; Saunders, Gammerman and Vovk 1998).  The penalty alpha of each target
-minimises the exact leave-one-out error, for a smoother y_hat = H y the mean square of
+minimises the exact leave-one-out error: for a smoother y_hat = H y, the mean square of
 
     e_i = (y_i - y_hat_i) / (1 - H_ii)
 
-(Allen 1974).  The same residuals give the spread, which for ridge grows with the leverage of the
-answers, and for both with what unanswered anchors leave open, g' Cov(unanswered | answered) g
-with g = df / dx.
+(Allen 1974).  The same residuals give the spread.  For ridge it grows with the leverage of the
+answers; for both it grows with the variance that unanswered anchors leave open,
+g' Cov(unanswered | answered) g with g = df / dx.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.common import SMALLEST_SPREAD, source_arrays
 from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
-Array = NDArray[np.float64]
-
 PENALTIES = np.logspace(-3, 3, 13)
-"""Penalties tried; the published grids span a part of it."""
+"""Penalties that are tried; they include the range of the published grids."""
 
 LOO_MODELS = 1000
-"""Most source models by whose leave-one-out error kernel ridge chooses its penalties."""
+"""Largest number of source models whose leave-one-out errors choose the penalties."""
 
 FIT_MODELS = 4000
-"""Most source models that kernel ridge is fitted on."""
+"""Largest number of source models that kernel ridge is fitted on."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,14 @@ class LinearEstimator:
     """Ridge regression of every target on the anchors.
 
     Attributes:
-        mean, cov: of the anchors over source models, shapes (anchors,) and (anchors, anchors).
+        mean, cov: moments of the anchors over source models, shapes (anchors,) and (anchors,
+            anchors).
         intercept: mean targets of the source models, shape (targets,).
         slopes: shape (anchors, targets).
         axes, sizes: eigenvectors of X'X in columns, and its eigenvalues.
         penalty: alpha of each target, shape (targets,).
-        variance: of the residuals, shape (targets,); a prediction's is variance * (1 + leverage).
+        variance: variance of the residuals, shape (targets,); a prediction has the variance
+            variance * (1 + leverage).
         models: number of source models, a scalar array.
     """
 
@@ -99,11 +100,12 @@ class LinearEstimator:
 class KernelEstimator:
     """Kernel ridge regression of every target on the anchors.
 
-    A kernel of degree 2 makes f a quadratic form, f(x) = c + x'b + x'Qx, so the source models'
+    With a kernel of degree 2, f is a quadratic form, f(x) = c + x'b + x'Qx, so the source models'
     answers need not be kept.
 
     Attributes:
-        mean, cov: of the anchors over source models, shapes (anchors,) and (anchors, anchors).
+        mean, cov: moments of the anchors over source models, shapes (anchors,) and (anchors,
+            anchors).
         intercept: c, shape (targets,).
         slopes: b, shape (anchors, targets).
         curvature: Q, symmetric, shape (targets, anchors, anchors).
@@ -144,7 +146,7 @@ class KernelEstimator:
 
 
 def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -> LinearEstimator:
-    """Fit a ridge regression of every target, penalties chosen by leave-one-out error."""
+    """Fit a ridge regression of every target; penalties are chosen by leave-one-out error."""
     source, y, mean, cov = source_arrays(history, anchors)
     x = source - mean
     intercept = y.mean(axis=0)
@@ -178,10 +180,10 @@ def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -
 def fit_kernel_ridge(
     history: History, anchors: Anchors, *, rng: np.random.Generator
 ) -> KernelEstimator:
-    """Fit a kernel ridge regression of degree 2, penalties chosen by leave-one-out error.
+    """Fit a kernel ridge regression of degree 2; penalties are chosen by leave-one-out error.
 
-    Of very many source models, a part drawn with ``rng`` chooses the penalties (LOO_MODELS) and
-    makes the fit (FIT_MODELS), whose cost grows with the cube of their number.
+    The cost grows with the cube of the number of source models.  So at most LOO_MODELS choose the
+    penalties and at most FIT_MODELS make the fit, drawn with ``rng``.
     """
     source, y, mean, cov = source_arrays(history, anchors)
     order = rng.permutation(len(source)) if len(source) > LOO_MODELS else np.arange(len(source))
@@ -208,7 +210,7 @@ def fit_kernel_ridge(
 
 
 def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
-    """Each target's best penalty, and the mean square of its leave-one-out residuals."""
+    """Return each target's best penalty, and the mean square of its leave-one-out residuals."""
     sizes, axes = np.linalg.eigh(kernel(source, source))
     sizes = np.maximum(sizes, 0.0)
     moments = axes.T @ (y - y.mean(axis=0))
@@ -222,7 +224,7 @@ def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
 
 
 def kernel(x: NDArray, z: NDArray) -> Array:
-    """(x'z / n + 1)^2 of anchor scores of shapes (p, anchors) and (q, anchors), shape (p, q)."""
+    """Return (x'z / n + 1)^2, shape (p, q), for scores of shape (p, anchors) and (q, anchors)."""
     return np.asarray((x @ z.T / x.shape[1] + 1.0) ** 2)
 
 
@@ -240,4 +242,4 @@ def _best_penalty(
 
 def _estimate(mean: Array, variance: Array) -> Estimate:
     spread = np.maximum(np.sqrt(variance), SMALLEST_SPREAD)
-    return Estimate(np.clip(mean, 0.0, 1.0), spread, np.zeros(len(mean)))
+    return Estimate(mean=np.clip(mean, 0.0, 1.0), spread=spread, novelty=np.zeros(len(mean)))

@@ -1,7 +1,7 @@
 """Score curves: the score as a smooth function of ability and subscore, as in metabench.
 
-With the abilities theta that the answers on the anchors speak for, and the subscore z_t, their
-mean over the anchors of target t, each target follows the additive model
+With the abilities theta estimated from the answers, and the subscore z_t, the mean answer on the
+anchors of target t, each target follows the additive model
 
     target_t = offset + sum_d f_d(theta_d) + g(z_t) + error
 
@@ -10,9 +10,9 @@ B-splines on equally spaced knots, whose coefficients beta minimise
 
     |y - B beta|^2 + slope |D beta|^2 + bend |D D beta|^2,    D = differences of neighbours
 
-(Eilers and Marx 1996), so that little data gives flat and straight curves, which go on beyond the
-source models as they end.  Both penalties are chosen by the exact leave-one-out error.  In the
-subscore an unanswered anchor counts by its expected score P(theta).
+(Eilers and Marx 1996), so that little data gives flat and straight curves, which continue beyond
+the source models in the same direction.  Both penalties are chosen by the exact leave-one-out
+error.  An unanswered anchor enters the subscore with its expected score P(theta).
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.common import SMALLEST_SPREAD, own_weights, source_arrays
 from tinyeval.estimators.unanswered import unanswered_variance
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
-from tinyeval.irt.model import Array, IRTModel
+from tinyeval.irt.model import IRTModel
 from tinyeval.selection.base import Anchors
 
 PARAMETERS = ("discrimination", "intercept", "guessing", "ability_mean", "ability_cov")
 CURVES = ("weights", "low", "high", "offset", "coefficients", "cov", "variance")
 
 SEGMENTS = 24
-"""Pieces of a curve; the middle third covers the range of the source models."""
+"""Number of pieces of a curve; the middle third covers the range of the source models."""
 
 SLOPES = np.logspace(-4, 1, 6)
 BENDS = np.logspace(-2, 3, 6)
@@ -44,15 +45,15 @@ BENDS = np.logspace(-2, 3, 6)
 
 @dataclass(frozen=True)
 class ScoreCurve:
-    """Additive curves of abilities and, last, of the subscore, for each target.
+    """Additive curves for each target: of every ability dimension and, last, of the subscore.
 
     Attributes:
         model: the IRT parameters of the anchors.
-        weights: of the anchors in the subscores, shape (targets, anchors), rows sum to 1.
+        weights: weights of the anchors in the subscores, shape (targets, anchors); rows sum to 1.
         low, high: ends of the curves, shape (targets, dimensions + 1).
-        offset: shape (targets,).
-        coefficients: of the B-splines, shape (targets, dimensions + 1, SEGMENTS + 3).
-        cov: of the anchors over source models, shape (anchors, anchors).
+        offset: constant term, shape (targets,).
+        coefficients: coefficients of the B-splines, shape (targets, dimensions + 1, SEGMENTS + 3).
+        cov: covariance of the anchors over source models, shape (anchors, anchors).
         variance: mean square of the leave-one-out residuals, shape (targets,).
     """
 
@@ -84,10 +85,10 @@ class ScoreCurve:
             gradient[:, :, t] += slope[:, -1:] * weight
         variance += unanswered_variance(missing, np.linalg.inv(self.cov), gradient)
         spread = np.maximum(np.sqrt(variance), SMALLEST_SPREAD)
-        return Estimate(np.clip(mean, 0.0, 1.0), spread, np.zeros(len(mean)))
+        return Estimate(mean=np.clip(mean, 0.0, 1.0), spread=spread, novelty=np.zeros(len(mean)))
 
     def _curves(self, t: int, x: Array) -> Array:
-        """Each curve of target ``t`` at its own column of x, shape (models, dimensions + 1)."""
+        """Return each curve of target ``t`` at its own column of x, (models, dimensions + 1)."""
         basis = spline_basis(x, self.low[t], self.high[t])
         return np.einsum("mfs,fs->mf", basis, self.coefficients[t])
 
@@ -135,11 +136,11 @@ def fit_score_curve(history: History, anchors: Anchors, *, rng: np.random.Genera
 
 
 def spline_basis(x: NDArray, low: NDArray, high: NDArray) -> Array:
-    """Cubic B-splines on equally spaced knots, shape (models, features, SEGMENTS + 3).
+    """Return cubic B-splines on equally spaced knots, shape (models, features, SEGMENTS + 3).
 
     Args:
-        x: where to evaluate them, shape (models, features).
-        low, high: ends, shape (features,); beyond them the value at the end holds.
+        x: points at which to evaluate them, shape (models, features).
+        low, high: ends, shape (features,); beyond them the splines are constant.
     """
     place = np.clip((x - low) / (high - low), 0.0, 1.0) * SEGMENTS
     cell = np.minimum(place.astype(np.intp), SEGMENTS - 1)
@@ -152,7 +153,7 @@ def spline_basis(x: NDArray, low: NDArray, high: NDArray) -> Array:
 
 
 def _fit_curves(basis: Array, y: Array) -> tuple[float, Array, float]:
-    """Fit additive curves with penalties of the least leave-one-out error.
+    """Fit additive curves with the penalties of least leave-one-out error.
 
     Args:
         basis: shape (models, features, splines).
@@ -169,7 +170,7 @@ def _fit_curves(basis: Array, y: Array) -> tuple[float, Array, float]:
     straightness = np.kron(np.eye(features), second.T @ second)
     best = (np.inf, np.zeros(flat.shape[1]))
     for slope, bend in product(SLOPES, BENDS):
-        # 1e-9 settles the level of each curve, which the offset leaves open.
+        # 1e-9 fixes the level of each curve, which the offset leaves undetermined.
         inner = centred.T @ centred + slope * flatness + bend * straightness
         gain = np.linalg.solve(inner + 1e-9 * np.eye(len(inner)), centred.T)
         beta = gain @ y

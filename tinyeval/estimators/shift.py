@@ -1,18 +1,18 @@
-"""Shifted difficulty: an item-response model with one free number for each new model.
+"""Shifted difficulty: an item-response model with one free parameter for each new model.
 
     P_i(delta) = sigmoid(logit m_i + delta),     m_i = mean score of the source models on item i
 
-(Rasch 1960).  delta solves sum_{i answered} (y_i - P_i(delta)) = PRECISION * delta, the mode under
-a wide normal prior, and
+(Rasch 1960).  delta solves sum_{i answered} (y_i - P_i(delta)) = PRECISION * delta, which gives the
+posterior mode under a wide normal prior, and
 
     target = sum_{i answered} w_i y_i + sum_{i unanswered} w_i P_i(delta).
 
-A benchmark of several has a delta of its own near that of all, by one Newton step from it under a
-normal prior of precision OWN_PRECISION.
+If there are several benchmarks, each has its own delta: one Newton step from the overall delta,
+under a normal prior of precision OWN_PRECISION around it.
 
-It knows of the history how hard each item is and nothing else: not how items vary together, nor
-what told source models apart, which is what a model unlike them need not share.  All that depends
-on the items is tabulated over delta once, so that a prediction costs a table look-up.
+The method takes only the items' difficulties from the history.  It does not use how items vary
+together, which a model unlike the source models need not share.  The sums over items are tabulated
+over delta once, so a prediction is a table look-up.
 """
 
 from __future__ import annotations
@@ -25,45 +25,46 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import column_means
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.common import SMALLEST_SPREAD, fit_link
 from tinyeval.history import History
-from tinyeval.irt.model import Array, sigmoid
+from tinyeval.irt.model import sigmoid
 from tinyeval.selection.base import Anchors
 
 PRECISION = 0.3
-"""Of the prior of delta: a standard deviation of 1.8 logits."""
+"""Precision of the prior of delta: a standard deviation of 1.8 logits."""
 
 OWN_PRECISION = 1.0
-"""Of the prior of how far a benchmark's delta lies from that of all, in 1 / logits squared."""
+"""Precision of the prior of a benchmark's delta around the overall one, in 1 / logits squared."""
 
 EASIEST = 0.99
-"""Mean scores are cut to [1 - EASIEST, EASIEST]: what no source model solved is not impossible."""
+"""Mean scores are cut to [1 - EASIEST, EASIEST], since an item that nobody solved can be solved."""
 
 GRID = np.linspace(-8.0, 8.0, 321)
-"""Values of delta that are tabulated."""
+"""Values of delta at which sums are tabulated."""
 
 
 class _Shift(NamedTuple):
-    """Deltas of some models, one for each target."""
+    """Deltas of some models, by target."""
 
     value: Array  # (models, targets)
     variance: Array  # (models, targets)
-    p: Array  # of the anchors, (models, anchors)
-    step: Array  # from the delta of all, (models, targets)
+    p: Array  # P of the anchors at the overall delta, (models, anchors)
+    step: Array  # difference from the overall delta, (models, targets)
 
 
 @dataclass(frozen=True)
 class ShiftEstimator:
-    """Tables over GRID; the first target is the overall one.
+    """Tables over GRID; the first target is the overall score.
 
     Attributes:
         anchors: P of the anchors, shape (grid, anchors).
         expected: weighted sums of P over all items but the anchors, shape (grid, targets).
-        noise: variances of what these items add to that, shape (grid, targets).
-        weights: of the anchors in the targets, shape (targets, anchors).
-        offset, slope: of the targets on their weighted means, shape (targets,).
+        noise: variances of these sums given delta, shape (grid, targets).
+        weights: weights of the anchors in the targets, shape (targets, anchors).
+        offset, slope: link from the weighted means to the targets, shape (targets,).
     """
 
     anchors: Array
@@ -94,14 +95,14 @@ class ShiftEstimator:
             + part * np.take_along_axis(table, place + 1, 0)
             for table in (self.expected, self.noise, self.steepness)
         )
-        information = np.where(seen, 0.0, shift.p * (1 - shift.p))  # of anchors left unanswered
+        information = np.where(seen, 0.0, shift.p * (1 - shift.p))  # of the unanswered anchors
         mean = np.where(seen, given, shift.p) @ self.weights.T + expected
         mean += shift.step * (information @ self.weights.T)
         steep = steep + information @ self.weights.T
         variance = steep**2 * shift.variance + noise + information @ (self.weights**2).T
         mean = np.clip(self.offset + self.slope * mean, 0.0, 1.0)
         spread = np.maximum(np.abs(self.slope) * np.sqrt(variance), SMALLEST_SPREAD)
-        return Estimate(mean, spread, np.zeros(len(answers)))
+        return Estimate(mean=mean, spread=spread, novelty=np.zeros(len(answers)))
 
     @cached_property
     def steepness(self) -> Array:
@@ -137,7 +138,7 @@ class ShiftEstimator:
 
 
 def _between(delta: Array) -> tuple[NDArray[np.intp], Array]:
-    """Row of GRID below each delta, and how far it lies towards the next."""
+    """Return the position in GRID below each delta, and its fraction of the step to the next."""
     apart = (np.clip(delta, GRID[0], GRID[-1]) - GRID[0]) / (GRID[1] - GRID[0])
     place = np.minimum(apart.astype(np.intp), len(GRID) - 2)
     return place, apart - place

@@ -1,24 +1,24 @@
-"""The default estimator: one expert inside the history's range, others beyond it, and a gate.
+"""The default estimator: one predictor within the source models' range, one beyond it, and a gate.
 
-Inside the range the best predictor leans on the history: kriging, averaged over drift sizes with
-four fifths of the prior weight on no drift at all, mixed with kernel ridge in the share that
-predicts source models best when they are left out (Wolpert 1992, stacked generalisation; the share
-is shrunk to none, since only long histories can tell).  Beyond it the same trust is what breaks
-every learned method, and two predictors hold that let a model's own answers speak: kriging under
-large drift, and shifted difficulty, which learns nothing of the history but how hard each item is.
-They err differently (one knows how items vary together, the other that a score has two ends), so
-their mean is better than either.
+Within the range, the best predictor relies on the history: kriging, averaged over drift sizes with
+four fifths of the prior weight on no drift, mixed with kernel ridge.  The share of kernel ridge is
+the one that predicts left-out source models best, shrunk towards 0 because only long histories
+determine it (Wolpert 1992, stacked generalisation).
 
-Which one a model needs shows in where it lands: the probability, under the robust prediction
-t ~ N(r, v), that its score lies outside the central 98 % of the source models' scores,
+Beyond the range, reliance on the history breaks every learned method.  Two predictors that rely on
+the model's own answers hold: kriging under large drift, and shifted difficulty, which takes only
+the items' difficulties from the history.  They err differently (the first uses how items vary
+together, the second that scores are bounded), so their mean is better than either.
+
+The gate g decides between the two.  It is the probability, under the robust prediction t ~ N(r, v),
+that the model's score lies outside the central 98 % of the source models' scores,
 
     g = P(t > q99) + P(t < q01),        prediction = (1 - g) inside + g robust.
 
-A model stronger or weaker than the history is thus never pulled back to it, and one in its midst
-keeps the precision that history buys.  Between the two, drift by evidence (inside the first expert)
-still notices models that score like the source ones but answer unlike them.  The gate of the
-overall score serves the benchmarks as well: of where a model lands in one of them, its few anchors
-there say little.
+So a model stronger or weaker than the source models is not pulled back to them, and a model among
+them keeps the precision that the history gives.  The drift averaging of the first predictor still
+notices models that score like the source models but answer unlike them.  The gate of the overall
+score serves the benchmarks as well, because a single benchmark has too few anchors for its own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
@@ -40,34 +41,32 @@ from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
-Array = NDArray[np.float64]
-
 ROBUST_DRIFT = 0.15
-"""Drift sizes from here on make the robust kriging."""
+"""Smallest drift size that enters the robust kriging."""
 
 FOLDS = 5
-"""Folds of source models that weigh kernel ridge against kriging."""
+"""Number of folds of source models that weigh kernel ridge against kriging."""
 
 DOUBT = 20
-"""Imaginary source models that speak for kriging alone."""
+"""Weight, in source models, of the prior that the share of kernel ridge is 0."""
 
 MANY = 1000
-"""Source models from which one fold tells enough, learned from twice as many at most."""
+"""With more source models, a single fold is used, and it learns from at most twice this number."""
 
 LONG_HISTORY = 100
-"""Source models from which folds can tell a better predictor from a luckier one."""
+"""Fewest source models with which folds can tell a better predictor from a luckier one."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The two experts and the range between them.
+    """The predictors within and beyond the range, and the range.
 
     Attributes:
-        kriging: under every drift hypothesis.
+        kriging: kriging under every drift hypothesis.
         shift: shifted difficulty on the same anchors.
         kernel: kernel ridge on the same anchors.
-        share: weight of kernel ridge inside the range, shape (targets,).
-        score_range: quantiles of the source models' targets that bound the inside, shape
+        share: weight of kernel ridge within the range, shape (targets,).
+        score_range: quantiles of the source models' targets that bound the range, shape
             (2, targets).
     """
 
@@ -96,7 +95,7 @@ class Stack:
         beyond = _mix(0.5, robust, (shift.mean, shift.spread))
         gate = self._outside(beyond[0][:, 0], robust[1][:, 0])
         mean, spread = _mix(gate[:, None], inside, beyond)
-        return Estimate(mean, spread, 1 - (1 - gate) * (1 - drifted))
+        return Estimate(mean=mean, spread=spread, novelty=1 - (1 - gate) * (1 - drifted))
 
     def _outside(self, mean: Array, spread: Array) -> Array:
         """Probability that the overall score lies outside the range, shape (models,)."""
@@ -145,13 +144,13 @@ def fit_stack(
 
     Args:
         history: source models only.
-        anchors: whose answers will be given.
+        anchors: the items that a new model answers.
         rng: for the :class:`Estimator` protocol.
-        drift, undrifted, temper, irt_share, shrinkage, length: of :func:`fit_kriging`.
+        drift, undrifted, temper, irt_share, shrinkage, length: options of :func:`fit_kriging`.
         tail: share of the source models beyond each end of the range, in [0, 0.5).
 
     Raises:
-        ConfigError: an option outside its range, or no drift from ROBUST_DRIFT on.
+        ConfigError: an option outside its range, or no drift size of at least ROBUST_DRIFT.
     """
     if not 0 <= tail < 0.5:
         raise ConfigError(f"tail must lie in [0, 0.5), found {tail}")
@@ -179,11 +178,11 @@ def _kernel_share(
     krige: Callable[[History], Kriging],
     rng: np.random.Generator,
 ) -> Array:
-    """Share of kernel ridge, beside kriging, that predicts left-out source models best.
+    """Return the share of kernel ridge, beside kriging, that predicts left-out models best.
 
-    Least squares over FOLDS folds (over one where models are MANY), and DOUBT more models that
-    speak for none; anchors and item parameters stay, so that a fold costs a fraction of a fit.
-    Groups of models stay together, as in the calibration.
+    The share is a least-squares fit over FOLDS folds (over a single fold of more than MANY models),
+    shrunk to 0 by DOUBT.  Anchors and item parameters are kept, so a fold costs a fraction of a
+    fit.  Groups of models stay together, as in the calibration.
     """
     n = history.responses.n_models
     fold = fold_numbers(number_groups(history.responses.models, history.groups, rng), FOLDS)
@@ -203,7 +202,7 @@ def _kernel_share(
 
 
 def _mix(share: Array | float, a: Sequence[Array], b: Sequence[Array]) -> list[Array]:
-    """Mean and spread of a mixture that is ``b`` with probability ``share``, of those of each."""
+    """Return mean and spread of a mixture of ``a`` and ``b``; ``b`` has weight ``share``."""
     mean = (1 - share) * a[0] + share * b[0]
     within = (1 - share) * a[1] ** 2 + share * b[1] ** 2
     return [mean, np.sqrt(within + share * (1 - share) * (a[0] - b[0]) ** 2)]

@@ -1,8 +1,8 @@
-"""tinyBenchmarks from end to end: gp-IRT with as many dimensions as its authors' rule allows.
+"""tinyBenchmarks from end to end: gp-IRT, its number of dimensions chosen by the authors' rule.
 
-For each number D of dimensions tried, the item response model is fitted to four fifths of the
-source models; the abilities of the others are estimated from every other item, and b(D) is the
-mean absolute error of their mean probability on the remaining items.  The smallest D with
+For each number D of dimensions tried, the item-response model is fitted to four fifths of the
+source models.  The abilities of the other models are estimated from every second item, and b(D) is
+the mean absolute error of their mean probability on the remaining items.  The smallest D with
 
     b(D) <= min b + 0.0025
 
@@ -23,7 +23,7 @@ from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
 TOLERANCE = 0.0025
-"""Validation error above the least that fewer dimensions may cost, in score units."""
+"""Largest excess of validation error accepted for fewer dimensions, in score units."""
 
 
 def fit_tiny_benchmarks(
@@ -33,16 +33,16 @@ def fit_tiny_benchmarks(
     rng: np.random.Generator,
     dimensions: Sequence[int] = (5, 10),
 ) -> IRTEstimator:
-    """Fit gp-IRT, the number of dimensions chosen by validation.
+    """Fit gp-IRT with the number of dimensions chosen by validation.
 
     Args:
-        history: source models only; of its IRT fit, only the chance levels are used.
-        anchors: whose answers will be given.
-        rng: of the source models that are held out to validate.
+        history: source models only; only the chance levels of its IRT fit are used.
+        anchors: the items that a new model answers.
+        rng: draws the source models held out for validation.
         dimensions: numbers to choose from.
 
     Raises:
-        ConfigError: no dimensions, or one below 1.
+        ConfigError: no number of dimensions, or a number below 1.
     """
     seed = int(rng.integers(2**31))
     history = by_published_rule(history, dimensions, seed)
@@ -50,15 +50,15 @@ def fit_tiny_benchmarks(
 
 
 def by_published_rule(history: History, dimensions: Sequence[int], seed: int) -> History:
-    """Return the history with as many dimensions as the authors' rule allows.
+    """Return the history with the number of dimensions chosen by the authors' rule.
 
     Args:
         history: source models only.
         dimensions: numbers to choose from.
-        seed: of the source models that are held out to validate.
+        seed: seed of the draw of source models held out for validation.
 
     Raises:
-        ConfigError: no dimensions, or one below 1.
+        ConfigError: no number of dimensions, or a number below 1.
     """
     if not dimensions or min(dimensions) < 1:
         raise ConfigError(f"dimensions must be one or more numbers above 0, found {dimensions}")
@@ -68,7 +68,7 @@ def by_published_rule(history: History, dimensions: Sequence[int], seed: int) ->
 
 
 def refitted(history: History, dimensions: int) -> History:
-    """Return the history with an item response model of so many dimensions."""
+    """Return the history with an item-response model of that number of dimensions."""
     from tinyeval.irt.fit import fit_irt
 
     guessing = history.fit.model.guessing

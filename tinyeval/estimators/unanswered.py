@@ -1,4 +1,4 @@
-"""Unanswered anchors: one inverse, made once, serves every pattern of missing answers.
+"""Unanswered anchors: a single inverse serves every pattern of missing answers.
 
 Let deviations d from a mean have the covariance C, with P = C^-1, and let a model leave the anchors
 M unanswered.  With d = 0 there, and V = P_MM^-1,
@@ -9,8 +9,9 @@ and for the anchors S that it did answer
 
     C_SS^-1 = P_SS - P_SM V P_MS,        log det C_SS = log det C - log det V
 
-(Rue and Held 2005, section 2.2; Schur complements).  So a pattern costs as much as the anchors it
-lacks.  Models that lack equally many, in patterns that equally many share, are done at once.
+(Rue and Held 2005, section 2.2; Schur complements).  So the cost of a pattern depends only on the
+anchors left unanswered.  Patterns with equal numbers of unanswered anchors and of models are
+treated together.
 """
 
 from __future__ import annotations
@@ -21,46 +22,45 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
+from tinyeval.compute.arrays import Array, Index
 
 CELLS_AT_ONCE = 2_000_000
-"""Numbers that the matrices V may hold at a time (16 MB), so that memory stays bounded."""
+"""Cells of the matrices V in memory at a time (16 MB)."""
 
 
 class Alike(NamedTuple):
-    """Patterns with equally many unanswered anchors, each of equally many models.
+    """Patterns with equal numbers of unanswered anchors and of models.
 
     Attributes:
-        rows: the models, shape (patterns, models).
-        columns: the anchors that they lack, shape (patterns, unanswered).
+        rows: positions of the models, shape (patterns, models).
+        columns: positions of their unanswered anchors, shape (patterns, unanswered).
     """
 
     rows: Index
     columns: Index
 
     def block(self, precision: Array) -> Array:
-        """P_MM of every pattern, shape (..., patterns, unanswered, unanswered)."""
+        """Return P_MM of every pattern, shape (..., patterns, unanswered, unanswered)."""
         return precision[..., self.columns[:, :, None], self.columns[:, None, :]]
 
     def of(self, values: Array) -> Array:
-        """Numbers of every model on the anchors that it lacks.
+        """Return the values of every model on its unanswered anchors.
 
         Args:
             values: shape (..., models, anchors).
 
         Returns:
-            shape (..., patterns, models, unanswered).
+            Array of shape (..., patterns, models, unanswered).
         """
         return values[..., self.rows[:, :, None], self.columns[:, None, :]]
 
 
 def alike(missing: NDArray[np.bool_], matrices: int = 1) -> Iterator[Alike]:
-    """Yield the models that lack answers.
+    """Yield the models with unanswered anchors, by pattern.
 
     Args:
         missing: True where unanswered, shape (models, anchors).
-        matrices: how many matrices each pattern will need.
+        matrices: number of matrices that each pattern will need.
     """
     incomplete = np.flatnonzero(missing.any(axis=1))
     if incomplete.size < 2:
@@ -87,11 +87,11 @@ def alike(missing: NDArray[np.bool_], matrices: int = 1) -> Iterator[Alike]:
 
 
 def fill_unanswered(answers: NDArray, mean: Array, precision: Array) -> Array:
-    """Replace unanswered anchors by their expectation given the answered ones.
+    """Replace unanswered anchors by their expectation given the answered anchors.
 
     Args:
         answers: shape (models, anchors), NaN where unanswered.
-        mean: of the anchors over source models, shape (anchors,).
+        mean: mean of the anchors over source models, shape (anchors,).
         precision: inverse of their covariance, shape (anchors, anchors).
 
     Returns:
@@ -110,12 +110,12 @@ def fill_unanswered(answers: NDArray, mean: Array, precision: Array) -> Array:
 
 
 def unanswered_variance(missing: NDArray[np.bool_], precision: NDArray, gradient: Array) -> Array:
-    """Variance of a prediction left open by unanswered anchors, to first order.
+    """Variance of a prediction due to unanswered anchors, to first order.
 
     Args:
         missing: True where unanswered, shape (models, anchors).
         precision: inverse of the covariance of the anchors, shape (anchors, anchors).
-        gradient: of the targets by the anchors, shape (models, anchors, targets).
+        gradient: derivative of the targets by the anchors, shape (models, anchors, targets).
 
     Returns:
         Array of shape (models, targets).

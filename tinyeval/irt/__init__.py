@@ -1,1 +1,1 @@
-"""Item response theory: the model, its fits (torch, Pyro), a new model's ability (numpy)."""
+"""Item response theory: the model, its fits (torch, Pyro) and ability estimation (numpy)."""

@@ -24,22 +24,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.errors import DataError, FitError
-from tinyeval.irt.model import Array, IRTModel, Prior
+from tinyeval.irt.model import IRTModel, Prior
 
 CELLS_AT_ONCE = 200_000
-"""Answers held in double precision at a time: 1.6 MB an array, which a processor's cache holds."""
+"""Answers held in double precision at a time: 1.6 MB per array, which fits a processor's cache."""
 
 
 @dataclass(frozen=True)
 class Ability:
-    """What the answers say about the abilities of some models.
+    """Posterior of the abilities of some models, given their answers.
 
     Attributes:
         mean: posterior mode, shape (models, dimensions).
         cov: posterior covariance, shape (models, dimensions, dimensions).
         log_evidence: log probability of each model's answers under the prior, by Laplace's
-            approximation with every term kept, shape (models,); 0 where nothing is answered.
+            approximation with every term kept, shape (models,); 0 for a model without answers.
     """
 
     mean: Array
@@ -64,8 +65,8 @@ def estimate_ability(
         prior_mean: shape (dimensions,); the source models' mean ability by default.
         prior_cov: shape (dimensions, dimensions), positive definite; the source models'
             covariance by default.
-        max_iterations: steps after which a model that still moves is left where it is.
-        tolerance: a model is done when no ability changes by more than this in a full step.
+        max_iterations: largest number of steps; a model that still moves stays where it is.
+        tolerance: a model has converged when a full step changes no ability by more than this.
 
     Raises:
         DataError: answers of the wrong shape or outside [0, 1].
@@ -86,23 +87,23 @@ def estimate_ability(
 
 
 def misfit_statistic(answers: NDArray, ability: Ability) -> Array:
-    """How much worse the IRT model predicts some answers than a constant does, per answer.
+    """Return how much worse the IRT model predicts some answers than a constant, per answer.
 
-        (log p(y | mean of y) - log p(y | IRT model)) / answers
+        (log p(y | mean of y) - log p(y | IRT model)) / number of answers
 
-    with the evidence of the IRT model, its prior over abilities included, on the right.  Answers
-    that fit are predicted better than by their mean, so it is below 0; where they belong to other
-    items, or are given at random, the items' parameters mislead and it rises.
+    where p(y | IRT model) is the evidence, with the prior over abilities.  The IRT model predicts
+    answers that fit better than their mean does, so the statistic is below 0.  It rises if the
+    answers belong to other items or are given at random, because the item parameters then mislead.
 
     Args:
         answers: shape (models, anchors), NaN where unanswered, at least one answer per model.
-        ability: estimated from them.
+        ability: ability estimated from these answers.
 
     Returns:
-        shape (models,), in nats.
+        Array of shape (models,), in nats.
     """
     n = (~np.isnan(answers)).sum(1)
-    mean = np.clip(np.nanmean(answers, axis=1), 0.5 / n, 1 - 0.5 / n)  # finite if all are alike
+    mean = np.clip(np.nanmean(answers, axis=1), 0.5 / n, 1 - 0.5 / n)  # keeps the logarithms finite
     right = np.nansum(answers, axis=1)
     constant = right * np.log(mean) + (n - right) * np.log1p(-mean)
     return np.asarray((constant - ability.log_evidence) / n)

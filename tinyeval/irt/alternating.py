@@ -5,19 +5,19 @@ The objective, over abilities theta (models x D) and item parameters x_i = (a_i,
     sum over observed cells of  y log P + (1 - y) log(1 - P)
       - 1/2 sum_m |theta_m|^2 - 1/2 sum_i (x_i - mu)' diag(lambda) (x_i - mu)
 
-with P = c_i + (1 - c_i) sigmoid(a_i . theta_m + d_i).  Given abilities, items are independent,
-and given items, models are: each side is a batch of (D + 1)- or D-dimensional Newton steps whose
-Hessians come from one matrix product with the pairwise products of the other side's factors.  A
-block of items takes its own step and then adds its part to the abilities' gradient and Hessian, so
-a sweep reads the responses once, a dozen sweeps suffice, and items may be shared among processes
-that add up nothing but sums over models (:mod:`tinyeval.compute.processes`).
+with P = c_i + (1 - c_i) sigmoid(a_i . theta_m + d_i).  Items are independent given the abilities,
+and models are independent given the items: each side takes a batch of (D + 1)- or D-dimensional
+Newton steps, whose Hessians come from one matrix product with the pairwise products of the other
+side's factors.  A block of items takes its own step and then adds its part to the abilities'
+gradient and Hessian.  So a sweep reads the responses once, and a dozen sweeps suffice.  Processes
+may share the items; they then exchange only sums over models (:mod:`tinyeval.compute.processes`).
 
 mu and lambda are not tuned by hand: the first sweeps update them by empirical Bayes (Laplace EM;
-MacKay 1992's automatic relevance determination, one precision per dimension, so that a dimension
-the data do not support shrinks away), rescaling abilities to unit second moment as they go (the
-parameter expansion of Liu, Rubin and Wu 1998).  Then they are frozen and the objective is
-maximised, until a sweep's Newton decrement, the gain that it promises, is next to nothing.
-Scores may be graded (quasi-Bernoulli) and missing.
+MacKay 1992's automatic relevance determination, with one precision per dimension, so that a
+dimension the data do not support shrinks to 0) and rescale the abilities to unit second moment (the
+parameter expansion of Liu, Rubin and Wu 1998).  Then mu and lambda are frozen, and the objective is
+maximised until the Newton decrement of a sweep, the gain it predicts, is negligible.
+Scores may be graded (quasi-Bernoulli) or missing.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from tinyeval.irt.start import FitState, warm_start
 Tensor = torch.Tensor
 
 PRIOR_SWEEPS = 10
-"""Sweeps that also update the priors; their values have settled to a few per cent by then."""
+"""Sweeps that also update the priors, whose values then change by a few per cent at most."""
 
 WARM_SWEEPS = 2
-"""The same from a start that brings its priors along."""
+"""Sweeps that also update the priors, if the start provides priors."""
 
 MAX_SWEEPS = 40
 
 TOLERANCE = 3e-5
-"""Promised gain of a sweep, relative to the log-likelihood, below which the fit stops."""
+"""Predicted gain of a sweep, relative to the log-likelihood, below which the fit stops."""
 
 STEP_LIMIT = 1.5
 """Longest Newton step in logits per sweep: a logistic step from a flat region overshoots."""
@@ -52,13 +52,13 @@ STEP_LIMIT = 1.5
 
 @dataclass
 class Sums:
-    """What a sweep adds up over its items."""
+    """Sums of a sweep over its items."""
 
-    gradient: Tensor  # (models, D), of the abilities
-    information: Tensor  # (models, pairs of D), Fisher's, of the abilities
+    gradient: Tensor  # (models, D), by the abilities
+    information: Tensor  # (models, pairs of D), Fisher information of the abilities
     spread: Tensor  # (D + 1,), posterior second moments of the items' parameters
-    gain: Tensor  # (), promised by the items' steps
-    items: Tensor  # (), how many
+    gain: Tensor  # (), predicted gain of the items' steps
+    items: Tensor  # (), number of items
 
 
 def _no_sums(state: FitState) -> Sums:
@@ -75,17 +75,17 @@ def fit_map(
     start: FitState | None = None,
     processes: Processes = ALONE,
 ) -> FitState:
-    """Alternate item and ability steps until the objective stands still.
+    """Alternate item and ability steps until the objective no longer grows.
 
     Args:
-        data: of this process's items.
+        data: responses of this process's items.
         dims: number of dimensions.
         progress: called with (done, total, what).
-        start: of this process's items, to go on from; from nothing if None.
-        processes: that hold the other items.
+        start: state of this process's items to go on from; None starts from the scores alone.
+        processes: processes that hold the other items.
 
     Raises:
-        FitError: numbers that are not finite.
+        FitError: the fit diverged to numbers that are not finite.
     """
     prior_sweeps = PRIOR_SWEEPS if start is None else WARM_SWEEPS
     state, scale = start or warm_start(data, dims, processes), 0.0
@@ -128,7 +128,7 @@ def log_likelihood(data: Packed, state: FitState, processes: Processes = ALONE) 
 
 
 def _item_steps(data: Packed, state: FitState, with_spread: bool) -> Sums:
-    """One Newton step of every item; each block then adds its part to the abilities' step."""
+    """Take a Newton step of every item; each block then adds its part to the abilities' step."""
     design = torch.cat([state.ability, torch.ones_like(state.ability[:, :1])], 1)
     design_pairs, rest = _pairs(design), torch.diag(state.precision)
     sums, k = _no_sums(state), design.shape[1]
@@ -174,7 +174,7 @@ def _ability_step(state: FitState, sums: Sums) -> tuple[float, Tensor]:
 
 
 def _derivatives(data: Packed, state: FitState, block: ItemBlock) -> tuple[Tensor, Tensor]:
-    """Score function and Fisher information of a block's cells, by logit, in the block's room."""
+    """Return score function and Fisher information by logit of a block's cells, in its room."""
     s, (_, residual, weight) = _logits(state, block).sigmoid_(), block.room
     if data.guessing is None:
         p = s if block.observed is None else torch.mul(s, block.observed, out=weight)
@@ -191,19 +191,19 @@ def _derivatives(data: Packed, state: FitState, block: ItemBlock) -> tuple[Tenso
 
 
 def _logits(state: FitState, block: ItemBlock) -> Tensor:
-    """Logits of a block's cells, in the first of its rooms."""
+    """Return the logits of a block's cells, in the first array of its room."""
     items = state.items[block.cut]
     return torch.addmm(items[:, -1:], items[:, :-1], state.ability.T, out=block.room[0])
 
 
 def _pairs(factors: Tensor) -> Tensor:
-    """Products of the columns of (n, k), two by two, as (n, k * (k + 1) / 2)."""
+    """Return the pairwise products of the columns of (n, k), shape (n, k * (k + 1) / 2)."""
     one, two = torch.triu_indices(factors.shape[1], factors.shape[1], device=factors.device)
     return factors[:, one] * factors[:, two]
 
 
 def _square(pairs: Tensor, k: int) -> Tensor:
-    """Symmetric matrices, shape (n, k, k), from the entries of their upper triangles."""
+    """Return symmetric matrices, shape (n, k, k), from the entries of their upper triangles."""
     one, two = torch.triu_indices(k, k, device=pairs.device)
     place = torch.empty(k, k, dtype=torch.long, device=pairs.device)
     place[one, two] = place[two, one] = torch.arange(len(one), device=pairs.device)
@@ -211,7 +211,7 @@ def _square(pairs: Tensor, k: int) -> Tensor:
 
 
 def _newton(gradient: Tensor, hessian: Tensor, invert: bool) -> tuple[Tensor, Tensor | None]:
-    """Batched Newton step limited in length, and the inverse Hessians if wanted."""
+    """Return batched Newton steps of limited length, and the inverse Hessians if wanted."""
     factor = torch.linalg.cholesky(hessian.double())
     step = torch.cholesky_solve(gradient.double()[..., None], factor)[..., 0]
     inverse = _inverse(factor).float() if invert else None
@@ -220,10 +220,10 @@ def _newton(gradient: Tensor, hessian: Tensor, invert: bool) -> tuple[Tensor, Te
 
 
 def _inverse(factor: Tensor) -> Tensor:
-    """Inverses of matrices of which these are the Cholesky factors, shape (n, k, k)."""
+    """Return the inverses of matrices from their Cholesky factors, shape (n, k, k)."""
     if factor.is_cpu:
         return torch.cholesky_inverse(factor)
-    # CUDA's cholesky_inverse may go matrix by matrix; these two are done for all at once.
+    # CUDA's cholesky_inverse may go matrix by matrix; these two calls treat all at once.
     unit = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
     root = torch.linalg.solve_triangular(factor, unit.expand_as(factor), upper=False)
     return root.mT @ root
@@ -232,7 +232,7 @@ def _inverse(factor: Tensor) -> Tensor:
 def _update_priors(
     state: FitState, spread: Tensor, ability_spread: Tensor, processes: Processes
 ) -> None:
-    """Empirical Bayes: abilities to zero mean and unit moments, item priors to their moments."""
+    """Update item priors to the items' moments, and abilities to mean 0 and unit moments."""
     centre = state.ability.mean(0)
     state.items[:, -1] += state.items[:, :-1] @ centre
     state.ability -= centre

@@ -3,9 +3,9 @@
 The algorithm is in :mod:`tinyeval.irt.alternating`; here the responses are checked and put on the
 device, the number of dimensions is chosen on hidden cells, and the result is oriented.
 
-Many responses are fitted from coarse to fine: a random part of them, COARSE_MODELS by COARSE_ITEMS
-at most, chooses the dimensions and gives abilities and priors to start from, and the few sweeps
-left to do over everything cost what reading the responses costs.
+Many responses are fitted from coarse to fine.  A random part of them, at most COARSE_MODELS by
+COARSE_ITEMS, chooses the dimensions and gives abilities and priors to start from.  Only a few
+sweeps over all responses remain.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ HELD_OUT_SHARE = 0.1
 """Share of the observed cells hidden when the number of dimensions is chosen."""
 
 COARSE_MODELS, COARSE_ITEMS = 1000, 4000
-"""Most models and items that choose the dimensions and give the start."""
+"""Largest numbers of models and items in the coarse part."""
 
 ABILITY_STEPS = 6
-"""Newton steps of the abilities of all models, given the coarse items."""
+"""Newton steps of all models' abilities, given the coarse items."""
 
 MARGIN = 1e-4
-"""Gain in held-out log-likelihood per answer that more dimensions must bring; less is rounding."""
+"""Smallest gain in held-out log-likelihood per answer that counts; less is rounding."""
 
 
 def fit_irt(
@@ -51,26 +51,26 @@ def fit_irt(
     progress: Progress | None = None,
     processes: Processes = ALONE,
 ) -> IRTFit:
-    """Fit the model; of several numbers of dimensions the best on held-out cells is taken.
+    """Fit the model; several numbers of dimensions are compared on held-out cells.
 
     Args:
-        responses: at least two models; every item needs at least one answer.  Sums round by the
-            order of models and items: sort them (``responses.sorted()``) for the same fit.
-        dimensions: one number, or several to choose from by the log-likelihood of a tenth of
-            the cells, hidden during those fits; cut to half the number of models or items, the
-            most that such data can support.
+        responses: at least two models; every item needs at least one answer.  Rounding depends on
+            the order of models and items: sort them (``responses.sorted()``) for the same fit.
+        dimensions: one number, or several to choose from by the log-likelihood of a tenth of the
+            cells, hidden during those fits.  Numbers are cut to half the number of models or items,
+            the most that such data can support.
         guessing: fixed chance level c of every item, a number or shape (items,).
-        seed: of the hidden cells, and of the coarse part where there are many responses; the fit
-            itself has no randomness.
+        seed: seed of the hidden cells, and of the coarse part of many responses; the fit itself has
+            no randomness.
         device: ``cpu``, ``cuda``, or ``auto`` (cuda where there is one).
         block_size: items per block, which bounds the memory beside the responses themselves; by
-            default as many as a core's cache, or a GPU's memory, takes.
+            default as many as fit a core's cache, or a GPU's memory.
         progress: called with (done, total, what).
-        processes: that were given the same responses; each fits some of the items.
+        processes: processes with the same responses; each fits some of the items.
 
     Raises:
         FitError: an item or model without answers, or numbers that are not finite.
-        ConfigError: dimensions below 1, guessing outside [0, 1), no such device.
+        ConfigError: dimensions below 1, guessing outside [0, 1), or an unknown device.
         ProcessError: another process ended.
     """
     candidates = _candidates(dimensions, responses)
@@ -98,12 +98,12 @@ def fit_irt(
 
 
 def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
-    """Return which of ``n`` models or items make the coarse part: all, if there are few."""
+    """Return which of ``n`` models or items belong to the coarse part: all, if there are few."""
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
 def _all_abilities(data: Packed, state: FitState, models: NDArray[np.intp]) -> torch.Tensor:
-    """Abilities of all models from the coarse items, shape (models, D); some are known."""
+    """Return the abilities of all models from the coarse items, shape (models, D)."""
     ability = state.ability.new_zeros(data.n_models, state.dims)
     ability[torch.from_numpy(models).to(ability.device)] = state.ability
     every = FitState(ability, state.items, state.mean, state.precision)
@@ -118,7 +118,7 @@ def _own_items(
     place: NDArray[np.intp],
     processes: Processes,
 ) -> FitState:
-    """Start of this process's items; ``place`` is where the coarse ones lie among them, if so."""
+    """Return the start of this process's items; ``place``: where coarse items lie among them."""
     items = state.mean.repeat(data.n_items, 1)
     items[:, -1] = torch.logit(item_means(data, processes).clamp(0.01, 0.99))
     here = torch.from_numpy((place >= 0) & (place < data.n_items)).to(items.device)
@@ -127,14 +127,14 @@ def _own_items(
 
 
 def _mean_log_likelihood(data: Packed, state: FitState, processes: Processes) -> float:
-    """Log-likelihood per answer of all processes."""
+    """Return the log-likelihood per answer of all processes."""
     answers = data.counts()[0].sum(dtype=torch.float64)
     processes.add_up(answers)
     return log_likelihood(data, state, processes) / float(answers)
 
 
 def _candidates(dimensions: int | Sequence[int], responses: ResponseMatrix) -> list[int]:
-    """Numbers of dimensions to try, ascending, no more than the data can support."""
+    """Return the numbers of dimensions to try, ascending, at most what the data can support."""
     given = list(dimensions) if isinstance(dimensions, Iterable) else [dimensions]
     if not given or any(not isinstance(one, (int, np.integer)) or one < 1 for one in given):
         raise ConfigError(f"dimensions must be whole numbers from 1, found {dimensions}")
@@ -143,7 +143,7 @@ def _candidates(dimensions: int | Sequence[int], responses: ResponseMatrix) -> l
 
 
 def _best(held_out: dict[int, float]) -> int:
-    """Fewest dimensions within a hair of the best held-out log-likelihood."""
+    """Return the fewest dimensions within MARGIN of the best held-out log-likelihood."""
     top = max(held_out.values())
     return min(dims for dims, value in held_out.items() if value > top - MARGIN)
 
@@ -165,7 +165,7 @@ def find_device(name: str) -> torch.device:
 
 @dataclass(frozen=True)
 class _Source:
-    """Responses as they were given, and how they are packed."""
+    """Responses as the caller gave them, and how to pack them."""
 
     scores: NDArray[np.float32]
     graded: bool
@@ -206,14 +206,14 @@ def _source(
 
 
 def _is_graded(scores: NDArray[np.float32]) -> bool:
-    """Whether a score lies between 0 and 1."""
+    """Say whether any score is neither 0 nor 1."""
     return any(((scores[cut] > 0) & (scores[cut] < 1)).any() for cut in slabs(scores.shape))
 
 
 def _hold_out(
     data: Packed, candidates: list[int], seed: int, progress: Progress | None
 ) -> dict[int, float]:
-    """Mean log-likelihood of hidden cells by number of dimensions."""
+    """Return the mean log-likelihood of hidden cells by number of dimensions."""
     seen, hidden = data.split(HELD_OUT_SHARE, np.random.default_rng(seed))
     cells = max(float(hidden.counts()[0].sum(dtype=torch.float64)), 1.0)
     held_out: dict[int, float] = {}
@@ -233,7 +233,7 @@ def _result(
     value: float,
     held_out: dict[int, float],
 ) -> IRTFit:
-    """Orient the dimensions, and wrap the numbers up."""
+    """Orient the dimensions, and make the fit from the numbers."""
     sign = np.where(state.items[:, :-1].sum(0).cpu().numpy() < 0, -1.0, 1.0)
     ability = state.ability.cpu().numpy().astype(np.float64) * sign
     items = state.items.cpu().numpy().astype(np.float64)

@@ -16,9 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.errors import FitError
-
-Array = NDArray[np.float64]
 
 
 def sigmoid(logits: NDArray) -> NDArray:
@@ -27,7 +26,7 @@ def sigmoid(logits: NDArray) -> NDArray:
 
 
 class Prior(NamedTuple):
-    """A normal distribution of abilities, as estimation needs it.
+    """A normal distribution of abilities, in the form that estimation needs.
 
     Attributes:
         mean: shape (dimensions,).
@@ -41,7 +40,7 @@ class Prior(NamedTuple):
 
     @classmethod
     def of(cls, mean: NDArray, cov: NDArray) -> Prior:
-        """Make it from mean and covariance; raise :class:`FitError` unless that is positive."""
+        """Return the prior; raise :class:`FitError` unless ``cov`` is positive definite."""
         try:
             root = np.linalg.cholesky(np.asarray(cov, dtype=np.float64))
         except np.linalg.LinAlgError as error:
@@ -62,8 +61,8 @@ class IRTModel:
         guessing: c, shape (items,), in [0, 1).
         ability_mean: mean ability of the source models, shape (dimensions,).
         ability_cov: covariance of their abilities, shape (dimensions, dimensions).
-        discrimination_sd, intercept_sd: posterior standard deviations, same shapes as the
-            parameters; zeros where the fit gives none.
+        discrimination_sd, intercept_sd: posterior standard deviations, of the parameters' shapes;
+            zeros if the fit gives none.
     """
 
     items: tuple[str, ...]
@@ -110,7 +109,7 @@ class IRTModel:
 
     @cached_property
     def prior(self) -> Prior:
-        """The source models' abilities as the prior of a new one's."""
+        """Distribution of the source models' abilities, the prior of a new model's ability."""
         return Prior.of(self.ability_mean, self.ability_cov)
 
     @cached_property
@@ -120,7 +119,7 @@ class IRTModel:
         return np.asarray(a[:, :, None] * a[:, None, :]).reshape(len(a), -1)
 
     def probability(self, ability: NDArray) -> Array:
-        """Return P(y = 1), shape (models, items), of abilities of shape (models, dimensions)."""
+        """Return P(y = 1), shape (models, items), for abilities of shape (models, dimensions)."""
         logits = np.asarray(ability) @ self.discrimination.T + self.intercept
         return self.guessing + (1.0 - self.guessing) * sigmoid(logits)
 
@@ -142,13 +141,14 @@ class IRTModel:
 
 @dataclass(frozen=True)
 class IRTFit:
-    """A fitted model and what only the source models have: their abilities.
+    """A fitted model, and the abilities of the source models.
 
     Attributes:
         model: the item parameters.
-        ability: of each source model, shape (models, dimensions).
-        log_likelihood: mean per observed answer, on held-out cells where any were held out.
-        held_out: {dimensions tried: mean held-out log-likelihood per answer}; empty if not tried.
+        ability: ability of each source model, shape (models, dimensions).
+        log_likelihood: mean log-likelihood per observed answer, on held-out cells if there are any.
+        held_out: {dimensions tried: mean held-out log-likelihood per answer}; empty if only one
+            number of dimensions was given.
     """
 
     model: IRTModel

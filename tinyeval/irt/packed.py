@@ -1,10 +1,10 @@
 """Responses as the fit reads them: a row per item, one byte per answer, visited block by block.
 
-A right answer, a wrong one and none are three codes in a byte; graded scores keep four bytes.  A
-block is cut so that what is computed from it stays in a processor's cache, and becomes numbers only
-there: beside the packed responses a fit needs a few megabytes.  Where memory is too small for
-them they lie in a memory-mapped temporary file, which every sweep reads once from its beginning to
-its end; the scores that they are made from may be memory-mapped as well.
+A byte holds one of three codes: right, wrong or missing.  Graded scores take four bytes.  Only one
+block at a time is unpacked to numbers, and blocks fit a processor's cache: beside the packed
+responses a fit needs a few megabytes.  If memory is too small for the packed responses, they lie in
+a memory-mapped temporary file, which every sweep reads once from beginning to end.  The scores that
+are packed may be memory-mapped as well.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from tinyeval.compute.row_blocks import CELLS
 Tensor = torch.Tensor
 
 WRONG, RIGHT, NONE = 2, 3, 0
-"""Codes of a byte: the second bit says that there is an answer, the first that it is right."""
+"""Codes of a byte: the second bit is set for an answer, the first for a right answer."""
 
 NO_SCORE = -1.0
-"""Where a graded score is missing."""
+"""Stands for a missing graded score."""
 
 BLOCK_CELLS = {"cpu": 2**18, "cuda": 2**26}
-"""Cells of a block by default: numbers that fit a core's cache, or that keep a GPU busy."""
+"""Cells of a block by default: they fit a core's cache, or keep a GPU busy."""
 
 LEAST_ITEMS = 32
-"""Of a block: what is added up for every model is read and written once a block."""
+"""Fewest items of a block: sums over items, one for each model, are updated once per block."""
 
 MEMORY_SHARE = 0.5
 """Share of the machine's memory above which packed responses go into a file."""
 
 CELLS_AT_ONCE = 2**30
-"""Cells packed in one reading of the scores, so that a file is not written all over at once."""
+"""Cells packed in one pass over the scores, so that writes to a file stay close together."""
 
 
 class ItemBlock(NamedTuple):
-    """Some items' responses as numbers, and room to compute in: all (items of the block, models).
+    """The responses of a block of items as numbers: arrays of shape (items of the block, models).
 
     Attributes:
-        cut: which items.
-        scores: 0 where missing.
-        observed: 1 where there is an answer; None where all are there.
-        room: three arrays to write to.
+        cut: the block's slice of the items.
+        scores: scores, 0 where missing.
+        observed: 1 where there is an answer; None if no answer is missing.
+        room: three arrays for intermediate results.
     """
 
     cut: slice
@@ -60,13 +60,13 @@ class ItemBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class Packed:
-    """Responses on a device.
+    """Packed responses on a device.
 
     Attributes:
         cells: codes (uint8) or graded scores (float32), shape (items, models).
         guessing: chance level of each item, shape (items,); None when all are 0.
-        complete: whether no answer is missing.
-        block: items of a block.
+        complete: True if no answer is missing.
+        block: number of items per block.
     """
 
     cells: Tensor
@@ -97,7 +97,7 @@ class Packed:
             yield ItemBlock(cut, scores, None if self.complete else observed, numbers[2:, :n])
 
     def _unpack(self, cells: Tensor, scores: Tensor, observed: Tensor | None, bits: Tensor) -> None:
-        """Fill in scores, 0 where missing, and what is observed."""
+        """Write ``scores``, 0 where missing, and ``observed``."""
         if cells.dtype != torch.uint8:
             scores.copy_(cells).clamp_min_(0.0)
             if observed is not None:
@@ -122,8 +122,8 @@ class Packed:
         """Return the responses without a random share of the cells, and that share alone.
 
         Args:
-            share: of the cells.
-            rng: draws them model by model, so that the draw does not depend on the packing.
+            share: share of the cells.
+            rng: draws cells model by model, so that the draw does not depend on the packing.
         """
         hidden = share > rng.random((self.n_models, self.n_items)).T
         there = torch.from_numpy(np.ascontiguousarray(hidden)).to(self.cells.device)
@@ -141,15 +141,15 @@ def pack(
     device: torch.device,
     block: int | None,
 ) -> Packed:
-    """Pack some rows and columns of a matrix of scores, in that order.
+    """Pack some rows and columns of a matrix of scores, in the given order.
 
     Args:
         scores: shape (models, items), NaN where missing.
         rows, columns: positions of models and items.
         graded: whether there are scores between 0 and 1.
-        guessing: of the items in ``columns``.
-        device: where to put them.
-        block: items of a block; None for as many as BLOCK_CELLS says.
+        guessing: chance level of the items in ``columns``.
+        device: device of the packed responses.
+        block: number of items per block; None: as many as BLOCK_CELLS allows.
     """
     cells = _room((len(columns), len(rows)), torch.float32 if graded else torch.uint8, device)
     complete, width = True, max(1, CELLS_AT_ONCE // max(1, len(rows)))
@@ -172,29 +172,29 @@ def pack(
 
 
 def _codes(scores: Tensor, missing: Tensor, graded: bool) -> Tensor:
-    """Scores as they are kept."""
+    """Return scores in their packed form."""
     if graded:
         return scores.masked_fill(missing, NO_SCORE)
     return (scores > 0.5).to(torch.uint8).add_(WRONG).masked_fill_(missing, NONE)
 
 
 def _memory() -> float:
-    """Bytes of the machine's memory; infinite where the system does not tell."""
+    """Return the bytes of the machine's memory; infinity if the system does not tell."""
     if not hasattr(os, "sysconf"):  # Windows
         return float("inf")
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _room(shape: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return an empty tensor, in a temporary file where the machine's memory is too small."""
+    """Return an empty tensor, in a temporary file if the machine's memory is too small."""
     cells = shape[0] * shape[1]
     if device.type != "cpu" or cells * dtype.itemsize <= MEMORY_SHARE * _memory():
         return torch.empty(shape, dtype=dtype, device=device)
     kind = np.uint8 if dtype == torch.uint8 else np.float32
-    with tempfile.TemporaryFile(prefix="tinyeval-") as file:  # gone with the last view of it
+    with tempfile.TemporaryFile(prefix="tinyeval-") as file:  # deleted with its last view
         return torch.from_numpy(np.memmap(file, kind, "w+", shape=shape))
 
 
 def block_of(models: int, device: torch.device) -> int:
-    """Return how many items of so many answers make a block."""
+    """Return the number of items per block for a number of models."""
     return max(LEAST_ITEMS, BLOCK_CELLS[device.type] // models)

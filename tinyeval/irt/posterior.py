@@ -1,20 +1,20 @@
 """The IRT model with its uncertainty: a hierarchical Bayesian fit by variational inference.
 
-Where the source models are few, the point estimate of an item's parameters says little without
-its error.  The model of :mod:`tinyeval.irt.model` is therefore given priors for the abilities
-theta_m and the parameters x_i = (a_i, d_i) of the items,
+With few source models, a point estimate of an item's parameters says little without its error.
+The model of :mod:`tinyeval.irt.model` therefore gets priors for the abilities theta_m and the
+parameters x_i = (a_i, d_i) of the items,
 
     theta_m ~ N(0, I),    x_i ~ N(mu, diag(sigma^2)),
     mu ~ N(e_1, diag(s^2)),    sigma_k ~ HalfNormal(s_k),    s = (1, ..., 1, 2),
 
-with mu and sigma learned from all items together: items borrow strength from each other, and a
-dimension that the answers do not need shrinks (automatic relevance determination, MacKay 1992).
+with mu and sigma learned from all items together: items borrow strength from each other, and an
+unneeded dimension shrinks to 0 (automatic relevance determination, MacKay 1992).
 The posterior is approximated by independent normals q that maximise
 
     ELBO = E_q[sum over answers of y log p + (1 - y) log(1 - p)] - KL(q || prior)
 
-with stochastic gradients (Kucukelbir et al. 2017; for IRT, Natesan et al. 2016).  Written in
-Pyro; no other module imports it.
+by stochastic gradients (Kucukelbir et al. 2017; for IRT, Natesan et al. 2016).  This is the only
+module that imports Pyro.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoNormal, init_to_value
 from pyro.optim import ClippedAdam
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.errors import ConfigError, FitError, examples
-from tinyeval.irt.model import Array, IRTFit, IRTModel
+from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix
 
 FINAL_RATE = 0.01
-"""Share of the first learning rate left at the end, when the steps average the noise away."""
+"""Final learning rate as a share of the first; small steps average out the gradient noise."""
 
 
 class Posterior(NamedTuple):
@@ -78,22 +79,23 @@ def fit_posterior(
     The scale, location, rotation and sign that the likelihood leaves open are settled after the
     fit: the source models' abilities have mean 0 and covariance I (posterior variance included),
     the second moments of the discriminations are diagonal and descend, and each dimension's mean
-    discrimination is positive.  A graded score counts as one right-or-wrong answer of that mean,
-    so standard deviations from graded scores err on the wide side.
+    discrimination is positive.  A graded score counts as a single right-or-wrong answer, so
+    standard deviations from graded scores are on the wide side.
 
     Args:
         responses: scores of the source models, shape (models, items); NaN cells do not count.
-            The noise of the gradients follows their order: sort them for the same fit.
-        dimensions: of the ability, at most the smaller of models and items.
-        guessing: c in [0, 1), one for all items or shape (items,).
-        steps: of the optimiser.
-        learning_rate: of the first step; it decays geometrically to a hundredth of that.
-        seed: of the stochastic gradients; the same seed gives the same digits on one device.
+            The noise of the gradients depends on the order of models and items: sort them for the
+            same fit.
+        dimensions: number of ability dimensions, at most the number of models or of items.
+        guessing: c in [0, 1), a number or shape (items,).
+        steps: number of optimiser steps.
+        learning_rate: learning rate of the first step; it decays geometrically to a hundredth.
+        seed: seed of the stochastic gradients; it fixes every digit on one device.
         device: a torch device, or ``auto`` (cuda where there is one).
         progress: called with (done, steps, what) about a hundred times.
 
     Returns:
-        The fit; ``log_likelihood`` is the mean per observed answer at the posterior means.
+        The fit; its ``log_likelihood`` is taken at the posterior means.
 
     Raises:
         ConfigError: a setting out of its range, or a device that torch cannot use.
@@ -160,10 +162,10 @@ def _place(device: str) -> torch.device:
 
 
 def _warm_start(scores: NDArray, guessing: Array, dimensions: int) -> dict[str, Array]:
-    """Return a linearised fit: logits of the item means, and an SVD of what they leave.
+    """Return a linearised fit: logits of the item means, and an SVD of the residuals.
 
-    To first order E[y - mean_i] = slope_i (a_i . theta), with slope_i that of p at d_i, so the
-    leading singular vectors of the standardised residuals hold theta and a.
+    To first order E[y - mean_i] = slope_i (a_i . theta), where slope_i is the slope of p at d_i, so
+    the leading singular vectors of the standardised residuals hold theta and a.
     """
     observed = ~np.isnan(scores)
     mean = (np.nansum(scores, axis=0, dtype=np.float64) + 0.5) / (observed.sum(axis=0) + 1)
@@ -186,7 +188,7 @@ def _warm_start(scores: NDArray, guessing: Array, dimensions: int) -> dict[str, 
 def generative_model(
     scores: torch.Tensor, observed: torch.Tensor, guessing: torch.Tensor, dims: int
 ) -> None:
-    """The generative model as Pyro reads it; ``scores`` hold 0 where not ``observed``."""
+    """The generative model in Pyro; ``scores`` hold 0 where not ``observed``."""
     first, spread = scores.new_zeros(dims + 1), scores.new_ones(dims + 1)
     first[0], spread[-1] = 1.0, 2.0
     mu = pyro.sample("mean", dist.Normal(first, spread).to_event(1))
@@ -202,7 +204,7 @@ def generative_model(
 
 
 def _infer(scores: NDArray, guessing: Array, dimensions: int, search: _Search) -> Posterior:
-    """Maximise the ELBO from the warm start; Pyro's parameter store is left as it was."""
+    """Maximise the ELBO from the warm start; Pyro's parameter store is restored afterwards."""
 
     def tensor(array: NDArray) -> torch.Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=search.place)
@@ -235,7 +237,7 @@ def _infer(scores: NDArray, guessing: Array, dimensions: int, search: _Search) -
 
 
 def _quiet_step(svi: SVI, data: tuple[object, ...]) -> float:
-    """Take one step; Pyro's own warning of a NaN gives way to our error."""
+    """Take one step without Pyro's warning about NaN; the caller raises an error."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Encountered", category=UserWarning)
         return float(svi.step(*data))
@@ -243,7 +245,7 @@ def _quiet_step(svi: SVI, data: tuple[object, ...]) -> float:
 
 @contextmanager
 def _scratch(seed: int, place: torch.device) -> Iterator[None]:
-    """Seed torch, and put its generators, Pyro's parameters and checks back afterwards."""
+    """Seed torch, and restore its generators and Pyro's parameters and checks afterwards."""
     on_gpu = place.type == "cuda"
     with (
         pyro.get_param_store().scope(),
@@ -259,10 +261,10 @@ def _scratch(seed: int, place: torch.device) -> Iterator[None]:
 
 
 def canonical_form(raw: Posterior) -> Posterior:
-    """Settle location, scale, rotation and sign; see :func:`fit_posterior`.
+    """Fix location, scale, rotation and sign; see :func:`fit_posterior`.
 
-    With theta' = T^-1 (theta - m), a' = T'a and d' = d + a . m every probability stays what it
-    was.  Variances follow these linear maps, as of independent normals.
+    theta' = T^-1 (theta - m), a' = T'a and d' = d + a . m leave every probability unchanged.
+    Variances follow the same linear maps, as for independent normals.
     """
     dims = raw.ability.shape[1]
     centre = raw.ability.mean(axis=0)

@@ -1,4 +1,4 @@
-"""The numbers of an IRT fit, and where they start: a singular value decomposition of the scores."""
+"""The state of an IRT fit, and its start from a singular value decomposition of the scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Tensor = torch.Tensor
 
 @dataclass
 class FitState:
-    """The numbers that a fit moves: factors, and the prior of the items' parameters."""
+    """The state of a fit: abilities, item parameters and the prior of the item parameters."""
 
     ability: Tensor  # (models, D)
     items: Tensor  # (items, D + 1): discriminations, then the intercept
@@ -32,9 +32,9 @@ def warm_start(data: Packed, dims: int, processes: Processes = ALONE) -> FitStat
     """Return abilities from the leading singular vectors of the scores, intercepts from item means.
 
     Args:
-        data: of this process's items.
+        data: responses of this process's items.
         dims: number of dimensions.
-        processes: that hold the other items.
+        processes: processes that hold the other items.
     """
     mean = item_means(data, processes)
     ability = _leading_vectors(data, mean, dims, processes)
@@ -48,7 +48,7 @@ def warm_start(data: Packed, dims: int, processes: Processes = ALONE) -> FitStat
 
 
 def item_means(data: Packed, processes: Processes = ALONE) -> Tensor:
-    """Return the mean score of every item, drawn a little towards that of all, shape (items,)."""
+    """Return the mean score of every item, shrunk a little to the overall mean, shape (items,)."""
     answered, right = data.counts()
     totals = torch.stack([right.sum(), answered.sum()]).double()
     processes.add_up(totals)
@@ -58,8 +58,8 @@ def item_means(data: Packed, processes: Processes = ALONE) -> Tensor:
 def _leading_vectors(data: Packed, mean: Tensor, dims: int, processes: Processes) -> Tensor:
     """Leading left singular vectors, scaled to unit variance, shape (models, dims).
 
-    Subspace iteration from fixed columns (Halko, Martinsson and Tropp 2011): deterministic, and
-    two products with the matrix per round.
+    They are found by subspace iteration from fixed columns (Halko, Martinsson and Tropp 2011),
+    which is deterministic and takes two products with the matrix per round.
     """
     models = data.n_models
     width = min(models, dims + 6)
@@ -88,7 +88,7 @@ def _leading_vectors(data: Packed, mean: Tensor, dims: int, processes: Processes
 
 
 def _centred(data: Packed, mean: Tensor) -> Iterator[Tensor]:
-    """Yield every block's scores less the items' means, 0 where missing."""
+    """Yield every block's scores minus the items' means, 0 where missing."""
     for block in data.blocks():
         expected = mean[block.cut, None]
         if block.observed is not None:

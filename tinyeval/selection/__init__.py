@@ -1,4 +1,4 @@
-"""Selectors: which items become anchors.  A new one is one file and one line here."""
+"""Selectors choose the items that become anchors.  A new selector is one file and one line here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SELECTORS: dict[str, Method] = {
     ),
     "mrmr": Method(
         "tinyeval.selection.mrmr:select_mrmr",
-        "items that tell most about the score and least about each other",
+        "items most informative about the score and least redundant (mRMR)",
         ("ding2005",),
     ),
     "sparse_eval": Method(
@@ -46,17 +46,17 @@ SELECTORS: dict[str, Method] = {
     ),
     "optimal_design": Method(
         "tinyeval.selection.optimal_design:select_optimal_design",
-        "greedily, the item that leaves least variance of the score",
+        "greedy choice of the item that leaves the least variance of the score",
         ("krause2008",),
     ),
 }
 
 
 def get_selector(name: str) -> Selector:
-    """Return the selector of that name, or the one that ``MODULE:FUNCTION`` names.
+    """Return the selector of that name, or the function that ``MODULE:FUNCTION`` names.
 
     Raises:
-        ConfigError: a name that is not known, or a function that cannot be imported or used.
+        ConfigError: an unknown name, or a function that cannot be imported or used.
     """
     if is_outside(name):
         return outside_selector(name)
@@ -64,7 +64,7 @@ def get_selector(name: str) -> Selector:
 
 
 def draws_at_random(name: str) -> bool:
-    """Say whether a selector's anchors are a random draw; one from outside says so by ``draws``."""
+    """Say whether a selector draws anchors at random; an outside one says so by ``draws``."""
     if is_outside(name):
         return bool(getattr(outside_selector(name), "draws", False))
     return own_method(name, SELECTORS, "selection method").draws

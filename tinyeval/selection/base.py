@@ -1,4 +1,4 @@
-"""What a selector is: history + number of items -> anchors."""
+"""The selector protocol: history + number of items -> anchors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tinyeval.tables import as_ids
 
 @dataclass(frozen=True)
 class Anchors:
-    """The chosen items, in an order whose prefixes are themselves good smaller subsets.
+    """The chosen items, best first: the first n of them are themselves a good subset.
 
     Attributes:
         items: ids of the chosen items.
-        weights: shape (anchors,), not negative, sum 1: ``weights @ answers`` is the selector's
-            own plain estimate of the overall score.
+        weights: shape (anchors,), not negative, sum 1; ``weights @ answers`` is the selector's own
+            estimate of the overall score.
     """
 
     items: tuple[str, ...]
@@ -49,13 +49,12 @@ class Anchors:
 
 
 class Selector(Protocol):
-    """Chooses ``n`` items of a history; deterministic under ``rng``.
+    """Chooses ``n`` items of a history; the same ``rng`` gives the same anchors.
 
-    Options of a selector are keyword arguments with defaults, set under ``selection.options``
-    of a configuration.  The result does not depend on the order of models or items in the
-    history.  A selector that can keep to costs and quotas has a keyword ``budget``, a
-    :class:`~tinyeval.selection.budget.Budget`; for the others :mod:`tinyeval.selection.choose`
-    sees to it.
+    Options of a selector are keyword arguments with defaults, set under ``selection.options`` of a
+    recipe.  A selector that handles costs and quotas itself has a keyword ``budget``, a
+    :class:`~tinyeval.selection.budget.Budget`; for other selectors
+    :mod:`tinyeval.selection.choose` handles them.
     """
 
     def __call__(self, history: History, n: int, *, rng: np.random.Generator) -> Anchors: ...
@@ -71,11 +70,11 @@ def check_budget(history: History, n: int) -> None:
 
 
 def equal_weights(items: tuple[str, ...]) -> Anchors:
-    """Return anchors that all weigh the same."""
+    """Return anchors of equal weight."""
     return Anchors(items, np.full(len(items), 1.0 / len(items)))
 
 
 def scaled(weights: NDArray) -> NDArray[np.float64]:
-    """Scale weights to sum 1; equal ones where nothing has weight."""
+    """Scale weights to sum 1; weights that are all 0 become equal."""
     total = weights.sum()
     return weights / total if total > 0 else np.full(len(weights), 1.0 / max(len(weights), 1))

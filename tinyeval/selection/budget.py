@@ -1,15 +1,16 @@
-"""Budgets: how many anchors there may be, what they may cost together, how many of each group.
+"""Budgets limit the number of anchors, their total cost and their numbers by group.
 
-A selector takes one item after the other, so what it needs to know at every step is which items it
-may still take: those after which every limit can still be kept.  For a number of items n, costs
-c_i, a budget B and groups g that are due at least l_g and at most u_g anchors, with r_g = l_g minus
-those taken so far (or 0), the item i of group g may be taken if
+A selector takes one item after another, so at every step it must know which items it may still
+take: those after which every limit can still be kept.  Let n be the number of items, c_i the costs
+and B the budget, and let a group g get at least l_g and at most u_g anchors.  With r_g = l_g minus
+those taken so far (at least 0), item i of group g may be taken if
 
     1 [r_g = 0]  <=  items left - sum_h r_h
     max(c_i - t_g, 0)  <=  money left - sum_h (cost of the r_h cheapest free items of group h)
 
-where t_g is the dearest of the r_g cheapest free items of its group, 0 if r_g = 0: what is put by
-for the group pays for part of it.  Kept at every step, both inequalities hold to the end.
+where t_g is the cost of the dearest of the r_g cheapest free items of its group, or 0 if r_g = 0:
+the money reserved for the group pays for part of the item.  If both inequalities hold at every
+step, all limits are kept at the end.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.config import DEFAULT_ITEMS, Quota, Settings
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.tables import Table
 from tinyeval.targets import named_groups
-
-Array = NDArray[np.float64]
 
 
 class Bounds(NamedTuple):
@@ -38,14 +38,14 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """What a choice of anchors has to keep to.
+    """Limits on a choice of anchors.
 
     Attributes:
-        items: most anchors; exactly so many where no cost is bounded.
-        cost: most that they may cost together.
-        cost_column: the items' column of costs.
-        quotas: group -> fewest and most of its items; groups not named are free.
-        by: the items' column that names the groups.
+        items: largest number of anchors; the exact number unless the cost is limited.
+        cost: largest total cost.
+        cost_column: column of the items table that holds costs.
+        quotas: group -> fewest and most anchors; other groups are free.
+        by: column of the items table that names the groups.
     """
 
     items: int
@@ -55,7 +55,7 @@ class Budget:
     by: str = "benchmark"
 
     def within(self, items: Table) -> Budget:
-        """Return this budget for part of the benchmark, which may lack items that it asks for."""
+        """Return this budget for part of the benchmark, which may have too few items for it."""
         if not self.quotas:
             return replace(self, items=min(self.items, len(items)))
         names, sizes = np.unique(named_groups(items, self.by), return_counts=True)
@@ -74,23 +74,23 @@ def make_budget(settings: Settings, items: Table) -> Budget:
     """Return the budget that the settings ask for, if the items allow it.
 
     Raises:
-        ConfigError: more anchors than there are items, quotas of unknown groups or that cannot be
-            met, a budget that does not pay for what is asked.
-        DataError: costs that are missing or not positive, items without a group.
+        ConfigError: more anchors than items, quotas for unknown groups, quotas that cannot be met,
+            or a budget too small for the anchors.
+        DataError: costs that are missing or not positive, or items without a group.
     """
     quotas = _bounds(settings, items)
     n = _number(settings, items, quotas)
     least = sum(one.least for one in quotas.values())
     if least > n:
         raise ConfigError(
-            f"the quotas ask for {least} anchors at least, but there are to be {n} in all; ask "
+            f"the quotas ask for at least {least} anchors, but the number of anchors is {n}; ask "
             "for fewer from each group, or for more items"
         )
     cost = np.inf if settings.budget is None else settings.budget
     budget = Budget(n, cost, settings.cost, quotas, settings.quotas.by).within(items)
     if settings.budget is None and budget.items < n:
         raise ConfigError(
-            f"the quotas allow {budget.items} anchors at most, but there are to be {n}; ask for "
+            f"the quotas allow at most {budget.items} anchors, but the number is {n}; ask for "
             "more from a group (20+ means at least 20), or for fewer items"
         )
     if settings.cost != Settings().cost:
@@ -100,7 +100,7 @@ def make_budget(settings: Settings, items: Table) -> Budget:
 
 
 def _number(settings: Settings, items: Table, quotas: Mapping[str, Bounds]) -> int:
-    """Most anchors there may be: as asked, as quotas for every group say, or as there is money."""
+    """Return the largest number of anchors: as asked, as the quotas imply, or every item."""
     n = settings.items
     if n is None:
         n = DEFAULT_ITEMS if settings.budget is None else len(items)
@@ -108,7 +108,7 @@ def _number(settings: Settings, items: Table, quotas: Mapping[str, Bounds]) -> i
         if named <= set(quotas) and all(one.least == one.most for one in quotas.values()):
             n = sum(one.least for one in quotas.values())
     if n < 1:
-        raise ConfigError("the quotas allow no anchors at all; ask for one at least")
+        raise ConfigError("the quotas allow no anchors at all; ask for at least one")
     if n > len(items):
         raise ConfigError(
             f"{n} items were asked for, but the benchmark has {len(items)} with answers; ask for "
@@ -118,7 +118,7 @@ def _number(settings: Settings, items: Table, quotas: Mapping[str, Bounds]) -> i
 
 
 def item_costs(items: Table, column: str) -> Array:
-    """Return what every item costs, shape (items,); all must be positive and finite."""
+    """Return the cost of every item, shape (items,); all must be positive and finite."""
     if column not in items.columns:
         known = examples(name for name in items.columns if items.columns[name].dtype.kind == "f")
         raise DataError(
@@ -139,7 +139,7 @@ def item_costs(items: Table, column: str) -> Array:
 
 
 def _bounds(settings: Settings, items: Table) -> dict[str, Bounds]:
-    """Return the quotas by group; each must name a group, and ask for no more than it has."""
+    """Return the quotas by group; a group must exist and have enough items."""
     asked, by = settings.quotas.anchors, settings.quotas.by
     if asked is None:
         return {}
@@ -173,12 +173,12 @@ def _parse(quota: Quota, size: int) -> Bounds:
 
 
 class Allowance:
-    """Which items may still be taken, step by step; see the module's equations.
+    """The items that may still be taken, step by step; see the module's equations.
 
     Positions are those of ``items``.
 
     Raises:
-        ConfigError: a budget that does not pay for the quotas, or for one item.
+        ConfigError: a budget that does not pay for the quotas, or for a single item.
     """
 
     def __init__(self, budget: Budget, items: Table) -> None:
@@ -204,14 +204,14 @@ class Allowance:
 
     @property
     def most(self) -> int:
-        """Most items that may still be taken, were they the cheapest ones."""
+        """Number of items that may still be taken, if the cheapest are taken."""
         if not self.priced:
             return min(self.slots, int(self.free.sum()))
         paid = np.cumsum(np.sort(self.cost[self.free])) <= self.money * (1 + 1e-9)
         return min(self.slots, int(paid.sum()))
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Mask of the items that may be taken next, shape (items,)."""
+        """Return a mask of the items that may be taken next, shape (items,)."""
         due = self.due[self.group] > 0
         may = self.free & (self.room[self.group] > 0)
         may &= due | (self.slots > self.due.sum())
@@ -233,7 +233,7 @@ class Allowance:
         self.due[group] = max(self.due[group] - 1, 0)
 
     def _put_by(self) -> tuple[float, Array]:
-        """Money that the quotas still need, and the dearest item it is for, by group."""
+        """Return the money reserved for the quotas, and the dearest item it pays for, by group."""
         dearest, put_by = np.zeros(len(self.due)), 0.0
         for g in np.flatnonzero(self.due):
             own = self.members[g]

@@ -1,12 +1,12 @@
-"""Choosing anchors within a budget, whatever the selector.
+"""Choosing anchors within a budget, with any selector.
 
-A selector that takes a ``budget`` keeps to it itself.  Any other chooses a number of items, so it
-runs
+A selector that takes a ``budget`` keeps to it itself.  Any other selector only chooses a number of
+items.
 
-* inside each group by itself where there are quotas, for as many items as are due in proportion to
-  the group's weight within its bounds, the groups' orders being merged evenly;
-* for about as many items as the budget pays for where costs count: its order is followed, items
-  that no longer fit are left out, and it runs again for more while there is money left.
+* With quotas, it runs inside each group by itself.  The group gets a number of items in proportion
+  to its weight, within its bounds, and the groups' orders are merged evenly.
+* With costs, it runs for about as many items as the budget pays for.  Its order is followed, items
+  that no longer fit are left out, and it runs again for more items while money is left.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, Selector, scaled
-from tinyeval.selection.budget import Allowance, Array, Budget
+from tinyeval.selection.budget import Allowance, Budget
 from tinyeval.selection.random import allocate
 from tinyeval.tables import Table
 from tinyeval.targets import named_groups
 
 SPENT = 0.9
-"""Share of the budget that a choice should use, if anything that still fits could."""
+"""Share of the budget that a choice should use, if items that still fit can use it."""
 
 
 def choose(
@@ -41,14 +42,14 @@ def choose(
     """Choose anchors that keep to a budget.
 
     Args:
-        select: chooses items of a history.
+        select: the selector.
         history: source models only.
         budget: number, cost and quotas of the anchors.
-        rng: of the selector.
-        options: of the selector.
+        rng: random generator of the selector.
+        options: options of the selector.
 
     Raises:
-        ConfigError: a budget that pays for no item, or not for the quotas.
+        ConfigError: a budget that does not pay for the quotas, or for a single item.
     """
     if "budget" in inspect.signature(select).parameters:
         return select(history, budget.items, rng=rng, budget=budget, **options)  # type: ignore[call-arg]
@@ -76,7 +77,7 @@ def _by_group(
     rng: np.random.Generator,
     options: Mapping[str, Any],
 ) -> Anchors:
-    """Choose ``n`` items, inside each group by itself; a group's anchors have its weight."""
+    """Choose ``n`` items, inside each group by itself; a group's anchors share its weight."""
     groups = named_groups(history.responses.items, budget.by)
     names = sorted(set(groups))
     members = [np.flatnonzero(groups == name) for name in names]
@@ -108,9 +109,9 @@ def allocate_within(
     """Divide ``n`` among groups in proportion to ``share``, within bounds.
 
     Args:
-        n: between the sums of ``least`` and of ``most``.
-        share: of each group, not negative, shape (groups,).
-        least, most: of each group, shape (groups,).
+        n: number to divide, between the sums of ``least`` and of ``most``.
+        share: share of each group, not negative, shape (groups,).
+        least, most: bounds of each group, shape (groups,).
         rng: breaks ties between equal remainders.
     """
     share = np.maximum(share, 1e-12)
@@ -127,7 +128,7 @@ def allocate_within(
 
 
 def _affordable(run: Callable[[int], Anchors], history: History, budget: Budget) -> Anchors:
-    """Run a selector for ever more items, until what fits of them uses up the budget."""
+    """Run a selector for more and more items, until those that fit use up the budget."""
     items = history.responses.items
     most = replace(budget, items=len(items)).within(items).items
     allowance = Allowance(budget, items)
@@ -144,7 +145,7 @@ def _affordable(run: Callable[[int], Anchors], history: History, budget: Budget)
 
 
 def _paid(allowance: Allowance, items: Table, order: NDArray[np.intp]) -> list[int]:
-    """Positions of the items in ``order`` that fit; quotas left open take their cheapest items."""
+    """Return the items of ``order`` that fit; open quotas take their cheapest items."""
     kept = []
     for k in order:
         if allowance.allowed()[k]:
@@ -158,7 +159,7 @@ def _paid(allowance: Allowance, items: Table, order: NDArray[np.intp]) -> list[i
 
 
 def _reweighted(history: History, budget: Budget, anchors: Anchors, kept: list[int]) -> Anchors:
-    """Weigh the kept items as the selector does, and every group by quotas as in the target."""
+    """Weigh the kept items as the selector does; with quotas, each group has its target weight."""
     ids = history.responses.items.ids
     weight = dict(zip(anchors.items, anchors.weights, strict=True))
     typical = float(anchors.weights.mean())

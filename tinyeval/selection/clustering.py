@@ -7,7 +7,7 @@ Items are points x_i, either the source models' scores on the item or its IRT pa
 
 each cluster is represented by its item nearest to the centre, and that anchor carries the
 cluster's share of the weight (Maia Polo et al. 2024, "tinyBenchmarks"; Vivek et al. 2024,
-"Anchor Points").  Of items equally near one is taken at random.
+"Anchor Points").  Ties are broken at random.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget
 
 RESTARTS = 5
-"""Starts of k-means, of which the best is kept, as in tinyBenchmarks."""
+"""Number of starts of k-means; the best result is kept, as in tinyBenchmarks."""
 
 
 def select_by_correctness(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
@@ -50,7 +50,7 @@ def _anchor_points(
     history: History, points: NDArray[np.float64], n: int, rng: np.random.Generator
 ) -> Anchors:
     ids = history.responses.items.ids
-    order = rng.permutation(len(ids))  # so that of items equally near a random one is taken
+    order = rng.permutation(len(ids))  # breaks ties between equally near items
     points, weight = points[order], history.targets.weights[0][order]
     labels, distance = _cluster(points, weight, n, int(rng.integers(2**31)))
     chosen, share = _represent(labels, distance, weight, n)
@@ -81,8 +81,8 @@ def _represent(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Choose ``n`` items, nearest first, at least one per cluster, and share its weight out.
 
-    Where there are fewer clusters than ``n`` (duplicate items), the cluster with the most weight
-    per item chosen so far gets the next one.
+    If there are fewer clusters than ``n`` (because of duplicate items), the cluster with the most
+    weight per chosen item gets the next anchor.
     """
     clusters, labels, size = np.unique(labels, return_inverse=True, return_counts=True)
     total = np.bincount(labels, weight)

@@ -1,21 +1,21 @@
-"""Items that are informative all along the range of abilities: the selection of metabench.
+"""Items that are informative across the range of abilities: the selection of metabench.
 
-Fisher's information about the ability, along a direction u, in the answer to item i is
+The Fisher information in the answer to item i about ability, along a direction u, is
 
     I_i(theta) = (a_i . u)^2 (P - c)^2 (1 - P) / (P (1 - c)^2),    P = P_i(theta)
 
-(Birnbaum 1968).  A few items tell able models apart and others weak ones, so the range of the
-source models is cut into bins of equally many models, and each bin in turn takes the item that is
-most informative there and not yet taken (Kipnis et al. 2025, "metabench").
+(Birnbaum 1968).  Some items separate able models, others weak ones.  So the range of the source
+models is cut into bins with equal numbers of models, and each bin in turn takes the most
+informative item not yet taken (Kipnis et al. 2025, "metabench").
 
-With one dimension theta runs over the quantiles of the source models' abilities.  With several it
-follows the line of the abilities that go with a target value: for abilities of mean m and
-covariance S, and g the mean gradient of the target,
+With one dimension, theta runs over the quantiles of the source models' abilities.  With several, it
+runs along the line of expected abilities given the target.  For abilities with mean m and
+covariance S, and the mean gradient g of the target,
 
     theta(z) = m + z u,    u = S g / sqrt(g' S g),    z at the quantiles of g' (theta - m).
 
-Items that hardly vary, that nearly every model solves, or that have next to no correlation with
-the score come last.
+Items that hardly vary, that nearly every model solves, or that hardly correlate with the score come
+last.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import whole
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
-from tinyeval.irt.model import Array, IRTModel
+from tinyeval.irt.model import IRTModel
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
@@ -46,12 +47,12 @@ def select_information(
 
     Args:
         history: source models only.
-        n: number of anchors; the bins are taken in turn until there are so many.
+        n: number of anchors.
         rng: draws among equally informative items.
-        bins: of the ability range, at most ``n`` are used.
-        least_sd: items whose scores have a smaller standard deviation come last,
-        easiest: as do items of a higher mean score,
-        least_correlation: and those whose correlation with the overall score is nearer to 0.
+        bins: number of bins of the ability range; at most ``n`` are used.
+        least_sd: items whose scores have a smaller standard deviation come last.
+        easiest: items with a higher mean score come last.
+        least_correlation: items whose correlation with the overall score is nearer to 0 come last.
 
     Raises:
         ConfigError: ``n`` below 1 or above the number of items, or ``bins`` below 1.
@@ -72,12 +73,12 @@ def select_information(
 
 
 def fisher_information(model: IRTModel, ability: NDArray, direction: NDArray) -> Array:
-    """Information about the ability along a direction, shape (models, items).
+    """Return the information about ability along a direction, shape (models, items).
 
     Args:
         model: the items' parameters.
         ability: shape (models, dimensions).
-        direction: u, shape (dimensions,); information is per unit of u.
+        direction: u, shape (dimensions,); information is measured per unit of u.
     """
     p = np.clip(model.probability(ability), 1e-12, 1.0)
     slope = (p - model.guessing) / (1.0 - model.guessing)
@@ -85,7 +86,7 @@ def fisher_information(model: IRTModel, ability: NDArray, direction: NDArray) ->
 
 
 def _ability_path(history: History, bins: int) -> tuple[Array, Array]:
-    """Abilities at the middle of each bin, shape (bins, dimensions), and the direction u."""
+    """Return the abilities at the middle of each bin, (bins, dimensions), and the direction u."""
     model, ability = history.fit.model, history.fit.ability
     p = model.probability(ability)
     slope = (p - model.guessing) * (1.0 - p) / (1.0 - model.guessing)
@@ -101,7 +102,7 @@ def _ability_path(history: History, bins: int) -> tuple[Array, Array]:
 def _bin_by_bin(information: Array, n: int) -> NDArray[np.intp]:
     """Take the best free item of each bin of ``information``, shape (bins, items), in turn."""
     bins = len(information)
-    # Steps of the golden section, from the middle bin on: any first few bins span the range.
+    # Golden-section steps from the middle bin: the first few bins always span the range.
     order = np.argsort((np.arange(bins) - bins // 2) * GOLDEN % 1.0, kind="stable")
     free = np.ones(information.shape[1], dtype=bool)
     chosen = np.empty(n, dtype=np.intp)

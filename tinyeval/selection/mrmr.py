@@ -1,4 +1,4 @@
-"""mRMR: items that tell most about the score and least about each other.
+"""mRMR: items of maximal relevance to the score and minimal redundancy with each other.
 
 Greedily take the item with the largest
 
@@ -6,17 +6,17 @@ Greedily take the item with the largest
 
 over the items j chosen so far, with relevance R_i = I(x_i; score) and I the mutual information
 over source models (Ding and Peng 2005; with kernel ridge on benchmarks: mrmr_eval 2026).  An
-item's scores are a few levels and the overall score is continuous, the case of Ross (2014):
+item's scores have a few levels and the overall score is continuous, the case of Ross (2014):
 
     I = psi(M) + < psi(k_m) - psi(n_m) - psi(c_m) >    averaged over models m,
 
-with n_m models on the level of m, k_m = min(5, n_m - 1), and c_m models, m included, that are
-strictly nearer in score than the k_m-th neighbour of m on its own level.  Items of many levels
-take the estimator of Kraskov, Stogbauer and Grassberger (2004) for R_i and quartiles for
-I(x_i; x_j).
+where n_m models are on the level of m, k_m = min(5, n_m - 1), and c_m models, including m, are
+strictly nearer in score than the k_m-th neighbour of m on its own level.  For items with many
+levels, R_i is the estimate of Kraskov, Stogbauer and Grassberger (2004), and I(x_i; x_j) uses
+quartiles.
 
-Models that tie on the score would make c_m too large and I negative: a random jitter breaks the
-ties.  What is negative still counts as 0, and equally good items come in random order.
+Models with equal scores would make c_m too large and I negative, so a random jitter breaks ties.
+Estimates that are still negative count as 0, and equally good items come in random order.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
-
-Array = NDArray[np.float64]
 
 SCHEMES = ("quotient", "difference")
 
 NEIGHBOURS = 5
 
 FEW_LEVELS = 5
-"""Most distinct scores on an item for it to count as discrete."""
+"""Largest number of distinct scores of an item that counts as discrete."""
 
 JITTER = 1e-8
-"""Size of the noise that breaks ties; scores of models that differ are farther apart."""
+"""Size of the jitter; different scores are farther apart."""
 
 
 def select_mrmr(
@@ -58,7 +57,7 @@ def select_mrmr(
     check_budget(history, n)
     if scheme not in SCHEMES:
         raise ConfigError(f"scheme must be one of {', '.join(SCHEMES)}, found {scheme!r}")
-    items = rng.permutation(history.responses.n_items)  # so that of equals a random one is first
+    items = rng.permutation(history.responses.n_items)  # equal items come in random order
     score = history.target_values[:, 0]
     score = score + JITTER * rng.standard_normal(len(score))
     scores = history.answers(items).astype(np.float32)
@@ -75,11 +74,11 @@ def ross_information(levels: NDArray[np.intp], score: Array) -> float:
     """Mutual information of a discrete and a continuous variable, in nats.
 
     Args:
-        levels: 0, 1, ..., shape (models,); models alone on their level are left out.
-        score: shape (models,), no two alike.
+        levels: 0, 1, ..., shape (models,); a model alone on its level is left out.
+        score: shape (models,), all different.
 
     Returns:
-        The estimate of Ross (2014); a negative one is to be read as 0.
+        The estimate of Ross (2014); a negative estimate stands for 0.
     """
     order = np.argsort(score)
     size = np.bincount(levels)
@@ -102,7 +101,7 @@ def ross_information(levels: NDArray[np.intp], score: Array) -> float:
 
 
 def _radius(values: Array, k: int) -> Array:
-    """Distance of each of the sorted values to its ``k``-th nearest neighbour among them."""
+    """Return the distance of each of the sorted values to its ``k``-th nearest neighbour."""
     padded = np.concatenate([np.full(k, -np.inf), values, np.full(k, np.inf)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, k + 1)
     first = np.arange(len(values))[:, None] + np.arange(k + 1)  # the k + 1 windows that hold it
@@ -114,8 +113,8 @@ def mutual_information(members: NDArray[np.float32], k: int) -> Array:
     """Mutual information of item ``k`` and every item, in nats, shape (items,).
 
     Args:
-        members: 1 where a model's score on an item is on a level, else 0, shape (levels, models,
-            items).
+        members: 1 where a model's score on an item is on the level, else 0, shape (levels,
+            models, items).
         k: position of the item.
     """
     counts = members[:, :, k] @ members  # (levels of the other, levels of k, items)
@@ -143,9 +142,9 @@ def _greedy(levels: NDArray[np.intp], relevance: Array, n: int, scheme: str) -> 
 def _levels(
     scores: NDArray, observed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Number the levels of every item, and say which items have few.
+    """Number the levels of every item, and say which items are discrete.
 
-    A missing cell, filled with a probability, goes to the nearest observed score.
+    A missing cell holds a fitted probability; it gets the level of the nearest observed score.
     """
     levels = np.empty(scores.shape, dtype=np.intp)
     discrete = np.empty(scores.shape[1], dtype=bool)

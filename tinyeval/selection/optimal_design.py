@@ -5,13 +5,13 @@ removes c_j^2 / v_j of the target's variance (c = cov(item, target), v = the ite
 the items already chosen).  Take the best item, condition C on it, repeat: greedy A-optimal design
 by pivoted Cholesky (Krause, Singh and Guestrin 2008 for the greedy), O(n * items * rank).
 
-One C is not enough.  A design for models like the source ones breaks on stronger models, so the
-gain is summed over several hypotheses of how far a new model drifts from them, each measured as a
-share of the variance that hypothesis leaves open: no hypothesis drowns the others, and the anchors
-stay good under all.
+A single C is not enough: a design for models like the source models fails on stronger models.  So
+the gain is summed over several hypotheses of how far a new model drifts from them.  Under each
+hypothesis it is measured as a share of the variance still open, so that no hypothesis dominates and
+the anchors are good under all.
 
-Where items have costs, gains are divided by them; where groups of items have quotas, the best item
-is taken among those that leave every quota within reach.
+If items have costs, gains are divided by costs.  If groups of items have quotas, the best item is
+taken among those that leave every quota within reach.
 """
 
 from __future__ import annotations
@@ -21,22 +21,20 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tinyeval.compute.arrays import Array
 from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, item_covariance
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.budget import Allowance, Budget, item_costs
 from tinyeval.tables import Table
 
-Array = NDArray[np.float64]
-
 PLACE_PRICES = (0.0, 0.5, 2.0, 8.0, 32.0)
-"""Prices of a place among the anchors, in median costs of an item."""
+"""Prices of a place among the anchors that are tried, in units of the median cost of an item."""
 
 
 class _Hypothesis:
-    """One drift hypothesis: covariances conditional on the anchors chosen so far."""
+    """A drift hypothesis: covariances conditional on the anchors chosen so far."""
 
     def __init__(self, covariance: ItemCovariance, s: float, n: int) -> None:
         self.covariance = covariance
@@ -52,15 +50,15 @@ class _Hypothesis:
     def gains(self) -> Array:
         """Share of the targets' open variance that each item would remove.
 
-        Each target counts in units of its variance at the start: a benchmark that is nearly known
-        must not take the anchors of the others.
+        Each target counts in units of its initial variance, so that a benchmark that is nearly
+        known does not take anchors from the others.
         """
         usable = self.variance > 1e-9 * np.maximum(self.start, 1e-9)
         removed = self.cross**2 @ self.scale / np.maximum(self.variance, 1e-12)
         return np.where(usable, removed / (self.open @ self.scale), 0.0)
 
     def condition(self, k: int, parts: tuple[Array, Array]) -> None:
-        """Condition on the answer to item ``k``, of which ``row_parts`` gives the covariances."""
+        """Condition on the answer to item ``k``; ``parts`` are its ``row_parts``."""
         if self.variance[k] <= 1e-9 * max(self.start[k], 1e-9):
             return
         done = self.columns[: self.used]
@@ -82,7 +80,7 @@ def _importance(targets: int) -> Array:
 
 
 class Design(NamedTuple):
-    """Chosen positions, best first, and the share of variance left open, summed over hypotheses."""
+    """Chosen positions, best first, and the share of variance left, summed over hypotheses."""
 
     chosen: list[int]
     left_open: float
@@ -94,13 +92,13 @@ def greedy_design(
     allowance: Allowance,
     price: Array | float = 1.0,
 ) -> Design:
-    """Take the item of the largest gain per price, as long as any is allowed.
+    """Take the item with the largest gain per price, as long as any is allowed.
 
     Args:
-        covariance: of the source history.
+        covariance: item covariance of the source models.
         drift: standard deviations of the drift hypotheses, in score units.
-        allowance: of the items of ``covariance``, in their order; it is used up.
-        price: of every item, shape (items,), positive.
+        allowance: allowance for the items of ``covariance``, in their order; it is used up.
+        price: price of every item, shape (items,), positive.
     """
     hypotheses = [_Hypothesis(covariance, s, allowance.most) for s in drift]
     chosen: list[int] = []
@@ -120,9 +118,10 @@ def thrifty_design(
 ) -> Design:
     """Return the best of several greedy designs within a cost.
 
-    Gain per cost alone can be far from the best (one dear item that tells all), and so can gain
-    alone; the better of the two is near it (Leskovec et al. 2007).  Where the number of anchors is
-    bounded too and gain per cost uses it up before the money, a place has a price as well.
+    Greedy choice by gain per cost can be far from optimal (it may miss a dear item that is worth
+    its cost), and so can greedy choice by gain; the better of the two is near the optimum (Leskovec
+    et al. 2007).  If the number of anchors is limited too, and gain per cost reaches that limit
+    before the budget, a place among the anchors gets a price as well.
     """
     best = greedy_design(covariance, drift, Allowance(budget, items))
     cost = item_costs(items, budget.cost_column)
@@ -150,12 +149,12 @@ def select_optimal_design(
 
     Args:
         history: source models only.
-        n: number of anchors; with costs, the most there may be.
+        n: number of anchors; with costs, the largest number.
         rng: for the :class:`Selector` protocol; the design is deterministic.
-        budget: costs and quotas to keep to besides.
-        drift: standard deviations of the drift hypotheses, in score units; 0 = models like the
-            source ones.
-        irt_share, shrinkage, length: of :func:`item_covariance`.
+        budget: limits on cost and numbers by group.
+        drift: standard deviations of the drift hypotheses, in score units; 0 stands for models like
+            the source models.
+        irt_share, shrinkage, length: options of :func:`item_covariance`.
 
     Raises:
         ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.

@@ -1,6 +1,6 @@
-"""Selectors from outside the package, ``MODULE:FUNCTION``: what they return is checked.
+"""Selectors from outside the package, ``MODULE:FUNCTION``; the anchors they return are checked.
 
-docs/extending.md says how to write one.
+docs/extending.md says how to write a selector.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tinyeval.selection.base import Anchors, Selector
 
 
 def outside_selector(name: str) -> Selector:
-    """Import a selector and return it, wrapped so that anchors which cannot be are refused.
+    """Import a selector and return it, wrapped so that invalid anchors are refused.
 
     Raises:
-        ConfigError: a function that cannot be imported, or not be called as a selector is.
+        ConfigError: a function that cannot be imported, or cannot be called as a selector.
     """
     select = load_outside(name, "my_package.my_module:my_selector")
     check_call(name, select, "history", "n")
@@ -36,7 +36,7 @@ def outside_selector(name: str) -> Selector:
 
 
 def _check(name: str, anchors: object, items: Collection[str], n: int, *, exact: bool) -> None:
-    """Raise unless these are ``n`` anchors, or at most ``n`` within a budget, of known items."""
+    """Raise unless these are ``n`` anchors, or at most ``n`` within a budget, from the history."""
     if not isinstance(anchors, Anchors):
         raise ConfigError(
             f"selector {name}: expected it to return tinyeval.selection.Anchors, found "

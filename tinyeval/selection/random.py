@@ -1,11 +1,11 @@
-"""Random items, plain or stratified: the baselines every other selection has to beat.
+"""Random items, plain or stratified: the baselines for every other selection.
 
 A simple random sample of n items estimates the target by the ratio estimator
 
     sum_i w_i y_i / sum_i w_i    over the sampled items, w = target weights  (Cochran 1977, ch. 6).
 
-Stratified sampling allots the n items to the strata, benchmark x subject, in proportion to the
-target weight W_h of a stratum, by largest remainders; it estimates sum_h W_h * mean_h.
+Stratified sampling divides the n items among the strata, benchmark x subject, in proportion to the
+target weight W_h of each stratum, by largest remainders; it estimates sum_h W_h * mean_h.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tinyeval.selection.base import Anchors, check_budget, scaled
 
 
 def select_random(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
-    """Draw ``n`` items without replacement, all subsets equally likely, in random order.
+    """Draw ``n`` items without replacement in random order; all subsets are equally likely.
 
     Raises:
         ConfigError: ``n`` below 1 or above the number of items.
@@ -31,10 +31,11 @@ def select_random(history: History, n: int, *, rng: np.random.Generator) -> Anch
 
 
 def select_stratified(history: History, n: int, *, rng: np.random.Generator) -> Anchors:
-    """Draw ``n`` items at random within strata, each stratum in proportion to its weight.
+    """Draw items at random within strata, from each stratum in proportion to its weight.
 
-    The order is balanced as well: of n_h items, item j stands at (j + u_h) / n_h with u_h uniform,
-    so every prefix is divided among the strata in nearly the same proportions.
+    The order is balanced as well: item j of the n_h items of a stratum gets the place
+    (j + u_h) / n_h, with u_h uniform, so every prefix is divided among the strata in nearly the
+    same proportions.
 
     Raises:
         ConfigError: ``n`` below 1 or above the number of items.
@@ -62,13 +63,13 @@ def allocate(
     """Divide ``n`` among strata in proportion to ``share``, by largest remainders.
 
     Args:
-        n: items to be given out, at most ``size.sum()``.
-        share: of each stratum, not negative, shape (strata,).
-        size: most that each stratum can take, shape (strata,).
+        n: number of items to divide, at most ``size.sum()``.
+        share: share of each stratum, not negative, shape (strata,).
+        size: number of items in each stratum, shape (strata,).
         rng: breaks ties between equal remainders.
 
     Returns:
-        Numbers that sum to ``n``, none above its ``size``, shape (strata,).
+        Numbers of items, each at most ``size``, that sum to ``n``, shape (strata,).
     """
     # A stratum without weight comes last but is not excluded: n may be all items.
     share = np.maximum(share / share.sum(), 1e-12)
@@ -89,7 +90,7 @@ def allocate(
 
 
 def _strata(history: History) -> list[NDArray[np.intp]]:
-    """Positions of the items of each benchmark x subject, strata sorted by name."""
+    """Return positions of the items of each benchmark x subject, strata sorted by name."""
     items = history.responses.items
     benchmark, subject = items.column("benchmark", "benchmark"), items.column("subject", "")
     members: dict[tuple[str, str], list[int]] = {}

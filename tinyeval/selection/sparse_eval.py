@@ -1,14 +1,14 @@
-"""SparseEval: anchor points refined by what a neural network makes of them.
+"""SparseEval: anchor points refined by the gradients of a neural network.
 
-Start from anchor points by correctness.  In every round a network f is trained to predict the
-source models' scores s_m from their answers x_m on the anchors, and the least important anchor
-gives way to the most promising of the other items:
+Start from anchor points by correctness.  In every round, a network f is trained to predict the
+source models' scores s_m from their answers x_m on the anchors.  The least important anchor is then
+replaced by the most promising of the other items:
 
     importance of anchor a    mean_m |d loss / d x_ma|
     promise of item j         |sum_m (y_mj - 1/2) (f(x_m) - s_m)|
 
-(Zhang et al. 2026, "SparseEval").  The authors train every round's network for 2000 epochs at a
-rate of 5e-4; 50 at a rate of 0.01 choose no worse.  The last network ranks the anchors.
+(Zhang et al. 2026, "SparseEval").  The authors train each network for 2000 epochs at a learning
+rate of 5e-4; 50 epochs at 0.01 choose equally well.  The last network ranks the anchors.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def select_sparse_eval(
     epochs: int = 50,
     learning_rate: float = 0.01,
 ) -> Anchors:
-    """Choose ``n`` anchor points and replace one per round; most important first.
+    """Choose ``n`` anchor points and replace one per round; the most important come first.
 
     Args:
         history: source models only.
         n: number of anchors.
-        rng: of the clustering, the first weights and the dropout.
-        rounds: anchors replaced at most, one after the other.
-        epochs: of training in each round.
-        learning_rate: of Adam.
+        rng: random generator of clustering, initial weights and dropout.
+        rounds: largest number of anchors replaced, one after another.
+        epochs: training epochs per round.
+        learning_rate: learning rate of Adam.
 
     Raises:
         ConfigError: ``n`` below 1 or above the number of items, ``rounds`` below 0, ``epochs``

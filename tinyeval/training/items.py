@@ -85,8 +85,8 @@ class Item:
     def _get(self, name: str) -> Any:
         if self.content.get(name) is None:
             raise DataError(
-                f"item {self.id!r} has no {name!r}: the bank's content.parquet lacks it; give the "
-                "bank content when it is built, or answer its items with a function of your own"
+                f"item {self.id!r} has no {name!r}: the bank's content.parquet lacks it; add it "
+                "with `tinyeval content BANK FILE`, or answer items with a function of your own"
             )
         return self.content[name]
 

@@ -1,0 +1,98 @@
+"""Content of a bank's items, from a table to a model that is asked."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from tinyeval import ItemBank, write_results
+from tinyeval.bank.content import read_content, with_content
+from tinyeval.cli import main
+from tinyeval.errors import ConfigError, DataError
+from tinyeval.training.items import bank_items
+
+
+def rows_of(ids):
+    return [
+        {"item": one, "prompt": f"{one}?", "choices": ["no", "yes"], "gold": k % 2}
+        for k, one in enumerate(ids)
+    ]
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def saved(bank, tmp_path):
+    bank.save(tmp_path / "bank")
+    return tmp_path / "bank"
+
+
+def test_content_of_the_anchors_is_kept_and_the_digest_stays(bank, tmp_path):
+    content = read_content(write_jsonl(tmp_path / "items.jsonl", rows_of(bank.items.ids)))
+    filled = with_content(bank, content, licence="MIT")
+    assert set(filled.content) == set(bank.anchors.items)
+    assert filled.digest == bank.digest
+    digest = filled.save(tmp_path / "filled")
+    read = ItemBank.load(tmp_path / "filled")
+    assert read.digest == digest == bank.digest
+    assert read.content == filled.content
+    assert "Licence of content.parquet: MIT." in (tmp_path / "filled" / "README.md").read_text()
+    first = bank_items(read)[0]
+    assert (first.prompt, first.choices) == (f"{first.id}?", ("no", "yes"))
+    assert first.gold == bank.items.ids.index(first.id) % 2
+    everything = with_content(bank, content, of="all")
+    assert set(everything.content) == set(bank.items.ids)
+
+
+def test_fields_without_a_value_are_left_out_and_ids_are_recognised(tmp_path):
+    path = tmp_path / "items.parquet"
+    table = {"question_id": ["a", "b"], "prompt": ["A?", "B?"], "stop": [["\n"], None]}
+    pq.write_table(pa.table(table), path)
+    assert read_content(path) == {"a": {"prompt": "A?", "stop": ["\n"]}, "b": {"prompt": "B?"}}
+
+
+def test_what_is_no_content_is_refused(bank, tmp_path):
+    nameless = write_jsonl(tmp_path / "nameless.jsonl", [{"prompt": "?", "gold": 1}])
+    with pytest.raises(DataError, match=r"a column of item ids.*'prompt', 'gold'.*--item-c"):
+        read_content(nameless)
+    twice = write_jsonl(tmp_path / "twice.jsonl", [{"item": "a", "prompt": "?"}] * 2)
+    with pytest.raises(DataError, match="'a'"):
+        read_content(twice)
+    some = {one: {"prompt": "?"} for one in bank.anchors.items[2:]}
+    with pytest.raises(DataError, match=r"^2 of the bank's 15 anchors have no content: "):
+        with_content(bank, some)
+    with pytest.raises(ConfigError, match="anchors or all, found 'none'"):
+        with_content(bank, some, of="none")
+
+
+def test_the_command_adds_it_and_keeps_what_else_lies_there(bank, saved, tmp_path):
+    (saved / "notes.txt").write_text("mine")
+    items = write_jsonl(tmp_path / "items.jsonl", rows_of(bank.items.ids))
+    found = CliRunner().invoke(main, ["content", str(saved), str(items)])
+    assert found.exit_code == 0, found.output
+    assert f"content of {len(bank.anchors)} items" in found.stdout
+    assert "fields: choices, gold, prompt" in found.stdout
+    assert "no licence is stated" in found.stderr
+    assert (saved / "notes.txt").read_text() == "mine"
+    assert ItemBank.load(saved).digest == bank.digest
+    found = CliRunner().invoke(main, ["content", str(saved), str(tmp_path / "none.jsonl")])
+    assert found.exit_code == 1
+    assert len(found.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_build_takes_it(source, tmp_path):
+    write_results(source, tmp_path / "results.parquet")
+    items = write_jsonl(tmp_path / "items.jsonl", rows_of(source.items.ids))
+    arguments = ["build", str(tmp_path / "results.parquet"), "--items", "6", "--device", "cpu"]
+    arguments += ["--out", str(tmp_path / "b"), "--content", str(items), "--content-of", "all"]
+    found = CliRunner().invoke(main, [*arguments, "--content-licence", "MIT"])
+    assert found.exit_code == 0, found.output
+    bank = ItemBank.load(tmp_path / "b")
+    assert set(bank.content) == set(source.items.ids)
+    assert bank.source["content_licence"] == "MIT"

@@ -1,0 +1,89 @@
+"""Content of a bank's items: their prompts, choices and gold answers, added from a table.
+
+Content says how to ask the items, and nothing of what is predicted: the bank's digest stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyeval.bank.codec import Content
+from tinyeval.errors import ConfigError, DataError, examples
+from tinyeval.importers.aliases import find
+from tinyeval.importers.base import Columns
+from tinyeval.importers.readers import read_raw
+
+if TYPE_CHECKING:
+    from tinyeval.bank.item_bank import ItemBank
+
+OF = ("anchors", "all")
+"""Whose content a bank may hold."""
+
+
+def read_content(path: str | Path, item: str | None = None) -> dict[str, dict[str, Any]]:
+    """Read the content of items from a table with one row per item.
+
+    Args:
+        path: jsonl, json, parquet or another table.  Every other column is a field, kept as it is;
+            the runners that ship read ``prompt``, ``choices``, ``gold`` and ``stop``.
+        item: column of the items' ids; recognised by its name if None.
+
+    Returns:
+        Item -> field -> value; a field without a value is left out.
+
+    Raises:
+        DataError: a file that is no table, no column of ids, an item with two rows.
+    """
+    table = read_raw(Path(path))
+    name = find("item", table, Columns(item=item)).one("item", table)
+    if name is None:
+        raise DataError(
+            f"{path}: expected a column of item ids, such as 'item', found "
+            f"{examples(table.columns, 8)}; name it with --item-column"
+        )
+    ids = table.unique_ids(name)
+    fields = {field: list(cells) for field, cells in table.columns.items() if field != name}
+    return {
+        one: {field: cells[k] for field, cells in fields.items() if cells[k] not in (None, "")}
+        for k, one in enumerate(ids)
+    }
+
+
+def with_content(
+    bank: ItemBank, content: Content, *, of: str = "anchors", licence: str = ""
+) -> ItemBank:
+    """Return the bank with the content of its items, in place of what it had.
+
+    Args:
+        bank: whose items.
+        content: item -> field -> JSON value; items that the bank does not have are ignored.
+        of: ``anchors``, or ``all`` items.
+        licence: under which the content may be passed on, for the bank's card.
+
+    Raises:
+        ConfigError: another ``of``.
+        DataError: anchors without content.
+        BankError: values that cannot be stored.
+
+    Example:
+        >>> from tinyeval.bank.content import with_content
+        >>> content = {item: {"prompt": f"What is {item}?"} for item in bank.items.ids}
+        >>> asked = with_content(bank, content, licence="MIT")
+        >>> len(asked.content) == len(bank.anchors), asked.digest == bank.digest
+        (True, True)
+    """
+    if of not in OF:
+        raise ConfigError(f"content is of {' or '.join(OF)}, found {of!r}")
+    lacking = [one for one in bank.anchors.items if not content.get(one)]
+    if lacking:
+        raise DataError(
+            f"{len(lacking)} of the bank's {len(bank.anchors)} anchors have no content: "
+            f"{examples(lacking)}; the content names {examples(content)}: give that of every anchor"
+        )
+    kept = bank.anchors.items if of == "anchors" else bank.items.ids
+    source: Mapping[str, Any] = {**bank.source, "content_licence": licence}
+    own = {one: dict(content[one]) for one in kept if content.get(one)}
+    return replace(bank, content=own, source=source)
