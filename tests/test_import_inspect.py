@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tinyeval.export import export_inspect
 
-from tinyeval.bank import ItemBank
+from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.errors import DataError
+from tinyeval.exporters.inspect import inspect_samples
 from tinyeval.importers import Imported, import_results, read_results
 from tinyeval.importers.inspect_scores import grade
 
@@ -393,7 +393,7 @@ def test_a_bank_of_logs_is_answered_by_logs(tmp_path, fast):
     bank = build(read_results(tmp_path / "logs"), settings=fast.replace(items=8), name="sums")
     bank.save(tmp_path / "bank")
     bank = ItemBank.load(tmp_path / "bank")
-    chosen = export_inspect(bank.items, bank.anchors.items)
+    chosen = inspect_samples(bank.items, bank.anchors.items)
     assert all(one.startswith("sums:q") for one in chosen)
     # what `inspect eval --sample-id` of these logs: these samples, of a data set of n
     wanted = {one.removeprefix("sums:") for one in chosen}
