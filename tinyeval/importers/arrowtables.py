@@ -28,7 +28,10 @@ MARK = b"tinyeval.items"
 """Key of a Parquet file's metadata: all columns but the first are items."""
 
 POINTER = 8
-"""Bytes of a cell that is an object."""
+"""Bytes of a cell that is one of few objects: a text that many rows have."""
+
+OBJECT = 64
+"""Bytes of a cell that is an object of its own."""
 
 
 def read_parquet(path: Path) -> RawTable:
@@ -37,9 +40,11 @@ def read_parquet(path: Path) -> RawTable:
 
     try:
         with pq.ParquetFile(path) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
+            schema = file.schema_arrow
+            check_parquet(path, file.metadata, schema)
             unique_names(path, list(schema.names))
-            _check_rows(path, schema, rows)
+        words = [one.name for one in schema if _is_text(one.type)]
+        with pq.ParquetFile(path, read_dictionary=words) as file:  # each text once, not once a row
             columns = _columns(file.read())
     except DataError:
         raise
@@ -93,19 +98,41 @@ def _batches(file: Path) -> Iterator[Any]:
             source.seek(0)
             batches = iter(pa.ipc.open_stream(source))
         for batch in batches:
-            needed += batch.nbytes + POINTER * batch.num_rows * batch.num_columns
+            needed += batch.nbytes + batch.num_rows * sum(map(_width, batch.schema.types))
             check_bound(file, needed, f"more than {batch.num_rows:,} rows")
             yield batch
 
 
-def _check_rows(path: Path, schema: Schema, rows: int) -> None:
-    width = sum(_width(kind) for kind in schema.types)
-    check_bound(path, rows * width, f"{rows:,} rows of {len(schema.types):,} columns")
+def check_parquet(path: Path, metadata: Any, schema: Schema) -> None:
+    """Raise :class:`DataError` where a Parquet file says that it holds more than its bound.
+
+    Args:
+        path: the file.
+        metadata: of the file: run lengths and one text for all rows take few bytes on disk.
+        schema: its columns.
+    """
+    rows = metadata.num_rows
+    needed = rows * sum(map(_width, schema.types))
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    values = sum(
+        group.column(k).num_values for group in groups for k in range(metadata.num_columns)
+    )
+    inside = max(0, values - rows * metadata.num_columns)  # of lists
+    what = f"{rows:,} rows of {len(schema.types):,} columns"
+    check_bound(path, needed + inside * OBJECT, what)
 
 
 def _width(kind: Any) -> int:
-    """Return the bytes that a cell takes: as Arrow holds it, and as a score."""
-    return kind.bit_width // 8 + 4 if _is_number(kind) else POINTER
+    """Return the bytes that a cell takes: as Arrow holds it, and as a score or an object."""
+    if _is_number(kind):
+        return kind.bit_width // 8 + 4
+    return 2 * POINTER if _is_text(kind) else OBJECT
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind)
 
 
 def _is_number(kind: Any) -> bool:
@@ -124,7 +151,17 @@ def _columns(table: Table) -> dict[str, Sequence[object]]:
 
 
 def _column(column: ChunkedArray) -> Sequence[object]:
-    return _Numbers(column) if _is_number(column.type) else column.to_pylist()
+    from pyarrow import types
+
+    if _is_number(column.type):
+        return _Numbers(column)
+    if not types.is_dictionary(column.type):
+        return column.to_pylist()
+    values: list[object] = []
+    for chunk in column.chunks:  # an object for each text, however many rows have it
+        known = chunk.dictionary.to_pylist()
+        values += [None if k is None else known[k] for k in chunk.indices.to_pylist()]
+    return values
 
 
 class _Numbers(Sequence[object]):

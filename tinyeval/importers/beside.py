@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinyeval.errors import DataError
+from tinyeval.importers.arrowtables import check_parquet
 from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.notes import read_notes
 from tinyeval.importers.rawtable import stem_of
@@ -85,9 +86,12 @@ def read_trials(path: Path, models: Sequence[str], items: Sequence[str]) -> Tria
 
     try:
         with pq.ParquetFile(path) as file:
+            check_parquet(path, file.metadata, file.schema_arrow)
             names, table = list(file.schema_arrow.names), file.read()
         ids = table.column(0).to_pylist()
         found = np.stack([_counts(column) for column in table.columns[1:]], axis=1)
+    except DataError:
+        raise
     except Exception as error:  # pyarrow raises several kinds on damaged bytes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: not a table of trials, or damaged: {reason}") from error

@@ -18,10 +18,14 @@ from typing import TextIO
 
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.block import Finding
+from tinyeval.importers.opening import check_cells
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.separators import HEAD, separator_of
 from tinyeval.importers.textfiles import open_text
 from tinyeval.importers.values import shown
+
+LONGEST = 2**27
+"""Characters of a line, and of a cell; ``csv`` takes four bytes for each."""
 
 NUMBER = re.compile(r"\s*[+-]?[\d.,]+(e[+-]?\d+)?%?\s*", re.IGNORECASE)
 
@@ -50,6 +54,7 @@ def read_delimited(path: Path) -> RawTable:
             chunk.append(row)
             if len(chunk) == 4096:
                 _append(columns, chunk)
+                check_cells(path, len(lines), len(columns))
                 chunk = []
         _append(columns, chunk)
     cut = _last_cell(path, columns[-1]) if records.open_end and len(lines) else ()
@@ -67,8 +72,12 @@ class _Records(Iterator[list[str]]):
         self.line, self.open_end, self._read = 0, False, 0
 
     def _lines(self) -> Iterator[str]:
-        for line in self.file:
+        for line in iter(lambda: self.file.readline(LONGEST), ""):
             self._read += 1
+            if len(line) == LONGEST:
+                raise DataError(
+                    f"{self.path}:{self._read}: is longer than {LONGEST:,} characters: no table"
+                )
             self.open_end = not line.endswith(("\n", "\r"))
             if "\0" in line and self._read == 1:
                 raise DataError(f"{self.path}: holds NUL characters; save the file as UTF-8 text")
@@ -91,8 +100,8 @@ class _Records(Iterator[list[str]]):
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Let cells be as long as they are; the limit of the process is as before afterwards."""
-    before = csv.field_size_limit(sys.maxsize)
+    """Let cells be as long as a line may be; the limit of the process is as before afterwards."""
+    before = csv.field_size_limit(LONGEST)
     try:
         yield
     finally:

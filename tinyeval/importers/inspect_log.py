@@ -16,12 +16,16 @@ from zipfile import BadZipFile, ZipFile
 
 from tinyeval.errors import DataError
 from tinyeval.importers.heads import has_keys, head
-from tinyeval.importers.jsonarray import parse_json
-from tinyeval.importers.textfiles import open_text
+from tinyeval.importers.jsonarray import check_values, parse_json
+from tinyeval.importers.opening import check_bound
+from tinyeval.importers.textfiles import read_text
 from tinyeval.importers.zipmember import read_member
 
 HEADER, START = "header.json", "_journal/start.json"
 SUMMARIES, REDUCTIONS = "summaries.json", "reductions.json"
+AS_VALUES = 16
+"""How many times the size of its text a sample may take."""
+
 JOURNAL = re.compile(r"_journal/summaries/(\d+)\.json")
 
 
@@ -91,11 +95,10 @@ def read_log(path: Path) -> Log:
             names = archive.namelist()
             reductions = _json(path, archive, REDUCTIONS) if REDUCTIONS in names else []
             return Log(path, _header(path, archive), samples, _objects(path, reductions))
-    with open_text(path) as file:
-        try:
-            content = parse_json(file.read())
-        except ValueError as error:
-            raise DataError(f"{path}: {error}; if the file was cut off, copy it again") from error
+    try:
+        content = parse_json(read_text(path))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; if the file was cut off, copy it again") from error
     header = _checked(path, content)
     samples = _objects(path, header.pop("samples", None) or [])
     results = mapping(header, "results")
@@ -144,6 +147,8 @@ def _summaries(path: Path, archive: ZipFile) -> Iterator[Mapping[str, Any]]:
         yield from _objects(path, _json(path, archive, SUMMARIES))
         return
     parts = {int(m[1]): one for one in names if (m := JOURNAL.fullmatch(one))}
+    size = sum(archive.getinfo(one).file_size for one in parts.values())
+    check_bound(path, AS_VALUES * size, f"{size:,} bytes of summaries")
     for number in sorted(parts):
         yield from _objects(path, _json(path, archive, parts[number]))
 
@@ -151,7 +156,9 @@ def _summaries(path: Path, archive: ZipFile) -> Iterator[Mapping[str, Any]]:
 def _json(path: Path, archive: ZipFile, name: str) -> object:
     content = read_member(path, archive, name)
     try:
-        return parse_json(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        check_values(path, text)
+        return parse_json(text)
     except ValueError as error:
         raise DataError(f"{path}: {name}: {error}") from error
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError
+from tinyeval.importers.opening import check_bound
 from tinyeval.importers.values import shown
 
 CHUNK = 2**20
@@ -22,6 +23,19 @@ LONGEST = 2**28
 """Characters of an element of an array; in a longer one, a bracket is missing."""
 
 SPACE = " \t\r\n"
+
+
+def check_values(path: Path, text: str) -> None:
+    """Raise :class:`DataError` where values would take more than the bound of their file."""
+    if len(text) < CHUNK:
+        return
+    several = sum(map(text.count, "[{"))
+    needed = len(text) + OBJECT * several + VALUE * text.count(",")
+    check_bound(path, needed, f"{several:,} lists and objects, or more, in one")
+
+
+OBJECT, VALUE = 64, 40
+"""Bytes of an empty list or object, and of a number inside one."""
 
 
 def parse_json(text: str, *, unique_keys: bool = False) -> object:
@@ -87,6 +101,7 @@ class _Window:
         # Twice as much each time, so that a long element is not parsed over and over.
         read = self.file.read(max(CHUNK, len(rest)))
         self.text, self.place = rest + read, 0
+        check_values(self.path, self.text)
         return bool(read)
 
     def advance(self, end: int) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 from tinyeval.errors import DataError
 from tinyeval.importers.aliases import is_named
 from tinyeval.importers.block import Finding
+from tinyeval.importers.jsonarray import LONGEST, check_values, parse_json
+from tinyeval.importers.opening import check_cells
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.textfiles import json_records, open_text, read_json, starts_array
 
@@ -31,7 +33,7 @@ def read_json_table(path: Path) -> RawTable:
                 "DataFrame.to_json(orient='split'), or as a list of objects"
             )
         records = json_records(path, unique_keys=True)
-        return RawTable(path, columns_of(record for _, record in records))
+        return RawTable(path, columns_of((record for _, record in records), path))
     if _has_lines(path):
         return read_json_lines(path)
     value = read_json(path)
@@ -49,7 +51,7 @@ def read_json_lines(path: Path) -> RawTable:
             lines.append(line)
             yield record
 
-    columns = columns_of(records())
+    columns = columns_of(records(), path)
     if not lines:
         raise DataError(f"{path}: the file is empty")
     return RawTable(path, columns, lines)
@@ -86,10 +88,16 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
     return RawTable(path, columns_of(_answers(path, value)))
 
 
-def columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[object]]:
-    """Return records as columns; what a record lacks is None."""
+def columns_of(
+    records: Iterable[Mapping[str, object]], path: Path | None = None
+) -> dict[str, list[object]]:
+    """Return records as columns; what a record lacks is None.
+
+    Raises:
+        DataError: more cells than a file, if one is named, may hold.
+    """
     columns: dict[str, list[object]] = {}
-    n = 0
+    n = known = 0
     for record in records:
         for name, value in record.items():
             column = columns.setdefault(name, [])
@@ -97,6 +105,9 @@ def columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[object
             # Interned, an id that fills many rows is held once.
             column.append(sys.intern(value) if type(value) is str else value)
         n += 1
+        if path is not None and (len(columns) > known or n % 4096 == 0):
+            known = len(columns)
+            check_cells(path, n, known)
     for column in columns.values():
         column.extend([None] * (n - len(column)))
     return columns
@@ -155,14 +166,15 @@ def _starts_with(path: Path, start: str) -> bool:
 
 def _has_lines(path: Path) -> bool:
     """Say whether the first line is a whole object and another line follows."""
-    from tinyeval.importers.jsonarray import parse_json
-
     with open_text(path) as file:
         first = ""
-        for line in file:
+        for line in iter(lambda: file.readline(LONGEST), ""):
             if first and line.strip():
                 return True
             if not first and line.strip():
+                if len(line) == LONGEST:
+                    return False
+                check_values(path, line)
                 try:
                     parse_json(line)
                 except ValueError:

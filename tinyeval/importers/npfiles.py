@@ -20,6 +20,9 @@ from tinyeval.importers.rawtable import RawTable
 
 NAMES = ("scores", "models", "items")
 
+TEXT = 64
+"""Bytes of a short text."""
+
 SLAB = 2**22
 """Bytes of ids read at a time."""
 
@@ -82,6 +85,7 @@ def _array(path: Path, archive: ZipFile, name: str) -> Any:
         if needed != data:
             raise ValueError(f"array {name!r} should have {needed:,} bytes and has {data:,}")
         if kind.kind in "US" and len(shape) <= 1:
+            check_bound(path, TEXT * int(np.prod(shape, dtype=object)), f"{shape} ids")
             return _texts(file, kind, needed)
         check_bound(path, needed * (1 + 4 / max(kind.itemsize, 1)).__ceil__(), f"{shape} numbers")
         numbers = np.frombuffer(file.read(), kind)

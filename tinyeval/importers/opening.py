@@ -21,6 +21,12 @@ from tinyeval.errors import DataError
 LEAST_BOUND = 2**31
 """Bytes that any file may become."""
 
+WIDEST = 4
+"""Bytes that a character of text may take in memory."""
+
+CELL = 24
+"""Bytes of a table's cell as it is read: where its value is, and what is made of it."""
+
 TIMES = 20
 """What a larger file may become, in times its size."""
 
@@ -63,6 +69,11 @@ def check_bound(path: Path, needed: int, what: str) -> None:
             f"{needed / 2**30:.1f} GiB of memory, more than 2 GiB and {TIMES} times the file; "
             "split it by models, or keep fewer columns"
         )
+
+
+def check_cells(path: Path, rows: int, columns: int) -> None:
+    """Raise :class:`DataError` where a table has become larger than its file's bound."""
+    check_bound(path, CELL * rows * columns, f"{rows:,} rows or more of {columns:,} columns")
 
 
 def first_bytes(path: Path, n: int = 8) -> bytes:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError
-from tinyeval.importers.jsonarray import CHUNK, LONGEST, array_objects, parse_json
-from tinyeval.importers.opening import open_unpacked
+from tinyeval.importers.jsonarray import CHUNK, LONGEST, array_objects, check_values, parse_json
+from tinyeval.importers.opening import WIDEST, bound, check_bound, open_unpacked
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What reading and unpacking raise."""
@@ -81,6 +81,7 @@ def _line_objects(
             )
         if not line.strip():
             continue
+        check_values(path, line)
         try:
             value = parse_json(line, unique_keys=unique_keys)
         except ValueError as error:
@@ -94,10 +95,24 @@ def _line_objects(
         yield number, value
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a JSON file, or raise :class:`DataError`, also where it is a bomb."""
+    most = bound(path) // WIDEST
+    read: list[str] = []
+    with open_text(path) as file:
+        size = 0
+        while chunk := file.read(CHUNK):  # what is asked for at once is allocated at once
+            size += len(chunk)
+            check_bound(path, WIDEST * size, f"more than {most:,} characters")
+            read.append(chunk)
+    text = "".join(read)
+    check_values(path, text)
+    return text
+
+
 def read_json(path: Path) -> object:
     """Return the value of a JSON file, or raise :class:`DataError`."""
-    with open_text(path) as file:
-        text = file.read()
+    text = read_text(path)
     if not text.strip():
         raise DataError(f"{path}: the file is empty")
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 from tinyeval.errors import DataError, DependencyError, examples
 from tinyeval.importers.delimited import unique_names
-from tinyeval.importers.opening import check_bound
+from tinyeval.importers.opening import check_bound, check_cells
 from tinyeval.importers.rawtable import RawTable
 
 
@@ -33,8 +35,7 @@ def read_workbook(path: Path) -> RawTable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles that it does not know
             book = load_workbook(path, read_only=True, data_only=True)
-            sheets = {one.title: [row for row in one.values if any(c is not None for c in row)]
-                      for one in book.worksheets}  # fmt: skip
+            sheets = {one.title: _rows(path, one) for one in book.worksheets}
             book.close()
     except DataError:
         raise
@@ -50,3 +51,24 @@ def read_workbook(path: Path) -> RawTable:
     width = max(k for k, name in enumerate(header, 1) if name is not None)
     names = unique_names(path, ["" if name is None else str(name) for name in header[:width]])
     return RawTable(path, {name: [row[k] for row in rows] for k, name in enumerate(names)})
+
+
+def _rows(path: Path, sheet: Any) -> list[Sequence[Any]]:
+    """Return a sheet's rows that are not empty.
+
+    One cell far to the right or far below makes openpyxl fill all that lies before it.
+    """
+    rows: list[Sequence[Any]] = []
+    cells = 0
+    for number, row in enumerate(sheet.values, 1):
+        if number > MOST_ROWS:
+            raise DataError(f"{path}: a sheet says that it has more rows than Excel can hold")
+        if any(cell is not None for cell in row):
+            cells += len(row)
+            rows.append(row)
+            check_cells(path, cells, 1)
+    return rows
+
+
+MOST_ROWS = 2**20
+"""Rows of a sheet in Excel."""

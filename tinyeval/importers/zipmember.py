@@ -11,6 +11,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from tinyeval.errors import DataError, DependencyError
+from tinyeval.importers.opening import WIDEST, bound
 
 ZSTANDARD = 93
 """The number of this compression in ZIP archives."""
@@ -27,7 +28,7 @@ def read_member(path: Path, archive: ZipFile, name: str) -> bytes:
         DependencyError: it is packed with Zstandard, and nothing here can unpack it.
     """
     found = archive.getinfo(name)
-    if found.file_size > max(LARGE, RATIO * found.compress_size):
+    if found.file_size > min(max(LARGE, RATIO * found.compress_size), bound(path) // WIDEST):
         raise DataError(
             f"{path}: {name} says that it unpacks {found.compress_size:,} bytes into "
             f"{found.file_size:,}, which no log does; the file is damaged, or was made to do harm"
