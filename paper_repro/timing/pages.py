@@ -206,8 +206,8 @@ def imports(runner: Runner, cells: Sequence[Cell]) -> str:
         seconds, files = found.get("seconds"), cell.size.models * tasks_of(cell.size.items)
         row = [f"{files:,}", str(cell.size), mebibytes(written), str(cell.number)]
         row += [shown(runner, cell), rate(runner, cell)]
-        both = seconds is not None and written is not None
-        row += [short(written / 2**20 / seconds) if both else "", shown(runner, cell, "peak")]
+        speed = "" if seconds is None or written is None else short(written / 2**20 / seconds)
+        row += [speed, shown(runner, cell, "peak")]
         rows.append(row)
     head = ["files", "models x items", "MiB", "processes", "seconds", "million answers a second"]
     return lines_of([*head, "MiB a second", "peak MiB of the first"], rows)
