@@ -25,7 +25,6 @@ ROOMS = {
     "errors": (),
     "registry": ("errors",),
     "atomic": (),
-    "network": (),
     "recipe_yaml": ("errors",),
     "config": ("errors", "recipe_yaml"),
     "compute": ("errors",),
@@ -49,7 +48,6 @@ ROOMS = {
     "selection": (
         "errors",
         "registry",
-        "network",
         "config",
         "compute",
         "tables",
@@ -61,7 +59,6 @@ ROOMS = {
     "estimators": (
         "errors",
         "registry",
-        "network",
         "compute",
         "groups",
         "irt",
@@ -161,7 +158,7 @@ ONLY_IN = {
         "irt.alternating",
         "irt.fit",
         "irt.posterior",
-        "network",
+        "compute.network",
         "training.",
     ),
     "transformers": ("training.",),
@@ -291,7 +288,7 @@ def test_slow_libraries_are_imported_where_they_are_used():
     for path in MODULES:
         at_the_top = {one.split(".")[0] for one in imports(path, inside_functions=False)}
         assert not at_the_top & set(LAZY), path
-        if name_of(path) == "network":  # trains in torch, predicts without
+        if name_of(path) == "compute.network":  # trains in torch, predicts without
             assert "torch" not in at_the_top
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tinyeval import network
-from tinyeval.network import HIDDEN, Networks
+from tinyeval.compute import network
+from tinyeval.compute.network import HIDDEN, Networks
 
 HALF = np.full(2, 0.5)
 

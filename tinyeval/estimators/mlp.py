@@ -1,7 +1,7 @@
 """SparseEval's estimator: a neural network from the answers to the targets.
 
 A network with hidden layers of 128, 64 and 32 units maps the answers on the anchors to all targets
-at once (Zhang et al. 2026, "SparseEval"; see ``tinyeval.network``).  Unanswered anchors are
+at once (Zhang et al. 2026, "SparseEval"; see ``tinyeval.compute.network``).  Unanswered anchors are
 replaced by their expectation.  The authors stop the training early, by the error on 200 models set
 aside.  Here the source models are divided into five folds.  Each fold has a network that learns
 without the fold and stops by its error on it; the networks are averaged, and these errors give the
@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
+from tinyeval.compute.network import Networks
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.common import SMALLEST_SPREAD, source_arrays
 from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
-from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors
 
 FOLDS = 5

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyeval.compute.network import Networks
 from tinyeval.compute.row_blocks import whole
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
-from tinyeval.network import Networks
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.clustering import select_by_correctness
 
