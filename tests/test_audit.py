@@ -252,6 +252,14 @@ def test_few_items_are_no_doubt():
     assert constant_blocks(zeroed(responses, [0, 1], range(9))) == []
 
 
+def test_one_right_answer_anywhere_is_enough_to_have_been_asked():
+    whole = two_benchmarks()
+    for item in range(0, 100, 7):  # whichever items are looked at first
+        spoilt = zeroed(zeroed(whole, [3, 5], range(100)), [5], [item], 1)
+        (found,) = constant_blocks(spoilt)
+        assert found.models.tolist() == [3]
+
+
 @pytest.mark.parametrize("mark", [1, 0.5])
 def test_another_mark_than_zero_throughout_is_a_doubt_and_kept(mark):
     spoilt = zeroed(two_benchmarks(), [7], range(100), mark)

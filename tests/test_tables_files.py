@@ -260,6 +260,33 @@ def test_arrow_files(tmp_path):
         check(read_results(tmp_path / name))
 
 
+@pytest.mark.parametrize("dotted", [False, True])
+def test_thousands_of_columns_of_every_kind(tmp_path, dotted):
+    kinds = (pa.float32(), pa.float64(), pa.float16(), pa.bool_(), pa.int8(), pa.uint64())
+    rng, n, items = np.random.default_rng(0), 23, 2_345
+    scores = rng.integers(0, 2, (n, items)).astype(np.float32)
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    names = [f"q{k:04d}" for k in range(items)]
+    if dotted:  # the first might be taken for what the second is a part of
+        names[:2] = "q", "q.1"
+    columns = []
+    for k, column in enumerate(scores.T):
+        cells = [None if np.isnan(one) else int(one) for one in column]
+        kind = kinds[k % len(kinds)]
+        columns.append(
+            pa.array(cells, pa.int8()).cast(kind)
+            if kind != pa.float16()
+            else pa.array([None if c is None else np.float16(c) for c in cells], kind)
+        )
+    models = [f"m{k}" for k in range(n)]
+    table = pa.table([*columns, pa.array(models)], [*names, "__index_level_0__"])
+    pq.write_table(table, tmp_path / "r.parquet", row_group_size=10)
+    read = read_results(tmp_path / "r.parquet")
+    assert read.models.ids == tuple(models)
+    assert read.items.ids == tuple(names)
+    np.testing.assert_array_equal(read.scores, scores)
+
+
 def test_models_in_an_unnamed_index(tmp_path):
     import pandas as pd
 

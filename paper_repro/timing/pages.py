@@ -202,12 +202,12 @@ def imports(runner: Runner, cells: Sequence[Cell]) -> str:
     """Seconds and memory of reading a harness's files."""
     rows = []
     for cell in cells:
-        found, written = runner.get(cell) or {}, (runner.get(cell.needs[0]) or {}).get("written")
-        seconds, files = found.get("seconds"), cell.size.models * tasks_of(cell.size.items)
+        found, files = runner.get(cell) or {}, cell.size.models * tasks_of(cell.size.items)
+        written = (runner.get(cell.needs[0]) or {}).get("written")
+        speed = (written or math.nan) / 2**20 / found.get("seconds", math.nan)
         row = [f"{files:,}", str(cell.size), mebibytes(written), str(cell.number)]
         row += [shown(runner, cell), rate(runner, cell)]
-        speed = "" if seconds is None or written is None else short(written / 2**20 / seconds)
-        row += [speed, shown(runner, cell, "peak")]
+        row += [short(speed), shown(runner, cell, "peak")]
         rows.append(row)
     head = ["files", "models x items", "MiB", "processes", "seconds", "million answers a second"]
     return lines_of([*head, "MiB a second", "peak MiB of the first"], rows)

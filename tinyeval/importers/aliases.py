@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tinyeval.errors import DataError, examples
@@ -61,6 +62,7 @@ SAMPLE = 200
 """Cells from which it is told whether a column can be scores."""
 
 
+@lru_cache(maxsize=2**16)  # every role asks for the names of all columns
 def plain(name: str) -> str:
     """Return a column's name in small letters, everything but letters, digits and @ underscores.
 

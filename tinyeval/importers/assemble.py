@@ -79,14 +79,30 @@ class Part:
 
     @classmethod
     def of(cls, block: Block, columns: Positions, benchmarks: frozenset[str]) -> Part:
-        """Return the part of a block, its scores in a byte each where that is possible."""
-        cells, scores, trials = block.cells, compact(block.scores), block.trials
+        """Return the part of a block, its scores as they are."""
+        cells, trials = block.cells, block.trials
+        scores: Compact = block.scores
         if cells is not None:
             order = np.argsort(cells, kind="stable")
             cells, scores = cells[order], scores[order]
             trials = None if trials is None else trials[order]
         run, sizes = block.run, block.sizes
         return cls(block.source, columns, scores, cells, trials, run, sizes, benchmarks)
+
+    def make_small(self) -> None:
+        """Hold scores in a byte each where that is possible."""
+        self.scores = compact(expand(self.scores))
+
+    def is_whole(self, n_models: int, n_items: int) -> bool:
+        """Say whether its scores are the matrix, every cell in its place, one trial each."""
+        plain = self.cells is None and self.trials is None and self.scores.dtype == np.float32
+        return (
+            plain
+            and self.scores.flags.c_contiguous
+            and self.scores.shape == (n_models, n_items)
+            and bool((self.rows == np.arange(n_models)).all())
+            and bool((self.columns == np.arange(n_items)).all())
+        )
 
     def answers(self, row: int) -> Answers:
         """Return what it has of the model in one of its rows."""
@@ -138,6 +154,8 @@ def assemble(
             matrix would be large and almost empty.
     """
     _check_size(parts, models, items)
+    if len(parts) == 1 and parts[0].is_whole(len(models), len(items)):
+        return Assembled(parts[0].scores, None, frozenset())  # type: ignore[arg-type]
     matrix = _Matrix(models, items)
     entries: list[list[tuple[int, int]]] = [[] for _ in models]
     for k, part in enumerate(parts):

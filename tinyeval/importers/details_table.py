@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,9 @@ NO_METRICS = frozenset(
 MOST_ROWS = 5_000_000
 """Rows of one task; a file that says it has more is damaged, or was made to do harm."""
 
+TAIL = 8
+"""Last bytes of a Parquet file: how long that is which names its columns, and PAR1."""
+
 COMPARED = 2000
 """Letters and digits of a document that are compared between files."""
 
@@ -53,6 +57,25 @@ class Details:
     ids: list[str] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
     several: list[str] = field(default_factory=list)
+
+
+def may_name(path: Path, names: Iterable[str]) -> bool:
+    """Say whether a file called .parquet may have one of these columns, without reading them all.
+
+    Its last bytes name all columns, which takes long to parse where there are thousands.
+    """
+    if path.suffix != ".parquet" or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - TAIL, 0))
+            length = int.from_bytes(file.read(4), "little")
+            file.seek(max(size - TAIL - length, 0))
+            end = file.read(length)
+    except OSError:
+        return False
+    return any(name.encode() in end for name in names)
 
 
 def schema_of(path: Path) -> pa.Schema | None:

@@ -15,7 +15,7 @@ from tinyeval.importers.base import Options
 from tinyeval.importers.block import Merged
 from tinyeval.importers.details_files import describe, details_below, is_results
 from tinyeval.importers.details_job import DetailsJob
-from tinyeval.importers.details_table import DOCUMENTS, STRUCTURES, schema_of
+from tinyeval.importers.details_table import DOCUMENTS, STRUCTURES, may_name, schema_of
 from tinyeval.importers.harness import read_jobs
 from tinyeval.importers.walk import files_below
 
@@ -32,7 +32,8 @@ class LightevalImporter:
         if found is not None:
             return found.name
         if path.is_file():
-            names = set(getattr(schema_of(path), "names", ()))
+            there = may_name(path, DOCUMENTS) and may_name(path, STRUCTURES)
+            names = set(getattr(schema_of(path) if there else None, "names", ()))
             known = names & set(DOCUMENTS) and names & set(STRUCTURES)
             return "a document and its metrics in each row" if known else ""
         some = islice(files_below(path, r"results_.+\.json"), FEW)

@@ -65,6 +65,8 @@ def _gather(blocks: Iterable[Block]) -> _Gathered:
     gathered = _Gathered()
     for block in blocks:
         gathered.add(block)
+    if len(gathered.parts) > 1:
+        gathered.parts[-1].make_small()
     return gathered  # and forget the last block: its scores may be as large as the matrix
 
 
@@ -92,6 +94,8 @@ class _Gathered:
             self.model_notes.add(block.model_notes, block.source)
             return
         self._choose(block, subjects or benchmarks, benchmarks)
+        if self.parts:
+            self.parts[-1].make_small()  # a single block's scores are the matrix as they are
         part = Part.of(block, columns, benchmarks)
         if part.run is not None:
             digest = _digest(part)

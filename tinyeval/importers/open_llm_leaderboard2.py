@@ -18,7 +18,7 @@ from typing import Any
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.block import Block, Finding, Merged, Run
-from tinyeval.importers.details_table import MOST_ROWS, schema_of
+from tinyeval.importers.details_table import MOST_ROWS, may_name, schema_of
 from tinyeval.importers.harness import read_jobs, run_block
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -54,7 +54,8 @@ class Leaderboard2Importer:
         found = next(_samples_below(path), None)
         if found is not None:
             return found.name if "leaderboard" in found.name else f"a copy of {_place(found)[1]}"
-        known = SAMPLE.issubset(getattr(schema_of(path), "names", ()))
+        there = all(may_name(path, [name]) for name in SAMPLE)
+        known = SAMPLE.issubset(getattr(schema_of(path) if there else None, "names", ()))
         return "columns doc_id and resps" if known else ""
 
     def read(self, paths: Sequence[Path], options: Options) -> Merged:

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinyeval.errors import DataError
 from tinyeval.importers.block import Finding
 from tinyeval.importers.opening import PACKED_SUFFIXES
@@ -70,6 +73,12 @@ class RawTable:
                     "(--repeats average)"
                 )
         return ids
+
+    def numbers(self, name: str) -> NDArray[np.float32] | NDArray[np.float64] | None:
+        """Return a column that the file holds as numbers; None where cells must be looked at."""
+        column = self.columns[name]
+        held = getattr(column, "numbers", None)
+        return held() if held is not None else None
 
     def marks(self, name: str) -> Marks:
         """Return a column as numbers, shape (rows,)."""

@@ -147,6 +147,8 @@ def _annotated(
     responses: ResponseMatrix, items_table: str | Path | None, models_table: str | Path | None
 ) -> ResponseMatrix:
     items, models = responses.items, responses.models
+    if items_table is None and models_table is None:
+        return responses
     if items_table is not None:
         items = annotate(items, Path(items_table), "item")
     if models_table is not None:

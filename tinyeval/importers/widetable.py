@@ -110,16 +110,19 @@ class _Matrix:
         self.kinds: Counter[str] = Counter()
         for k in range(0, shape[1], COLUMNS_AT_ONCE):
             some = range(k, min(k + COLUMNS_AT_ONCE, shape[1]))
-            chunk = np.stack([self._column(j) for j in some], axis=1)
+            chunk = np.stack([self._column(j) for j in some])
             part = slice(some.start, some.stop)
-            low[part], high[part] = (f.reduce(chunk, axis=0) for f in (np.fmin, np.fmax))
-            binary[part] = ((chunk == 0) | (chunk == 1) | np.isnan(chunk)).all(axis=0)
+            low[part], high[part] = (f.reduce(chunk, axis=1) for f in (np.fmin, np.fmax))
+            binary[part] = ((chunk == 0) | (chunk == 1) | np.isnan(chunk)).all(axis=1)
             with np.errstate(over="ignore"):
-                self.scores[:, part] = chunk
+                self.scores[:, part] = chunk.T
         self.about = Columns(self.names, low, high, binary, self.text)
 
-    def _column(self, k: int) -> NDArray[np.float64]:
+    def _column(self, k: int) -> NDArray[np.float32] | NDArray[np.float64]:
         name = self.names[k]
+        numbers = self.table.numbers(name) if self.rules.scale is None else None
+        if numbers is not None:
+            return numbers
         marks = self.table.marks(name)
         if len(marks.wrong):
             known = len(self.table) - marks.kinds["blank"]

@@ -9,13 +9,14 @@ with 0 are if they would likely have some right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.compute.row_blocks import slabs
+from tinyeval.compute.row_blocks import CELLS, slabs
 from tinyeval.importers.audit.tally import by_benchmark
 from tinyeval.importers.base import Zeros
 from tinyeval.importers.block import Finding
@@ -29,6 +30,9 @@ EXPECTED = 7.0
 
 SPREAD = 3.0
 """Standard deviations that a model may score below what its other benchmarks predict."""
+
+SCREENED = 64
+"""Items of a benchmark of which it is first asked whether a model's scores vary among them."""
 
 WEAKEST = 0.05
 ENOUGH = 10
@@ -108,11 +112,7 @@ def constant_blocks(responses: ResponseMatrix) -> list[Block]:
     if len(responses.scores) <= MIN_OTHERS or responses.n_items < MIN_ITEMS:
         return []
     n_items = np.diff(np.append(starts, len(order)))
-    lowest, highest = (np.empty((responses.n_models, len(names)), np.float32) for _ in range(2))
-    for cut in slabs(responses.scores.shape):
-        part = responses.scores[cut][:, order]
-        lowest[cut] = np.fmin.reduceat(part, starts, axis=1)
-        highest[cut] = np.fmax.reduceat(part, starts, axis=1)
+    lowest, highest = _ranges(responses.scores, np.split(order, starts[1:]))
     found = []
     for k in np.flatnonzero((lowest == highest).any(axis=0) & (n_items >= MIN_ITEMS)):
         mine = order[starts[k] : starts[k] + n_items[k]]
@@ -120,6 +120,29 @@ def constant_blocks(responses: ResponseMatrix) -> list[Block]:
             there = int((~np.isnan(lowest[:, k])).sum())
             found.append(Block(names[k], mark, models, there, len(mine)))
     return found
+
+
+def _ranges(
+    scores: NDArray[np.float32], benchmarks: Sequence[NDArray[np.intp]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return models' lowest and highest scores, (models, benchmarks), NaN where there is none.
+
+    Where scores vary among a few items of a benchmark, these are of those items alone: only models
+    with one mark there are followed through all of it.
+    """
+    lowest, highest = (np.empty((len(scores), len(benchmarks)), np.float32) for _ in range(2))
+    for k, columns in enumerate(benchmarks):
+        few = columns[:: -(-len(columns) // SCREENED)]
+        part = scores[:, few]
+        low, high = np.fmin.reduce(part, axis=1), np.fmax.reduce(part, axis=1)
+        same = np.flatnonzero(~(low < high))
+        step = max(1, CELLS // len(columns))
+        for start in range(0, len(same), step):
+            rows = same[start : start + step]
+            part = scores[np.ix_(rows, columns)]
+            low[rows], high[rows] = np.fmin.reduce(part, axis=1), np.fmax.reduce(part, axis=1)
+        lowest[:, k], highest[:, k] = low, high
+    return lowest, highest
 
 
 def _suspects(
