@@ -45,7 +45,9 @@ def read_parquet(path: Path) -> RawTable:
             unique_names(path, list(schema.names))
         words = [one.name for one in schema if _is_text(one.type)]
         with pq.ParquetFile(path, read_dictionary=words) as file:  # each text once, not once a row
-            columns = _columns(file.read())
+            table = file.read()
+        _check_nested(path, table)
+        columns = _columns(table)
     except DataError:
         raise
     except Exception as error:  # pyarrow raises several kinds on damaged bytes
@@ -111,15 +113,16 @@ def check_parquet(path: Path, metadata: Any, schema: Schema) -> None:
         metadata: of the file: run lengths and one text for all rows take few bytes on disk.
         schema: its columns.
     """
-    rows = metadata.num_rows
+    rows = metadata.num_rows  # not of its columns: pyarrow aborts the process if they are damaged
     needed = rows * sum(map(_width, schema.types))
-    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
-    values = sum(
-        group.column(k).num_values for group in groups for k in range(metadata.num_columns)
-    )
-    inside = max(0, values - rows * metadata.num_columns)  # of lists
-    what = f"{rows:,} rows of {len(schema.types):,} columns"
-    check_bound(path, needed + inside * OBJECT, what)
+    check_bound(path, needed, f"{rows:,} rows of {len(schema.types):,} columns")
+
+
+def _check_nested(path: Path, table: Table) -> None:
+    """Raise :class:`DataError` where lists hold more values than may become objects."""
+    nested = [one for one in table.columns if one.type.num_fields]
+    size = sum(one.nbytes for one in nested)
+    check_bound(path, OBJECT // POINTER * size, f"{size:,} bytes of lists and structures")
 
 
 def _width(kind: Any) -> int:
