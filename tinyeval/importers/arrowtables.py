@@ -46,6 +46,7 @@ def read_parquet(path: Path) -> RawTable:
         words = [one.name for one in schema if _is_text(one.type)]
         with pq.ParquetFile(path, read_dictionary=words) as file:  # each text once, not once a row
             table = file.read()
+            table.validate(full=True)
         _check_nested(path, table)
         columns = _columns(table)
     except DataError:
@@ -92,7 +93,7 @@ def _batches(file: Path) -> Iterator[Any]:
     import pyarrow as pa
 
     needed = 0
-    with pa.memory_map(str(file)) as source:
+    with pa.OSFile(str(file)) as source:  # mapped, what lies beyond its end ends the process
         try:
             reader = pa.ipc.open_file(source)
             batches = (reader.get_batch(k) for k in range(reader.num_record_batches))
@@ -102,6 +103,7 @@ def _batches(file: Path) -> Iterator[Any]:
         for batch in batches:
             needed += batch.nbytes + batch.num_rows * sum(map(_width, batch.schema.types))
             check_bound(file, needed, f"more than {batch.num_rows:,} rows")
+            batch.validate(full=True)  # offsets beyond a buffer would end the process, too
             yield batch
 
 
