@@ -11,7 +11,8 @@ from helpers import simulate
 from tinyeval.backtesting import trial
 from tinyeval.backtesting.backtest import Backtest, backtest
 from tinyeval.backtesting.splits import make_splits
-from tinyeval.building import build, usable
+from tinyeval.build_plan import BuildPlan
+from tinyeval.building import build
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.learning import learn
 from tinyeval.responses import ResponseMatrix
@@ -59,7 +60,7 @@ def test_random_items_are_averaged_over_draws(responses, fast):
         method = fast.replace(
             seed=seed, items=6, selection={"method": "random"}, estimator={"method": "mean"}
         )
-        anchors = learn(usable(source)[0], method).anchors.items
+        anchors = learn(source.sorted(), BuildPlan.of(method, source)).anchors.items
         errors.append(np.abs(test.select(items=anchors).scores.mean(1) - truth).mean())
     ((row),) = backtest(
         responses, items=[6], methods=["random+mean"], repeats=1, settings=fast

@@ -80,9 +80,9 @@ def test_quotas_that_cannot_be_met_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("items", "quotas", "message"),
     [
-        (5, 2, "ask for 6 anchors at least, but there are to be 5 in all"),
-        (5, "2+", "ask for 6 anchors at least, but there are to be 5 in all"),
-        (7, 2, "allow 6 anchors at most, but there are to be 7"),
+        (5, 2, "ask for at least 6 anchors, but the number of anchors is 5"),
+        (5, "2+", "ask for at least 6 anchors, but the number of anchors is 5"),
+        (7, 2, "allow at most 6 anchors, but the number is 7"),
         (11, "1+", "11 items were asked for, but the benchmark has 10"),
     ],
 )

@@ -28,7 +28,18 @@ from tinyeval.selection import SELECTORS
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
-    *("build", "predict", "compare", "show", "import", "export", "backtest", "methods", "watch"),
+    *(
+        "build",
+        "predict",
+        "compare",
+        "show",
+        "import",
+        "export",
+        "content",
+        "backtest",
+        "methods",
+        "watch",
+    ),
     "demo",
 ]
 HEAVY = {"torch", "pyro", "sklearn", "scipy", "pandas", "datasets", "pydantic", "yaml"}

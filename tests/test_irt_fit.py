@@ -12,6 +12,7 @@ from scipy.optimize import approx_fprime, minimize
 from tinyeval.errors import ConfigError, FitError
 from tinyeval.irt import fit as fit_module
 from tinyeval.irt.fit import fit_irt
+from tinyeval.irt.packed import pack
 from tinyeval.responses import ResponseMatrix
 
 
@@ -65,16 +66,13 @@ def loss(parameters, scores, guessing, mean, precision):
     ],
 )
 def test_solution_is_the_maximum_of_the_documented_objective(dims, options, chance):
-    responses, _ = simulate(14, 20, dims, seed=3, **options)
-    guessing = chance * np.linspace(0, 2, 20)
-    rows, order = np.argsort(responses.models.ids), np.argsort(responses.items.ids)
-    place = torch.device("cpu")
-    state = fit_module.fit_map(
-        fit_module._source(responses, guessing, place, 8).pack(rows, order), dims, None
-    )
+    responses = simulate(14, 20, dims, seed=3, **options)[0].sorted()
+    guessing = (chance * np.linspace(0, 2, 20)).astype(np.float32)
+    everything, graded = (np.arange(14), np.arange(20)), bool(options.get("graded"))
+    packed = pack(responses.scores, *everything, graded, guessing, torch.device("cpu"), 8)
+    state = fit_module.fit_map(packed, dims, None)
     prior = state.mean.double().numpy(), state.precision.double().numpy()
-    scores = responses.scores[np.ix_(rows, order)].astype(float)
-    arguments = scores, guessing[order], *prior
+    arguments = responses.scores.astype(float), guessing.astype(float), *prior
     found = np.concatenate([part.double().numpy().ravel() for part in (state.ability, state.items)])
     assert np.abs(approx_fprime(found, loss, 1e-6, *arguments)).max() < 0.1
     start = np.abs(approx_fprime(0.5 * found, loss, 1e-6, *arguments)).max()
@@ -82,13 +80,13 @@ def test_solution_is_the_maximum_of_the_documented_objective(dims, options, chan
 
     best = minimize(loss, found, args=arguments, method="L-BFGS-B", options={"maxfun": 20_000})
     assert loss(found, *arguments) - best.fun < 0.02
-    p = probabilities(found, guessing[order], 14, dims)
-    np.testing.assert_allclose(p, probabilities(best.x, guessing[order], 14, dims), atol=0.02)
+    p = probabilities(found, guessing, 14, dims)
+    np.testing.assert_allclose(p, probabilities(best.x, guessing, 14, dims), atol=0.02)
 
-    # The public result is that state, back in the caller's order.
+    # The public result is that state.
     fit = fit_irt(responses, dimensions=dims, guessing=guessing)
-    np.testing.assert_allclose(fitted(fit)[np.ix_(rows, order)], p, atol=1e-4)
-    np.testing.assert_array_equal(fit.model.guessing, guessing.astype(np.float32))
+    np.testing.assert_allclose(fitted(fit), p, atol=1e-4)
+    np.testing.assert_array_equal(fit.model.guessing, guessing)
 
 
 def test_one_dimension_is_recovered():

@@ -15,7 +15,7 @@ from tinyeval.irt.fit import fit_irt
 @pytest.fixture
 def other(monkeypatch):
     """Enter the other device, which fits find under the name of a GPU."""
-    monkeypatch.setattr(module, "_device", lambda name: DEVICE if name == "cuda" else CPU)
+    monkeypatch.setattr(module, "find_device", lambda name: DEVICE if name == "cuda" else CPU)
     monkeypatch.setitem(packed.BLOCK_CELLS, DEVICE.type, packed.BLOCK_CELLS["cuda"])
     with OtherDevice() as device:
         yield device

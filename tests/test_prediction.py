@@ -198,7 +198,7 @@ def test_a_misfit_beyond_the_range_may_be_a_model_of_a_new_kind():
     both = one(novelty=0.9, limits={"misfit_limit": np.full(2, -9.0)})
     assert both.misfit
     assert not both.in_range
-    assert "if all is right, the model is of a new kind" in both.warnings[1]
+    assert "if all are right, the model is of a new kind" in both.warnings[1]
 
 
 # --- several models, and what is refused ---------------------------------------------------------

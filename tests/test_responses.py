@@ -302,10 +302,10 @@ def test_trials_without_duplicates(counted):
     [
         ([[1, 1], [1, 1]], r"whole numbers of trials, \(2, 3\), found int64 \(2, 2\)"),
         ([[1.0, 1, 1], [1, 0, 1]], "whole numbers of trials.*float64"),
-        ([[1, 1, 1], [1, 1, 1]], "1 cells lack"),
-        ([[0, 1, 0], [1, 0, 1]], "2 cells lack"),
-        ([[-1, 1, 1], [1, 0, 1]], "1 cells lack"),
-        ([[70_000, 1, 1], [1, 0, 1]], "1 cells lack 1 to 65,535 trials"),
+        ([[1, 1, 1], [1, 1, 1]], "1 cells break the rule"),
+        ([[0, 1, 0], [1, 0, 1]], "2 cells break the rule"),
+        ([[-1, 1, 1], [1, 0, 1]], "1 cells break the rule"),
+        ([[70_000, 1, 1], [1, 0, 1]], "1 cells break the rule of 1 to 65,535 trials per score"),
     ],
 )
 def test_trials_must_fit_the_scores(small, trials, message):

@@ -27,8 +27,10 @@ from paper_repro.timing import (
     pages,
     rivals,
     runs,
+    samples,
 )
 from tinyeval.errors import ConfigError
+from tinyeval.importers import read_results
 
 ROOT = Path(__file__).parent.parent
 Cell, Size = cells.Cell, answers.Size
@@ -345,6 +347,51 @@ def test_two_processes_share_the_threads(tmp_path):
     assert "torch" not in " ".join(runner.command(replace(cell, number=1), job, tmp_path / "out"))
 
 
+@pytest.fixture
+def dump(tmp_path):
+    """Samples of 3 models on 250 items, 10 % of them not asked, and their codes."""
+    codes = codes_of(tmp_path, Size(3, 250, missing=0.1))
+    return samples.write_samples(tmp_path / "dump", codes), codes, tmp_path / "dump"
+
+
+def test_samples_are_read_back_as_they_were_answered(dump):
+    written, codes, folder = dump
+    read = read_results(folder, metric="acc", partial=True)
+    files = list(folder.rglob("samples_*.jsonl"))
+    assert len(files) == 3 * samples.tasks_of(250) == 9
+    assert written == sum(one.stat().st_size for one in files)
+    ids = [f"task_{k // 100:03d}/{k % 100}" for k in range(250)]
+    scores = read.select([f"org/model-{k:04d}" for k in range(3)], ids).scores
+    np.testing.assert_array_equal(scores, answers.scores_of(codes, hide=False))
+    one = json.loads(files[0].read_text().splitlines()[0])
+    assert 1_000 < len(json.dumps(one)) < 3_000
+
+
+def test_an_import_is_a_command_of_its_own(tmp_path):
+    runner = runs.Runner(tmp_path)
+    cell = Cell("tinyeval", "import", TINY, number=2)
+    assert cell.needs == (Cell("tinyeval", "samples", TINY),)
+    job = {"needs": [str(tmp_path / "s")], "artifact": str(tmp_path / "0.05-2")}
+    command = runner.command(cell, job, tmp_path / "out")
+    assert command[command.index("--jobs") + 1] == "2"
+    assert command[-1] == str(tmp_path / "0.05-2.parquet")
+    assert {
+        c.size.models * samples.tasks_of(c.size.items) for c in cells.parts(False, False)["imports"]
+    } == {2000}
+
+
+def test_the_page_tells_how_much_was_read(tmp_path):
+    runner = runs.Runner(tmp_path)
+    cell = Cell("tinyeval", "import", Size(10, 20_000))
+    for one, found in (
+        (cell, {"seconds": 4.0, "peak": 3 * 2**20}),
+        (cell.needs[0], {"seconds": 0.0, "written": 100 * 2**20}),
+    ):
+        runs.write_file(runner.path(one), json.dumps(found).encode())
+    row = pages.imports(runner, [cell]).splitlines()[-1]
+    assert row == "| 2,000 | 10 x 20,000 | 100 | 1 | 4 | 0.05 | 25 | 3 |"
+
+
 def test_the_peak_of_a_process_is_at_least_what_it_holds():
     before = child.peak_bytes()
     held = np.ones(2**24)
@@ -456,7 +503,7 @@ def test_the_page_has_whole_tables(filled):
     runner, parts = filled
     text = pages.page(runner, parts)
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 9
+    assert len(tables) == 10
     for table in tables:
         widths = {line.count("|") for line in table.splitlines()}
         assert len(widths) == 1, table

@@ -244,7 +244,7 @@ class Predictor:
         if n_answered < len(self.anchors):
             warnings.append(
                 f"{len(self.anchors) - n_answered} of {len(self.anchors)} anchors are unanswered; "
-                "the interval is wider for it: run them for a sharper one"
+                "the interval is wider for it: run them to narrow it"
             )
         if not in_range:
             where = "above" if score > high else "below" if score < low else "unlike"
@@ -257,6 +257,6 @@ class Predictor:
             warnings.append(
                 "the answers do not fit the item-response model; the interval is widened: check "
                 "the prompt format, the metric, and that each answer belongs to its item"
-                + ("" if in_range else "; if all is right, the model is of a new kind")
+                + ("" if in_range else "; if all are right, the model is of a new kind")
             )
         return warnings

@@ -63,8 +63,8 @@ def own_method(name: str, registry: Mapping[str, Method], what: str) -> Method:
     """
     if name not in registry:
         raise ConfigError(
-            f"unknown {what} {name!r}; known are: {', '.join(registry)}; one of your own is "
-            "MODULE:FUNCTION"
+            f"unknown {what} {name!r}; known are: {', '.join(registry)}; name a method "
+            "of your own as MODULE:FUNCTION"
         )
     return registry[name]
 

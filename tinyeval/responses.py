@@ -265,7 +265,9 @@ def _checked_trials(trials: NDArray | None, scores: Scores) -> Trials | None:
         bad = (some < 0) | (some > most) | ((some > 0) == np.isnan(scores[cut]))
         if bad.any():
             n = int(bad.sum())
-            raise DataError(f"{n} cells lack 1 to {most:,} trials of a score, or 0 of no score")
+            raise DataError(
+                f"{n} cells break the rule of 1 to {most:,} trials per score, 0 without a score"
+            )
     if given.max() <= 1:
         return None
     counted = given.astype(np.uint16, copy=False).view()

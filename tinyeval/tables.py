@@ -69,7 +69,10 @@ class Table:
         position = {one: k for k, one in enumerate(self.ids)}
         unknown = [one for one in ids if one not in position]
         if unknown:
-            raise DataError(f"{len(unknown)} unknown {what}(s): {examples(unknown)}")
+            raise DataError(
+                f"{len(unknown)} unknown {what}(s): {examples(unknown)}; there are "
+                f"{examples(self.ids)}"
+            )
         return np.array([position[one] for one in ids], dtype=np.intp)
 
     def take(self, index: NDArray[np.intp]) -> Table:

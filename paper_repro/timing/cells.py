@@ -32,6 +32,9 @@ GROWTH = {
 DIMENSIONS_TRIED = (1, 2, 4, 8, 16)
 ANCHORS_TRIED = (10, 30, 100, 300, 1_000)
 TOGETHER = (MEDIUM, *SIZES[3:])
+DUMPS = (Size(10, 20_000), Size(200, 1_000))
+"""Answers in files of a hundred, as a harness writes them: 2,000 files either way."""
+
 RECIPES = ("tinybenchmarks", "mrmr")
 FEW = 50
 """Anchors where the smallest benchmark has a hundred items."""
@@ -83,6 +86,8 @@ class Cell:
             return (Cell("tinyeval", "build", self.size),)
         if self.step == "processes":
             return (Cell("tinyeval", "results", self.size),)
+        if self.step == "import":
+            return (Cell("tinyeval", "samples", self.size),)
         return ()
 
     def __str__(self) -> str:
@@ -148,5 +153,8 @@ def parts(huge: bool, real: bool) -> dict[str, list[Cell]]:
             Cell("tinyeval", "processes", size, number=number)
             for size in TOGETHER
             for number in (1, 2)
+        ],
+        "imports": [
+            Cell("tinyeval", "import", size, number=number) for size in DUMPS for number in (1, 2)
         ],
     }

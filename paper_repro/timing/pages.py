@@ -13,6 +13,7 @@ from paper_repro.timing.cells import HUGE, LIMITS, MANY, MIDDLE, REAL, Cell
 from paper_repro.timing.figures import Figures, Parts, mebibytes, note, short, shown
 from paper_repro.timing.growth import last_slope, slope
 from paper_repro.timing.runs import Runner
+from paper_repro.timing.samples import tasks_of
 
 GOAL_SLOPE = (0.9, 1.1)
 GOAL_SPEED = 50
@@ -28,7 +29,9 @@ def page(runner: Runner, parts: Parts) -> str:
     text += ["## Beside py-irt and girth", RIVALS, rivals(runner, parts["rivals"])]
     text += ["## The recipes of others", RECIPES, recipes(runner, parts["recipes"])]
     text += ["## How cost grows", GROWTH, growth(runner, parts)]
-    text += ["## Two processes", PROCESSES, processes(runner, parts["processes"]), ending(runner)]
+    text += ["## Two processes", PROCESSES, processes(runner, parts["processes"])]
+    text += ["## Reading what a harness wrote", IMPORTS, imports(runner, parts["imports"])]
+    text += [ending(runner)]
     return "\n\n".join(text) + "\n"
 
 
@@ -195,6 +198,21 @@ def processes(runner: Runner, cells: Sequence[Cell]) -> str:
     return lines_of(head, rows)
 
 
+def imports(runner: Runner, cells: Sequence[Cell]) -> str:
+    """Seconds and memory of reading a harness's files."""
+    rows = []
+    for cell in cells:
+        found, written = runner.get(cell) or {}, (runner.get(cell.needs[0]) or {}).get("written")
+        seconds, files = found.get("seconds"), cell.size.models * tasks_of(cell.size.items)
+        row = [f"{files:,}", str(cell.size), mebibytes(written), str(cell.number)]
+        row += [shown(runner, cell), rate(runner, cell)]
+        speed = "" if seconds is None or written is None else short(written / 2**20 / seconds)
+        row += [speed, shown(runner, cell, "peak")]
+        rows.append(row)
+    head = ["files", "models x items", "MiB", "processes", "seconds", "million answers a second"]
+    return lines_of([*head, "MiB a second", "peak MiB of the first"], rows)
+
+
 def ending(runner: Runner) -> str:
     """How the page was made."""
     return (
@@ -234,6 +252,13 @@ GROWTH = (
     "the first table. Four dimensions; models and items over three decades of answers, the other "
     f"side 1,000, 50 anchors; dimensions and anchors at {MIDDLE}. "
     f"Goal by answers: {GOAL_SLOPE[0]} to {GOAL_SLOPE[1]}."
+)
+IMPORTS = (
+    "`tinyeval import DIR --metric acc --jobs N --out results.parquet` from the shell, of folders "
+    "as lm-evaluation-harness writes them: a file per model and task, a hundred rows of about 2 kB "
+    "with document, prompts, log-likelihoods and two metrics. Everything counts, the start of the "
+    "processes and writing the table included; the files were written just before, so that the "
+    "disk is not measured."
 )
 PROCESSES = (
     "`tinyeval build` from the shell: one process with all threads, and `python -m "

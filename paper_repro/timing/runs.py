@@ -30,10 +30,14 @@ START = 6.0
 RATES = {
     **{("tinyeval", "fit"): 0.3, ("tinyeval", "build"): 20.0, ("tinyeval", "select"): 0.7},
     **{("tinyeval", "estimate"): 3.0, ("tinyeval", "processes"): 20.0},
+    **{("tinyeval", "import"): 60.0, ("tinyeval", "samples"): 60.0},
     **{("py_irt", "fit"): 120.0, ("girth", "fit"): 2000.0},
 }
 """Seconds per million answers, roughly, for the estimate before anything is measured."""
 
+
+SHELL = ("command", "processes", "import")
+"""Steps that are the command line's: the seconds are those of the whole process."""
 
 CHOSEN = 8.0
 """Times the seconds of one fit that a fit takes which chooses its dimensions."""
@@ -150,7 +154,7 @@ class Runner:
         if error is not None:
             return {"over": self.limit} if error == "" else {"error": error}
         found = [json.loads(one.read_text()) for one in sorted(path.parent.glob(f"{out.name}*"))]
-        if cell.step in ("command", "processes"):
+        if cell.step in SHELL:
             peaks = [one["peak"] for one in found]
             cpu = sum(one["cpu"] for one in found)
             owns = [one["own"] for one in found]
@@ -162,12 +166,16 @@ class Runner:
         """Command line of a cell's process."""
         python = str(python_of(cell.who, self.venvs)) if cell.who != "tinyeval" else sys.executable
         module = {"machine": "limits", "tinyeval": "work"}.get(cell.who, f"fit_{cell.who}")
-        if cell.step not in ("command", "processes"):
+        if cell.step not in SHELL:
             return [python, "-m", f"paper_repro.timing.{module}", json.dumps(job), str(out)]
         first = Path(job["needs"][0])
         own = ["-m", "paper_repro.timing.command", str(out)]
         if cell.step == "command":
             return [python, *own, "predict", str(first / "bank"), str(first / "one.csv")]
+        if cell.step == "import":
+            table = f"{job['artifact']}.parquet"
+            own += ["import", str(first / "samples"), "--metric", "acc", "--overwrite"]
+            return [python, *own, "--jobs", str(cell.number), "--out", table]
         own += ["build", str(first / "results.npz"), "--overwrite", "--device", self.device]
         own += ["--out", str(Path(job["artifact"]) / "bank")]
         own += ["--items", str(cell.anchors)]

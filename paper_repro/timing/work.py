@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
 
 from paper_repro.timing.answers import Codes, Size, held_out, open_codes, scores_of, simulate
 from paper_repro.timing.child import Figures, Job, answer, peak_bytes, timed
+from paper_repro.timing.samples import write_samples
 from tinyeval import ItemBank, ResponseMatrix, Settings, build, load_settings, write_results
 from tinyeval.build_plan import BuildPlan
 from tinyeval.compute.threads import one_thread
@@ -190,9 +192,17 @@ def results(job: Job, codes: Codes) -> Figures:
     return {"seconds": 0.0}
 
 
+def samples(job: Job, codes: Codes) -> Figures:
+    """Write what a harness would have written of these answers."""
+    folder = Path(job["artifact"]) / "samples"
+    if folder.exists():  # of a run that was stopped
+        rmtree(folder)
+    return {"seconds": 0.0, "written": write_samples(folder, codes)}
+
+
 STEPS: dict[str, Callable[[Job, Codes], Figures]] = {
     **{"fit": fit, "select": select, "estimate": estimate, "build": whole_build},
-    **{"predict": predict, "results": results},
+    **{"predict": predict, "results": results, "samples": samples},
 }
 
 
@@ -204,7 +214,7 @@ def warm_up(job: Job) -> None:
     settings = settings_of({**job, "anchors": 5, "dimensions": 1})
     if job["step"] == "build":
         build(small, settings=settings)
-    elif job["step"] not in ("predict", "results"):
+    elif job["step"] not in ("predict", "results", "samples"):
         learn(small, BuildPlan.of(settings, small))
 
 

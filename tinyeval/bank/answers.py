@@ -94,19 +94,22 @@ def _told(foreign: Sequence[str], items: Mapping[str, object]) -> str:
     return f"{len(foreign)} answers name no item of this bank: {examples(foreign)}{hint}"
 
 
-def who_answered(aligned: NDArray, models: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Return which models answered an anchor; warn of the others unless no model did.
+def who_answered(aligned: NDArray, models: tuple[str, ...], least: int = 1) -> NDArray[np.bool_]:
+    """Return which models answered an anchor, and warn of the others.
 
     Args:
         aligned: answers on the anchors, shape (models, anchors), NaN where unanswered.
         models: ids of the models.
+        least: number of models that must have answered; all are returned if fewer did.
     """
     some = ~np.isnan(aligned).all(axis=1)
-    if some.any() and not some.all():
+    if some.sum() < least:
+        return np.ones_like(some)
+    if not some.all():
         others = [models[k] for k in np.flatnonzero(~some)]
         warnings.warn(
-            f"{len(others)} models answered none of the {aligned.shape[1]} anchors and are not "
-            f"predicted: {examples(others)}",
+            f"{len(others)} models answered none of the {aligned.shape[1]} anchors and are left "
+            f"out: {examples(others)}",
             stacklevel=3,
         )
     return some

@@ -161,7 +161,7 @@ class ItemBank:
         matrix, single = read_answers(answers)
         aligned = self._aligned(matrix)
         some = who_answered(aligned, matrix.models.ids)
-        if some.any() and not some.all():
+        if not some.all():
             aligned, matrix = aligned[some], matrix.take(some)
         predictions = self.predictor.predict(aligned, matrix.models.ids, level)
         return predictions[0] if single else predictions
@@ -177,7 +177,7 @@ class ItemBank:
 
         Args:
             answers: ``{model: {item: score}}`` or a :class:`ResponseMatrix`.
-            models: ids of the models to compare; all by default.
+            models: ids of the models to compare; by default all that answered an anchor.
             level: level of the intervals; the bank's own by default.
 
         Returns:
@@ -197,8 +197,11 @@ class ItemBank:
         matrix, _ = read_answers(answers)
         if models is not None:
             matrix = matrix.select(as_ids(models, "model"))
-        level = self.level if level is None else level
-        return compare(self.predictor, self._aligned(matrix), matrix.models.ids, level)
+        aligned, level = self._aligned(matrix), self.level if level is None else level
+        some = who_answered(
+            aligned, matrix.models.ids, least=2 if models is None else matrix.n_models
+        )
+        return compare(self.predictor, aligned[some], matrix.take(some).models.ids, level)
 
     @cached_property
     def _hashes(self) -> dict[str, str]:

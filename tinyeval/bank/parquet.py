@@ -158,7 +158,9 @@ class _Texts:
             self.known[text] = text
             self.size += len(text or "")
             if self.size > MAX_TEXT:
-                raise BankError(f"{self.file}: has over {MAX_TEXT} characters; none are read")
+                raise BankError(
+                    f"{self.file}: has over {MAX_TEXT} characters of text; it is not read"
+                )
         return self.known[text]
 
 

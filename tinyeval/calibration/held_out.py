@@ -137,7 +137,7 @@ def known_ratios(folds: list[Cases]) -> list[tuple[Array, Array]]:
         found.append((mean[:, known], ratio[:, known]))
     if not any(ratio.size for _, ratio in found):
         raise ConfigError(
-            "no held-out model has a known target to calibrate on; every model misses too many "
+            "no held-out model has a known target to calibrate on; every model lacks too many "
             "answers: drop items or models with few answers"
         )
     return found

@@ -51,8 +51,8 @@ def compare_command(
     loaded = ItemBank.load(bank)
     with ProgressBar() as progress:
         responses = reading.read(answers, progress, loaded.item_key)
-    chosen = responses.models.ids if models is None else tuple(models.split(","))
-    found = loaded.compare(responses, chosen, level=level)
+    found = loaded.compare(responses, None if models is None else models.split(","), level=level)
+    chosen = tuple(dict.fromkeys(name for one in found for name in (one.a, one.b)))
     predictions = loaded.predict(responses.select(chosen), level=level)
     ranges = rank_ranges(chosen, found)
     if as_json:

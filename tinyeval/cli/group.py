@@ -121,9 +121,13 @@ def _told(ctx: click.Context, error: BaseException, line: str) -> click.ClickExc
 @contextmanager
 def one_line_warnings() -> Iterator[None]:
     """Show warnings meant for users as ``warning: ...`` on stderr."""
+    shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        click.echo(f"warning: {one_line(message, LONGEST)}", err=True)
+        line = one_line(message, LONGEST)
+        if line not in shown:
+            click.echo(f"warning: {line}", err=True)
+        shown.add(line)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("default", category=UserWarning)

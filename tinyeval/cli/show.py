@@ -79,19 +79,20 @@ def _last(errors: dict[int, float]) -> float | None:
 def _text(bank: ItemBank, path: Path, shown: int) -> str:
     settings, source = bank.settings, bank.source
     origin = str(source["origin"]) or "not stated"
+    low, high = bank.predictor.calibration.score_range[:, 0]
     what = {
         "items": f"{len(bank.anchors)} anchors of {len(bank.items)} items"
         + ("" if bank.cost is None else f", at a cost of {bank.cost:,.6g} in all"),
-        "benchmarks": ", ".join(_benchmarks(bank)),
-        "source": f"{source['models']} models, scores from {source['lowest_score']:.3f} to "
-        f"{source['highest_score']:.3f}; origin: {origin}",
+        "benchmarks": ", ".join(_benchmarks(bank)) if "benchmark" in bank.items.columns else "",
+        "source": f"{source['models']} models, scores from {low:.3f} to {high:.3f}; origin: "
+        f"{origin}",
         "method": f"{settings['selection']['method']} + {settings['estimator']['method']}, "
         f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
         "intervals": f"{100 * bank.level:g} %",
         "created": bank.created,
         "digest": bank.digest,
     }
-    facts = "\n".join(f"{key + ':':12}{printable(text)}" for key, text in what.items())
+    facts = "\n".join(f"{key + ':':12}{printable(text)}" for key, text in what.items() if text)
     folder = printable(str(path))
     return f"""{printable(bank.name)}
 {facts}

@@ -91,7 +91,7 @@ def load_registered(name: str, state: Mapping[str, NDArray]) -> FittedEstimator:
         )
     fitted = _registered[name](state)
     if not callable(getattr(fitted, "predict", None)):
-        raise BankError(f"estimator {name} was rebuilt as {type(fitted).__name__}, not to predict")
+        raise BankError(f"estimator {name} was rebuilt as {type(fitted).__name__}, without predict")
     return fitted
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, sniff_below
-from tinyeval.importers.harness import read_jobs, run_block, scaled
+from tinyeval.importers.harness import FileJob, read_jobs, run_block, scaled
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -87,17 +87,8 @@ class Annotations:
     unjudged: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class AnnotationsJob:
-    """How a file of annotations is read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class AnnotationsJob(FileJob):
+    """How a file of annotations is read."""
 
     def read(self) -> Block:
         """Read all preferences."""

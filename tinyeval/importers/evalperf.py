@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, leave_out, named_by, sniff_below
-from tinyeval.importers.harness import read_jobs, run_block
+from tinyeval.importers.harness import FileJob, read_jobs, run_block
 from tinyeval.importers.heads import CUT, beginning, has_keys, head
 from tinyeval.importers.textfiles import read_json
 
@@ -60,17 +59,8 @@ def _why_means(path: Path) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class EvalPerfJob:
-    """How the results of a model are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class EvalPerfJob(FileJob):
+    """How the results of a model are read."""
 
     def read(self) -> Block:
         """Read one metric of all samples."""

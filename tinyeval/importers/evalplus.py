@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Merged, Run
 from tinyeval.importers.find import files_of, named_by, sniff_below
-from tinyeval.importers.harness import read_jobs, run_block
+from tinyeval.importers.harness import FileJob, read_jobs, run_block
 from tinyeval.importers.heads import beginning, has_keys, head
 from tinyeval.importers.textfiles import read_json
 
@@ -48,17 +47,8 @@ def _why(path: Path) -> str:
     return f"eval with base_status by task ({path.name})" if status else ""
 
 
-@dataclass(frozen=True)
-class EvalJob:
-    """How the results of a model are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class EvalJob(FileJob):
+    """How the results of a model are read."""
 
     def read(self) -> Block:
         """Read the marks of all samples."""

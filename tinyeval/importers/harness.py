@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,19 @@ from tinyeval.importers.choices import Choice
 from tinyeval.importers.direction import orient
 from tinyeval.importers.merge import merge
 from tinyeval.importers.parts import Job, read_blocks
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """A job whose file and rules decide all of how it is read; a reader adds ``read``.
+
+    Attributes:
+        path: the file.
+        rules: the rules of the import.
+    """
+
+    path: Path
+    rules: Rules
 
 
 def read_jobs(jobs: Sequence[Job], options: Options) -> Merged:

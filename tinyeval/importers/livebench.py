@@ -7,15 +7,14 @@ benchmark the category, its subject the task.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged
 from tinyeval.importers.find import files_of, sniff_below
-from tinyeval.importers.harness import models_block, read_jobs
+from tinyeval.importers.harness import FileJob, models_block, read_jobs
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -43,17 +42,8 @@ def _why(path: Path) -> str:
     return f"judgments with question_id, task and category ({path.name})" if lines else ""
 
 
-@dataclass(frozen=True)
-class JudgmentsJob:
-    """How a file of judgments is read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class JudgmentsJob(FileJob):
+    """How a file of judgments is read."""
 
     def read(self) -> Block:
         """Read its lines; of several for one model and question the last judged counts."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, named_by, sniff_below
-from tinyeval.importers.harness import models_block, read_jobs, run_block
+from tinyeval.importers.harness import FileJob, models_block, read_jobs, run_block
 from tinyeval.importers.heads import beginning, has_keys, head
 from tinyeval.importers.parts import Job
 from tinyeval.importers.rawtable import parse_score
@@ -86,17 +85,8 @@ def _benchmark(path: Path) -> str:
     return f"livecodebench_{found}" if found else "livecodebench"
 
 
-@dataclass(frozen=True)
-class GradedJob:
-    """How the graded samples of a model are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class GradedJob(FileJob):
+    """How the graded samples of a model are read."""
 
     def read(self) -> Block:
         """Read whether each sample passes."""
@@ -138,17 +128,8 @@ def _problem(row: Mapping[str, Any]) -> str:
     return f"{question}/{own}" if isinstance(own, str) and own else question
 
 
-@dataclass(frozen=True)
-class PerformancesJob:
-    """How the performances of the leaderboard are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class PerformancesJob(FileJob):
+    """How the performances of the leaderboard are read."""
 
     def read(self) -> Block:
         """Read pass@1 of each model on each problem."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tinyeval.errors import DataError
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, named_by, sniff_below
-from tinyeval.importers.harness import read_jobs, run_block
+from tinyeval.importers.harness import FileJob, read_jobs, run_block
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.textfiles import json_records
 
@@ -46,17 +45,8 @@ def _why(path: Path) -> str:
     return f"questions with answer and pred ({path.name})" if known else ""
 
 
-@dataclass(frozen=True)
-class OutputsJob:
-    """How the outputs of a model are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class OutputsJob(FileJob):
+    """How the outputs of a model are read."""
 
     def read(self) -> Block:
         """Compare every answer that was found with the right one."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged
 from tinyeval.importers.find import files_of, leave_out, sniff_below
-from tinyeval.importers.harness import models_block, read_jobs, scaled
+from tinyeval.importers.harness import FileJob, models_block, read_jobs, scaled
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -57,17 +56,8 @@ def _why_pairs(path: Path) -> str:
     return f"judgments of pairs of models ({path.name})" if found else ""
 
 
-@dataclass(frozen=True)
-class JudgmentsJob:
-    """How a file of judgments is read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class JudgmentsJob(FileJob):
+    """How a file of judgments is read."""
 
     def read(self) -> Block:
         """Read the marks that one judge gave."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, named_by, sniff_below
-from tinyeval.importers.harness import lost, lost_mark, read_jobs, run_block
+from tinyeval.importers.harness import FileJob, lost, lost_mark, read_jobs, run_block
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -56,17 +55,8 @@ def _why(path: Path) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class TrialsJob:
-    """How a file of trials is read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class TrialsJob(FileJob):
+    """How a file of trials is read."""
 
     def read(self) -> Block:
         """Read the reward of each trial."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, leave_out, sniff_below
-from tinyeval.importers.harness import read_jobs, run_block, scaled
+from tinyeval.importers.harness import FileJob, read_jobs, run_block, scaled
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -57,17 +56,8 @@ def _why_pairs(path: Path) -> str:
     return f"judgments of pairs of models ({path.name})" if pairs else ""
 
 
-@dataclass(frozen=True)
-class MarksJob:
-    """How the marks of a model are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class MarksJob(FileJob):
+    """How the marks of a model are read."""
 
     def read(self) -> Block:
         """Read the mark of each session."""

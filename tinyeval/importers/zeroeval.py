@@ -8,15 +8,14 @@ right: they are refused.  Files whose rows have a mark of their own (``correct``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.importers.base import Options, Rules
+from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, named_by, sniff_below
-from tinyeval.importers.harness import read_jobs, run_block
+from tinyeval.importers.harness import FileJob, read_jobs, run_block
 from tinyeval.importers.heads import beginning
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -45,17 +44,8 @@ def _why(path: Path) -> str:
     return f"answers with chat_history and generator ({path.name})" if known else ""
 
 
-@dataclass(frozen=True)
-class AnswersJob:
-    """How the answers of a model are read.
-
-    Attributes:
-        path: the file.
-        rules: of the import.
-    """
-
-    path: Path
-    rules: Rules
+class AnswersJob(FileJob):
+    """How the answers of a model are read."""
 
     def read(self) -> Block:
         """Read one mark of each answer."""

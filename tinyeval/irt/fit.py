@@ -76,7 +76,7 @@ def fit_irt(
     candidates = _candidates(dimensions, responses)
     if block_size is not None and block_size < 1:
         raise ConfigError(f"block_size must be at least 1, found {block_size}")
-    source = _source(responses, guessing, _device(device), block_size)
+    source = _source(responses, guessing, find_device(device), block_size)
     n_models, n_items = responses.n_models, responses.n_items
     models, items = _drawn(n_models, COARSE_MODELS, seed), _drawn(n_items, COARSE_ITEMS, seed)
     data = source.pack(models, items)
@@ -148,7 +148,8 @@ def _best(held_out: dict[int, float]) -> int:
     return min(dims for dims, value in held_out.items() if value > top - MARGIN)
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Return the device of that name, or raise :class:`ConfigError`."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

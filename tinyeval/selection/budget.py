@@ -83,14 +83,14 @@ def make_budget(settings: Settings, items: Table) -> Budget:
     least = sum(one.least for one in quotas.values())
     if least > n:
         raise ConfigError(
-            f"the quotas ask for {least} anchors at least, but there are to be {n} in all; ask "
+            f"the quotas ask for at least {least} anchors, but the number of anchors is {n}; ask "
             "for fewer from each group, or for more items"
         )
     cost = np.inf if settings.budget is None else settings.budget
     budget = Budget(n, cost, settings.cost, quotas, settings.quotas.by).within(items)
     if settings.budget is None and budget.items < n:
         raise ConfigError(
-            f"the quotas allow {budget.items} anchors at most, but there are to be {n}; ask for "
+            f"the quotas allow at most {budget.items} anchors, but the number is {n}; ask for "
             "more from a group (20+ means at least 20), or for fewer items"
         )
     if settings.cost != Settings().cost:
@@ -108,7 +108,7 @@ def _number(settings: Settings, items: Table, quotas: Mapping[str, Bounds]) -> i
         if named <= set(quotas) and all(one.least == one.most for one in quotas.values()):
             n = sum(one.least for one in quotas.values())
     if n < 1:
-        raise ConfigError("the quotas allow no anchors at all; ask for one at least")
+        raise ConfigError("the quotas allow no anchors at all; ask for at least one")
     if n > len(items):
         raise ConfigError(
             f"{n} items were asked for, but the benchmark has {len(items)} with answers; ask for "
