@@ -6,6 +6,7 @@ a slab at a time, as one long id makes fixed-width text of thousands very large.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -110,6 +111,9 @@ def _texts(file: IO[bytes], kind: np.dtype, size: int) -> list[str]:
     texts: list[str] = []
     step = max(1, SLAB // max(kind.itemsize, 1)) * kind.itemsize
     for start in range(0, size, max(step, 1)):
-        slab = np.frombuffer(file.read(min(step, size - start)), kind).tolist()
+        data = file.read(min(step, size - start))
+        if kind.kind == "U" and (np.frombuffer(data, kind.byteorder + "u4") > sys.maxunicode).any():
+            raise ValueError("its ids hold numbers that are no characters")
+        slab = np.frombuffer(data, kind).tolist()
         texts += [one.decode() if isinstance(one, bytes) else one for one in slab]
     return texts

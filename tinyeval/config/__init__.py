@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from tinyeval.config.recipe_yaml import read_yaml
 from tinyeval.errors import ConfigError, one_line
-from tinyeval.recipe_yaml import read_yaml
 
 DEFAULT_ITEMS = 100
 """Number of anchors if no number, no budget and no quotas for every group are given."""
