@@ -7,6 +7,7 @@ hand itself over as Arrow does so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def _of_mapping(source: Mapping[Any, Any]) -> Iterator[RawTable]:
             yield RawTable(table.path, table.columns, owner=owner or "unnamed model")
     else:
         table = from_object(Path("dict"), next(_named([source])))
-        yield RawTable(table.path, table.columns, owner="unnamed model", findings=table.findings)
+        yield replace(table, owner="unnamed model")
 
 
 def _named(records: Sequence[Mapping[Any, Any]]) -> Iterator[dict[str, object]]:

@@ -17,7 +17,7 @@ from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.longtable import LongRoles, long_block
 from tinyeval.importers.modelnames import identity_columns
 from tinyeval.importers.rawtable import RawTable
-from tinyeval.importers.transposed import lies_on_side
+from tinyeval.importers.transposed import lies_on_side, right_way_round
 from tinyeval.importers.widetable import wide_block
 
 NARROW = 24
@@ -36,6 +36,8 @@ def to_block(
         average: average several scores of one cell, instead of refusing them.
     """
     rules = rules or Rules()
+    if table.nested:
+        table, rules = right_way_round(table, rules)
     asked = rules.columns
     if score is not None and asked.score not in (None, score):
         raise ConfigError(

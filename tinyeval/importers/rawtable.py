@@ -29,6 +29,7 @@ class RawTable:
         owner: the model whose answers these are if no column names any; empty: the file's stem.
         sure: whether the file says that all columns but the first are items.
         findings: what was seen in reading it.
+        nested: whether its models and items are the outer and inner names of {a: {b: score}}.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class RawTable:
     owner: str = ""
     sure: bool = False
     findings: tuple[Finding, ...] = ()
+    nested: bool = False
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
