@@ -32,7 +32,7 @@ def long(wide: pd.DataFrame) -> pd.DataFrame:
 
 
 def saved(table: pd.DataFrame, path: Path) -> Path:
-    table.to_csv(path, index=table.index.dtype == object)
+    table.to_csv(path, index=not pd.api.types.is_integer_dtype(table.index))
     return path
 
 
@@ -76,3 +76,78 @@ def test_nested_names_that_say_nothing_are_in_doubt():
     assert "5 outer and 2 inner names" in said(found, "doubt")
     turned = import_results({f"w{k}x": {"one": 1, "two": 0} for k in range(5)}, transpose=True)
     np.testing.assert_array_equal(turned.responses.scores, [[1] * 5, [0] * 5])
+
+
+# --- models and items that follow from all others ---------------------------------------------
+
+
+@pytest.mark.parametrize("graded", [False, True])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("Average", lambda w: w.mean().round(2)),
+        ("mean", lambda w: w.mean()),
+        ("Overall", lambda w: w.mean()),
+        ("Total", lambda w: w.sum()),
+        ("Oracle", lambda w: w.max()),
+        ("max", lambda w: w.max()),
+    ],
+)
+def test_rows_that_follow_from_all_others_are_no_models(tmp_path, graded, name, make):
+    wide = frame(answers(graded))
+    path = saved(pd.concat([wide, make(wide).to_frame(name).T]), tmp_path / "r.csv")
+    found = import_results(path)
+    check(found, wide)
+    assert f"1 models follow from all others (means, sums ...); --keep NAME reads one as a model: {name!r}" in said(found, "dropped")  # fmt: skip # noqa: E501
+    with pytest.warns(UserWarning, match="follow from all others"):
+        check(read_results(path), wide)
+    if name != "Total":
+        assert import_results(path, keep=[name]).responses.models.ids == (*MODELS, name)
+    on_side = pd.concat([wide, make(wide).to_frame(name).T]).T.rename_axis("item")
+    on_side.to_csv(tmp_path / "t.csv")
+    check(import_results(tmp_path / "t.csv", transpose=True), wide)
+    rows = long(pd.concat([wide, make(wide).to_frame(name).T]))
+    check(import_results(saved(rows, tmp_path / "l.csv")), wide)
+
+
+def test_a_row_that_is_only_named_so_is_in_doubt(tmp_path):
+    wide = frame(answers())
+    odd = pd.concat([wide, wide.iloc[[0]].set_axis(["Random guess"])])
+    found = import_results(saved(odd, tmp_path / "r.csv"))
+    check(found, odd)
+    assert "called like a summary" in said(found, "doubt")
+    dropped = import_results(tmp_path / "r.csv", drop=["Random guess"])
+    check(dropped, wide)
+    kept = import_results(tmp_path / "r.csv", keep=["Random guess"])
+    assert not said(kept, "doubt")
+
+
+@pytest.mark.parametrize("name", ["average", "overall", "accuracy"])
+def test_items_of_a_long_table_that_are_means_are_no_items(tmp_path, name):
+    wide = frame(answers())
+    rows = long(wide)
+    mean = wide.mean(axis=1).rename("score").rename_axis("model").reset_index().assign(item=name)
+    path = saved(pd.concat([rows, mean.round({"score": 3})]), tmp_path / "r.csv")
+    found = import_results(path)
+    check(found, wide)
+    assert f"1 items follow from all others (means, sums ...); --keep NAME reads one as an item: {name!r}" in said(found, "dropped")  # fmt: skip # noqa: E501
+    assert import_results(path, keep=[name]).responses.n_items == 31
+    percent = pd.concat([rows, mean.assign(score=(100 * mean.score).round(1))])
+    check(import_results(saved(percent, tmp_path / "p.csv")), wide)
+
+
+def test_means_of_each_benchmark_are_no_items(tmp_path):
+    wide = frame(answers())
+    rows = long(wide)
+    rows["benchmark"] = np.where(rows.item.isin(ITEMS[:10]), "arc", "gsm")
+    mean = rows.groupby(["model", "benchmark"], as_index=False).score.mean().assign(item="average")
+    check(import_results(saved(pd.concat([rows, mean]), tmp_path / "r.csv")), wide)
+
+
+def test_an_item_that_is_only_named_so_is_refused(tmp_path):
+    wide = frame(answers()).rename(columns={"q3": "overall"})
+    path = saved(long(wide), tmp_path / "r.csv")
+    with pytest.raises(DataError, match=r"'overall': .*--drop 'overall' .*--keep 'overall'"):
+        read_results(path)
+    check(read_results(path, keep=["overall"]), wide)
+    check(import_results(path, drop=["overall"]), wide.drop(columns="overall"))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find_weak, plain, short
+from tinyeval.importers.averages import leave_out_rows
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.longtable import LongRoles, long_block
@@ -48,7 +49,9 @@ def to_block(
         return wide_block(table, next(iter(table.columns)), rules, average)
     found = _Roles(table, rules, score)
     if found.is_long():
-        return long_block(table, found.long(), rules, average, found.said())
+        roles = found.long()
+        table, left = leave_out_rows(table, roles, rules)
+        return long_block(table, roles, rules, average, [*found.said(), *left])
     if score is not None and not found.item.names:
         raise ConfigError(
             f"{table.path}: a wide table has one score per cell, but metric={score!r} was given"

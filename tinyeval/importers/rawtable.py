@@ -6,9 +6,13 @@ file, the line and the column.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
 from tinyeval.importers.block import Finding
@@ -43,6 +47,16 @@ class RawTable:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
+
+    def only(self, rows: NDArray[np.bool_]) -> RawTable:
+        """Return some of its rows, by a mask."""
+        kept = np.flatnonzero(rows).tolist()
+        columns = {
+            name: values[rows] if isinstance(values, np.ndarray) else [values[k] for k in kept]
+            for name, values in self.columns.items()
+        }
+        lines = array("q", (self.lines[k] for k in kept)) if self.lines else ()
+        return replace(self, columns=columns, lines=lines)
 
     def where(self, row: int) -> str:
         """Return ``file:line`` of a row, or ``file, row n`` where there are no lines."""

@@ -124,6 +124,19 @@ def advice(low: float, high: float) -> str:
     return f"if they are {are}, give --scale {a}:{b}"
 
 
+def options(names: Sequence[str]) -> str:
+    """Return what leaves out, or keeps, what may be no item.
+
+    >>> options(["average", "size"])
+    "say --drop 'average,size' to leave them out, or --keep 'average,size' to read them as items"
+    """
+    if len(names) == 1:
+        one = names[0]
+        return f"say --drop {one!r} to leave it out, or --keep {one!r} to read it as an item"
+    listed = ",".join(f'"{one}"' if "," in one else one for one in names)
+    return f"say --drop {listed!r} to leave them out, or --keep {listed!r} to read them as items"
+
+
 def least(top: float) -> float:
     """Return the best mark from which on a scale up to ``top`` may be meant."""
     return 10 if top == 100 else 0.8 * top if top > 1 else -1

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import DataError
 from tinyeval.importers.aliases import NOTES, plain
 from tinyeval.importers.assemble import MOST_TRIALS
+from tinyeval.importers.averages import leave_out_models
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.longtable import encode
@@ -53,6 +54,12 @@ def wide_block(
     repeated = average or bool(trials)
     ids = table.ids(key) if repeated else table.unique_ids(key)
     found = _Matrix(table, names, rules)
+    if not (rules.transpose or table.sure):
+        models, left = leave_out_models(ids, found.scores, rules)
+        said = [*said, *left]
+        if not models.all():
+            table, ids = table.only(models), [one for one, m in zip(ids, models, strict=True) if m]
+            found = _Matrix(table, names, rules)
     findings = [*table.findings, *said, *unnamed, *told(found.kinds, rules)]
     if rules.transpose:
         return _turned_round(table, ids, found, rules, findings)
@@ -205,6 +212,12 @@ def _turned_round(
     left = [name for name in left if plain(name) not in NOTES]
     if left:
         findings.append(Finding("dropped", "columns are no models", len(left), tuple(left[:3])))
+    likely = np.flatnonzero(models)
+    kept, summaries = leave_out_models(
+        [found.names[k] for k in likely], found.scores.T[likely], rules
+    )
+    models[likely[~kept]] = False
+    findings += summaries
     _check_range(table, found, models, rules)
     scores = np.ascontiguousarray(found.scores[:, models].T)
     columns = _rows_as_columns(ids, scores)
