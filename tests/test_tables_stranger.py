@@ -151,3 +151,65 @@ def test_an_item_that_is_only_named_so_is_refused(tmp_path):
         read_results(path)
     check(read_results(path, keep=["overall"]), wide)
     check(import_results(path, drop=["overall"]), wide.drop(columns="overall"))
+
+
+# --- facts about models, and means of some items ----------------------------------------------
+
+SPREAD = np.linspace(0.1, 0.9, 12).round(3)
+FLAGS = np.arange(12) % 2
+
+
+@pytest.mark.parametrize(
+    "name", ["cost", "cost_usd", "api_price", "latency_s", "Time (s)", "size_b"]
+)
+def test_a_graded_fact_among_right_and_wrong_is_left_out(tmp_path, name):
+    wide = frame(answers())
+    found = import_results(saved(wide.assign(**{name: SPREAD}), tmp_path / "r.csv"))
+    check(found, wide)
+    assert f"facts about models); --keep NAME reads one as an item: {name!r}" in said(
+        found, "dropped"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "graded"),
+    [
+        *(("cost", SPREAD, True), ("latency_s", SPREAD, True), ("total tokens", SPREAD, True)),
+        *(("open_source", FLAGS, False), ("open", FLAGS, True), ("is_chat", FLAGS, False)),
+        ("Has vision", FLAGS, True),
+        *(("subset_mean", SPREAD, False), ("score_of_math", SPREAD, False)),
+        *(("arc avg", SPREAD, False), ("std_of_arc", SPREAD, False)),
+    ],
+)
+def test_facts_and_means_that_may_be_items_are_in_doubt(tmp_path, name, values, graded):
+    wide = frame(answers(graded))
+    more = wide.assign(**{name: values})
+    path = saved(more, tmp_path / "r.csv")
+    with pytest.raises(
+        DataError, match=f"'{name}': its name is .*--drop '{name}' .*--keep '{name}'"
+    ):
+        import_results(path)
+    check(import_results(path, drop=[name]), wide)
+    check(import_results(path, keep=[name]), more)
+
+
+def test_all_columns_in_doubt_are_named_and_stay_in_doubt(tmp_path):
+    wide = frame(answers(graded=True))
+    names = ["cost", "latency_s", "open", "is_chat"]
+    more = wide.assign(cost=SPREAD, latency_s=SPREAD[::-1], open=FLAGS, is_chat=FLAGS)
+    path = saved(more, tmp_path / "r.csv")
+    with pytest.raises(DataError, match="--drop 'cost,latency_s,open,is_chat' to leave them out"):
+        import_results(path)
+    with pytest.raises(DataError, match="--drop 'latency_s,open,is_chat' to leave them out"):
+        import_results(path, drop=names[:1])
+    check(import_results(path, drop=names), wide)
+    check(import_results(path, drop=names[:1], keep=names[1:]), more.drop(columns="cost"))
+
+
+def test_items_that_only_sound_like_facts_stay(tmp_path):
+    names = [f"is_{chr(97 + k)}" for k in range(20)] + [
+        f"count-dataset-tokens-{k}" for k in range(5)
+    ]
+    names += ["open-web", "price is right", "time travel", "size 3 shoe", "mean girls"]
+    wide = frame(answers()).set_axis(names, axis=1)
+    check(import_results(saved(wide, tmp_path / "r.csv")), wide)

@@ -16,11 +16,11 @@ from tinyeval.errors import DataError
 from tinyeval.importers.aliases import plain
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Finding
+from tinyeval.importers.columnnames import SUMMARY
 from tinyeval.importers.longtable import LongRoles, encode
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.scales import options
 from tinyeval.importers.summaries import CLOSE, FEW, ROUNDED
-from tinyeval.importers.suspicious import SUMMARY
 
 MEANS = frozenset(
     {"average", "avg", "mean", "overall", "total", "macro_avg", "micro_avg", "macro_average"}
@@ -45,7 +45,7 @@ class Others(NamedTuple):
     """What the rest has in each place: sum, number, least and greatest of the known scores."""
 
     total: Numbers
-    count: Numbers
+    known: Numbers
     low: Numbers
     high: Numbers
 
@@ -185,12 +185,12 @@ class _Answers:
 
 
 def _sums(place: NDArray[np.intp], numbers: Numbers, rows: NDArray[np.bool_], n: int) -> Numbers:
-    return np.bincount(place[rows], weights=numbers[rows], minlength=n)
+    return np.bincount(place[rows], weights=numbers[rows], minlength=n).astype(np.float64)
 
 
 def follows(values: Numbers, others: Others) -> bool:
     """Say whether values are the mean, percentage, sum, least or greatest of others, rounded."""
-    known = ~np.isnan(values) & (others.count > 1)
+    known = ~np.isnan(values) & (others.known > 1)
     if known.sum() < FEW:
         return False
     total, count, low, high = (one[known] for one in others)
@@ -206,10 +206,10 @@ def follows(values: Numbers, others: Others) -> bool:
 
 def correlates(values: Numbers, others: Others) -> float:
     """Return the correlation of values with the mean of others; 0 if there is none."""
-    known = ~np.isnan(values) & (others.count > 1)
+    known = ~np.isnan(values) & (others.known > 1)
     if known.sum() < FEW:
         return 0.0
-    mean, values = others.total[known] / others.count[known], values[known]
+    mean, values = others.total[known] / others.known[known], values[known]
     spread = float(mean.std() * values.std())
     if not spread > 1e-12:
         return 0.0

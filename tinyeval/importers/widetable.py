@@ -19,10 +19,11 @@ from tinyeval.importers.assemble import MOST_TRIALS
 from tinyeval.importers.averages import leave_out_models
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
+from tinyeval.importers.columnnames import is_fact
 from tinyeval.importers.longtable import encode
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.scales import outside, place, to_scale, told
-from tinyeval.importers.suspicious import METADATA, Columns, judge
+from tinyeval.importers.suspicious import Columns, judge
 from tinyeval.importers.transposed import lies_on_side, may_lie_on_side
 
 COLUMNS_AT_ONCE = 64
@@ -130,7 +131,7 @@ class _Matrix:
         marks = self.table.marks(name)
         if len(marks.wrong):
             known = len(self.table) - marks.kinds["blank"]
-            fact = plain(name) in METADATA or name in self.rules.drop
+            fact = is_fact(plain(name)) or name in self.rules.drop
             text = len(marks.wrong) == known >= TEXTS and name not in self.rules.keep
             if not (fact or text):
                 raise self.table.no_mark(name, marks.wrong[0])
@@ -146,9 +147,9 @@ def _items(
 ) -> NDArray[np.bool_]:
     """Return which columns are items; those that are not become findings."""
     names, text = found.names, found.text
-    facts = sum(plain(names[k]) in METADATA or names[k] in rules.drop for k in text)
+    facts = sum(is_fact(plain(names[k])) or names[k] in rules.drop for k in text)
     if text and 2 * (len(text) - facts) > len(names) - facts:
-        k = next(k for k in text if plain(names[k]) not in METADATA)
+        k = next(k for k in text if not is_fact(plain(names[k])))
         raise table.no_mark(names[k], text[k])
     if table.sure:
         drop = set(rules.drop)
