@@ -213,3 +213,42 @@ def test_items_that_only_sound_like_facts_stay(tmp_path):
     names += ["open-web", "price is right", "time travel", "size 3 shoe", "mean girls"]
     wide = frame(answers()).set_axis(names, axis=1)
     check(import_results(saved(wide, tmp_path / "r.csv")), wide)
+
+
+# --- marks outside [0, 1] ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", [-1, 999, -99])
+def test_a_number_that_stands_for_missing_is_asked_about(tmp_path, mark):
+    rows = long(frame(answers()))
+    rows.loc[[5, 7], "score"] = mark
+    path = saved(rows, tmp_path / "r.csv")
+    asked = rf"r\.csv:7: .* is {mark}, outside \[0, 1\], as are 2 in all: if {mark} stands for a "
+    with pytest.raises(DataError, match=f"{asked}missing score, replace it by a blank") as caught:
+        read_results(path)
+    assert "--scale" not in str(caught.value)
+    wide = frame(answers())
+    wide.iloc[3, 4] = mark
+    with pytest.raises(
+        DataError, match=f"others from 0 to 1 .if {mark} stands for a missing score"
+    ):
+        read_results(saved(wide, tmp_path / "w.csv"))
+
+
+def test_a_scale_is_offered_where_many_marks_lie_outside(tmp_path):
+    wide = frame(answers(graded=True))
+    path = saved(long(2 * wide - 1), tmp_path / "r.csv")
+    with pytest.raises(DataError, match=r"marks from -1 to 1, give --scale -1:1$"):
+        read_results(path)
+    path = saved(long(2 * frame(answers()) - 1), tmp_path / "b.csv")
+    with pytest.raises(DataError, match="give --scale -1:1; if -1 stands for a missing score"):
+        read_results(path)
+
+
+@pytest.mark.parametrize("shape", [long, lambda wide: wide])
+def test_a_scale_is_said(tmp_path, shape):
+    wide = frame(answers(graded=True))
+    found = import_results(saved(shape(2 * wide - 1), tmp_path / "r.csv"), scale=(-1, 1))
+    np.testing.assert_allclose(found.responses.scores, wide, atol=1e-6)
+    what = "turned: 360 marks from -1 to 1 were turned into scores from 0 to 1"
+    assert said(found, "turned") == what

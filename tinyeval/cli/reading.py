@@ -205,11 +205,7 @@ FORMAT_OPTIONS = (
         callback=_names,
         help="Columns that are items, whatever they look like.",
     ),
-    click.option(
-        "--transpose",
-        is_flag=True,
-        help="A table has models in its columns, or JSON as inner names.",
-    ),
+    click.option("--transpose", is_flag=True, help="A wide table has its models in the columns."),
     *(
         click.option(f"--{one}-column", metavar="COLUMN", help=f"A table's column of {one}s.")
         for one in ("model", "item", "score", "benchmark", "trial")

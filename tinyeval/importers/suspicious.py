@@ -18,7 +18,7 @@ from tinyeval.errors import DataError
 from tinyeval.importers.aliases import plain
 from tinyeval.importers.block import Finding
 from tinyeval.importers.columnnames import SUMMARY, is_fact, is_flag, is_of_some
-from tinyeval.importers.scales import options
+from tinyeval.importers.scales import options, stand_for_missing
 from tinyeval.importers.summaries import CLOSE, correlation, find_means
 
 ENOUGH = 5
@@ -149,7 +149,10 @@ class _Judged:
             if k in self.sure or k in self.doubt:
                 continue
             if self.outside[k] and n_outside < n_inside:
+                column = self.scores[:, k]
+                blank = stand_for_missing(column[(column < 0) | (column > 1)])
                 self.doubt[k] = f"it runs from {low:g} to {high:g}, others from 0 to 1"
+                self.doubt[k] += f" ({blank})" if blank else ""
             elif self.odd[k] and few_odd and self._follows_mean(k):
                 self.doubt[k] = "it follows the mean of the other columns"
             elif self.odd[k] and low == high and self._enough(k):

@@ -61,7 +61,7 @@ def wide_block(
         if not models.all():
             table, ids = table.only(models), [one for one, m in zip(ids, models, strict=True) if m]
             found = _Matrix(table, names, rules)
-    findings = [*table.findings, *said, *unnamed, *told(found.kinds, rules)]
+    findings = [*table.findings, *said, *unnamed, *told(found.kinds, rules, found.scores)]
     if rules.transpose:
         return _turned_round(table, ids, found, rules, findings)
     kept = _items(table, found, rules, findings)
@@ -168,7 +168,7 @@ def _check_range(table: RawTable, found: _Matrix, kept: NDArray[np.bool_], rules
     k = int(np.flatnonzero(kept)[np.argmax(bad)])
     column = to_scale(table.marks(found.names[k]), rules, place(table.path, found.names[k]))
     row = int(np.argmax((column < 0) | (column > 1)))
-    says = outside(float(column[row]), rules, float(np.nanmin(low)), float(np.nanmax(high)))
+    says = outside(float(column[row]), rules, found.scores[:, kept])
     raise DataError(
         f"{table.where(row)}: the score in column {found.names[k][:60]!r} is {says}; --drop leaves "
         "out columns that are no scores"
