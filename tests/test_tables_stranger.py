@@ -252,3 +252,28 @@ def test_a_scale_is_said(tmp_path, shape):
     np.testing.assert_allclose(found.responses.scores, wide, atol=1e-6)
     what = "turned: 360 marks from -1 to 1 were turned into scores from 0 to 1"
     assert said(found, "turned") == what
+
+
+# --- series -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["score", "resolved", "whatever", None])
+@pytest.mark.parametrize("levels", [["model", "item"], ["model_name", "task_id"]])
+def test_a_series_by_model_and_item(name, levels):
+    wide = frame(answers())
+    check(import_results(wide.stack().rename(name).rename_axis(levels)), wide)
+    turned = wide.T.stack().rename(name).rename_axis(levels[::-1])
+    check(read_results(turned), wide)
+
+
+def test_a_series_that_does_not_name_models_and_items_is_refused():
+    wide = frame(answers())
+    for series in (wide.stack(), wide["q0"], wide.iloc[0], wide.stack().rename_axis(["a", "item"])):
+        with pytest.raises(DataError, match=r"levels 'model' and 'item', found .*rename_axis"):
+            read_results(series)
+
+
+def test_a_series_of_polars_is_refused():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(DataError, match="found Series"):
+        read_results(polars.Series([1, 0]))
