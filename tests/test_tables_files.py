@@ -134,10 +134,12 @@ def test_percent_signs_and_scales(tmp_path):
         read_results(tmp_path / "r.csv", scale=(1, 10))
     with pytest.raises(DataError, match="2 cells have a percent sign and 1 have none"):
         read_results(put(tmp_path / "r.csv", percent.replace("50 %", "50")))
-    check(read_results(put(tmp_path / "r.csv", percent.replace("%", "")), scale=(0, 100)))
+    check(
+        import_results(put(tmp_path / "r.csv", percent.replace("%", "")), scale=(0, 100)).responses
+    )
     ten = put(tmp_path / "ten.csv", "model,q0,q1\na,10,1\nb,5.5,\nc,1,10\n")
-    check(read_results(ten, scale=(1, 10)))
-    check(read_results(ten, scale=(1, 10), direction="higher"))
+    check(import_results(ten, scale=(1, 10)).responses)
+    check(import_results(ten, scale=(1, 10), direction="higher").responses)
 
 
 @pytest.mark.parametrize(

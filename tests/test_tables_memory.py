@@ -69,7 +69,7 @@ def test_arrays_with_ids():
     check(read_results((SCORES, MODELS, ITEMS)))
     check(read_results((SCORES.tolist(), np.array(MODELS), list(ITEMS))))
     check(read_results({"scores": SCORES, "models": MODELS, "items": ITEMS}))
-    check(read_results((100 * SCORES, MODELS, ITEMS), scale=(0, 100)))
+    check(import_results((100 * SCORES, MODELS, ITEMS), scale=(0, 100)).responses)
     with pytest.raises(DataError, match=r"= \(2, 2\), found .* \(3, 2\)"):
         read_results((SCORES, MODELS[:2], ITEMS))
     with pytest.raises(DataError, match=r"give \(scores, models, items\)"):

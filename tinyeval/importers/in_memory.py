@@ -7,12 +7,14 @@ hand itself over as Arrow does so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyeval.errors import DataError
+from tinyeval.importers.aliases import ALIASES, WEAK, plain
 from tinyeval.importers.arrowtables import from_arrow
 from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Merged
@@ -85,6 +87,8 @@ def _of_frame(source: Any) -> RawTable:
     what = Path(f"{library} {type(source).__name__}")
     if library == "pandas" and hasattr(source, "columns"):
         return _of_pandas(source, what)
+    if library == "pandas" and hasattr(source, "to_frame") and hasattr(source, "index"):
+        return _of_series(source, what)
     if library == "datasets" and hasattr(source, "with_format"):
         return from_arrow(source.with_format("arrow")[:], what)
     if library == "polars" and hasattr(source, "collect"):
@@ -92,7 +96,12 @@ def _of_frame(source: Any) -> RawTable:
     if hasattr(source, "__arrow_c_stream__"):
         import pyarrow as pa
 
-        return from_arrow(pa.table(source), what)
+        try:
+            table = pa.table(source)
+        except (TypeError, ValueError) as error:  # a series: one column, and no name
+            found = type(source).__name__
+            raise DataError(f"expected {ACCEPTED}, found {found}, which is no table") from error
+        return from_arrow(table, what)
     if isinstance(source, np.ndarray):
         raise DataError(
             "an array alone does not say which models and items it is of; give "
@@ -119,6 +128,25 @@ def _of_pandas(frame: Any, what: Path) -> RawTable:
     return RawTable(what, columns, owner="unnamed model")
 
 
+def _of_series(series: Any, what: Path) -> RawTable:
+    """Return a long table of the scores of a series, whose index names models and items."""
+    levels = [plain(str(name)) if name is not None else "" for name in series.index.names]
+    known = [(*ALIASES["model"], *WEAK["model"]), (*ALIASES["item"], *WEAK["item"])]
+    named = [[k for k, one in enumerate(levels) if one in names] for names in known]
+    if len(levels) < 2 or any(len(one) != 1 for one in named):
+        raise DataError(
+            f"{what}: expected an index with levels 'model' and 'item', found "
+            f"{', '.join(repr(name) for name in series.index.names)}; name them with "
+            "rename_axis(index=['model', 'item']), or give the DataFrame"
+        )
+    score = "score" if series.name is None or not _is_score(series.name) else str(series.name)
+    return _of_pandas(series.to_frame(score), what)
+
+
+def _is_score(name: object) -> bool:
+    return plain(str(name)) in ALIASES["score"]
+
+
 def _cells(values: Any) -> Sequence[object]:
     if getattr(values.dtype, "kind", "O") in "fiub" and isinstance(values.dtype, np.dtype):
         return values.to_numpy()
@@ -137,7 +165,7 @@ def _of_mapping(source: Mapping[Any, Any]) -> Iterator[RawTable]:
             yield RawTable(table.path, table.columns, owner=owner or "unnamed model")
     else:
         table = from_object(Path("dict"), next(_named([source])))
-        yield RawTable(table.path, table.columns, owner="unnamed model", findings=table.findings)
+        yield replace(table, owner="unnamed model")
 
 
 def _named(records: Sequence[Mapping[Any, Any]]) -> Iterator[dict[str, object]]:

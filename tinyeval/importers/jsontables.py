@@ -3,6 +3,7 @@
 ``{item: score}`` are the answers of one model, ``{model: {item: score}}`` those of several.
 pandas' orients are told by their keys: ``split`` and ``table`` by ``data``, ``columns`` and
 ``index`` by a column of models or items among the keys.  ``values`` has no names, and is refused.
+A frame with its models in the index is written as ``{item: {model: score}}``, which is told by ids.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
             return RawTable(path, _by_column(value))
         if all(any(is_named(name) for name in one) for one in inner[:20]):
             return RawTable(path, columns_of(inner))
-    return RawTable(path, columns_of(_answers(path, value)))
+    return RawTable(path, columns_of(_answers(path, value)), nested=bool(inner))
 
 
 def columns_of(

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find_weak, plain, short
+from tinyeval.importers.averages import leave_out_rows
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.longtable import LongRoles, long_block
 from tinyeval.importers.modelnames import identity_columns
 from tinyeval.importers.rawtable import RawTable
-from tinyeval.importers.transposed import lies_on_side
+from tinyeval.importers.transposed import lies_on_side, right_way_round
 from tinyeval.importers.widetable import wide_block
 
 NARROW = 24
@@ -36,6 +37,8 @@ def to_block(
         average: average several scores of one cell, instead of refusing them.
     """
     rules = rules or Rules()
+    if table.nested:
+        table, rules = right_way_round(table, rules)
     asked = rules.columns
     if score is not None and asked.score not in (None, score):
         raise ConfigError(
@@ -46,7 +49,9 @@ def to_block(
         return wide_block(table, next(iter(table.columns)), rules, average)
     found = _Roles(table, rules, score)
     if found.is_long():
-        return long_block(table, found.long(), rules, average, found.said())
+        roles = found.long()
+        table, left = leave_out_rows(table, roles, rules)
+        return long_block(table, roles, rules, average, [*found.said(), *left])
     if score is not None and not found.item.names:
         raise ConfigError(
             f"{table.path}: a wide table has one score per cell, but metric={score!r} was given"

@@ -111,15 +111,14 @@ def _scores(table: RawTable, name: str, rules: Rules) -> tuple[NDArray[np.float6
     numbers = to_scale(marks, rules, place(table.path, name))
     lower = rules.direction == "lower" or (rules.direction is None and is_lower_better(name))
     bad = ~((numbers >= 0) & (numbers <= 1) | np.isnan(numbers))
-    findings = told(marks.kinds, rules)
+    findings = told(marks.kinds, rules, numbers)
     if lower:
         free = rules if rules.scale is None else Rules(direction=rules.direction, scale=(0, 1))
         numbers, turned = orient(numbers, name, str(table.path), free, None, table.lines)
         return numbers, [*findings, *turned]
     if bad.any():
         row = int(np.argmax(bad))
-        low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
-        found = outside(float(numbers[row]), rules, low, high)
+        found = outside(float(numbers[row]), rules, numbers)
         raise DataError(f"{table.where(row)}: the score in column {name[:60]!r} is {found}")
     return numbers, findings
 

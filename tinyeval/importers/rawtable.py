@@ -6,8 +6,9 @@ file, the line and the column.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ class RawTable:
         owner: the model whose answers these are if no column names any; empty: the file's stem.
         sure: whether the file says that all columns but the first are items.
         findings: what was seen in reading it.
+        nested: whether its models and items are the outer and inner names of {a: {b: score}}.
     """
 
     path: Path
@@ -41,9 +43,20 @@ class RawTable:
     owner: str = ""
     sure: bool = False
     findings: tuple[Finding, ...] = ()
+    nested: bool = False
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
+
+    def only(self, rows: NDArray[np.bool_]) -> RawTable:
+        """Return some of its rows, by a mask."""
+        kept = np.flatnonzero(rows).tolist()
+        columns = {
+            name: values[rows] if isinstance(values, np.ndarray) else [values[k] for k in kept]
+            for name, values in self.columns.items()
+        }
+        lines = array("q", (self.lines[k] for k in kept)) if self.lines else ()
+        return replace(self, columns=columns, lines=lines)
 
     def where(self, row: int) -> str:
         """Return ``file:line`` of a row, or ``file, row n`` where there are no lines."""

@@ -21,6 +21,12 @@ from tinyeval.importers.values import Marks
 USUAL = ((-1, 1), (1, 5), (1, 10), (0, 5), (0, 10), (0, 100))
 """Scales on which people mark."""
 
+STANDS_FOR_MISSING = (-1, -9, -99, -999, -9999, 99, 999, 9999)
+"""Numbers that people write for a score that is missing."""
+
+RARE = 0.2
+"""Share of the marks that may be missing, rather than on another scale."""
+
 
 def to_scale(marks: Marks, rules: Rules, where: str) -> NDArray[np.float64]:
     """Return marks on the scale from 0 to 1; those beyond it lie outside [0, 1].
@@ -67,9 +73,14 @@ def _check_percent(marks: Marks, rules: Rules, where: str) -> None:
         )
 
 
-def told(kinds: Counter[str], rules: Rules, names: Sequence[str] = ()) -> list[Finding]:
-    """Return findings of how cells were read."""
+def told(kinds: Counter[str], rules: Rules, marks: NDArray[np.floating]) -> list[Finding]:
+    """Return findings of how cells were read, which became ``marks``."""
     findings = []
+    n = 0 if rules.scale is None else int((~np.isnan(marks)).sum()) - kinds["percent"]
+    if rules.scale is not None and n > 0:
+        low, high = rules.scale
+        what = f"marks from {low:g} to {high:g} were turned into scores from 0 to 1"
+        findings.append(Finding("turned", what, n))
     for kind, what in (
         ("percent", "cells with a percent sign were divided by 100"),
         ("comma", "cells were read with a decimal comma"),
@@ -83,25 +94,49 @@ def told(kinds: Counter[str], rules: Rules, names: Sequence[str] = ()) -> list[F
             "answers that were lost ('timeout', 'error') are missing; --failures wrong counts "
             "them as wrong"
         )
-        findings.append(Finding("dropped", what, kinds["lost"], tuple(names)))
+        findings.append(Finding("dropped", what, kinds["lost"]))
     return findings
 
 
-def outside(mark: float, rules: Rules, low: float, high: float) -> str:
+def outside(mark: float, rules: Rules, marks: NDArray[np.floating]) -> str:
     """Say what is wrong with a mark outside [0, 1].
 
     Args:
         mark: the mark, on the scale from 0 to 1 that was given or taken for granted.
         rules: of the import.
-        low, high: the least and greatest of all marks, likewise.
+        marks: all marks, likewise, of any shape.
     """
+    low, high = float(np.nanmin(marks)), float(np.nanmax(marks))
     if rules.scale is not None:
         a, b = rules.scale
+        blank = ""
+        if any(abs(a + mark * (b - a) - one) < 1e-4 for one in STANDS_FOR_MISSING):
+            blank = "; if it stands for a missing score, replace it by a blank"
         return (
             f"{a + mark * (b - a):g}, outside the scale {a:g} to {b:g} that was given; marks run "
-            f"from {a + low * (b - a):g} to {a + high * (b - a):g}"
+            f"from {a + low * (b - a):g} to {a + high * (b - a):g}{blank}"
         )
-    return f"{mark:g}, outside [0, 1]; marks run from {low:g} to {high:g}: {advice(low, high)}"
+    beyond = marks[(marks < 0) | (marks > 1)]
+    blank = stand_for_missing(beyond)
+    if blank and len(beyond) <= RARE * (~np.isnan(marks)).sum():
+        return f"{mark:g}, outside [0, 1], as are {len(beyond):,} in all: {blank}"
+    blank = f"; {blank}" if blank else ""
+    return (
+        f"{mark:g}, outside [0, 1]; marks run from {low:g} to {high:g}: {advice(low, high)}{blank}"
+    )
+
+
+def stand_for_missing(beyond: NDArray[np.floating]) -> str:
+    """Return advice where all marks outside [0, 1] may stand for missing scores, or "".
+
+    >>> stand_for_missing(np.array([-1.0, -1.0])), stand_for_missing(np.array([-1.0, -0.5]))
+    ('if -1 stands for a missing score, replace it by a blank', '')
+    """
+    distinct = [float(one) for one in np.unique(beyond)]
+    if not distinct or not set(distinct) <= set(STANDS_FOR_MISSING):
+        return ""
+    listed = " or ".join(f"{one:g}" for one in distinct)
+    return f"if {listed} stands for a missing score, replace it by a blank"
 
 
 def advice(low: float, high: float) -> str:
@@ -122,6 +157,19 @@ def advice(low: float, high: float) -> str:
     a, b = known
     are = "percentages" if b == 100 else f"marks from {a} to {b}"
     return f"if they are {are}, give --scale {a}:{b}"
+
+
+def options(names: Sequence[str]) -> str:
+    """Return what leaves out, or keeps, what may be no item.
+
+    >>> options(["average", "size"])
+    "say --drop 'average,size' to leave them out, or --keep 'average,size' to read them as items"
+    """
+    if len(names) == 1:
+        one = names[0]
+        return f"say --drop {one!r} to leave it out, or --keep {one!r} to read it as an item"
+    listed = ",".join(f'"{one}"' if "," in one else one for one in names)
+    return f"say --drop {listed!r} to leave them out, or --keep {listed!r} to read them as items"
 
 
 def least(top: float) -> float:

@@ -17,31 +17,15 @@ from numpy.typing import NDArray
 from tinyeval.errors import DataError
 from tinyeval.importers.aliases import plain
 from tinyeval.importers.block import Finding
+from tinyeval.importers.columnnames import SUMMARY, is_fact, is_flag, is_of_some
+from tinyeval.importers.scales import options, stand_for_missing
 from tinyeval.importers.summaries import CLOSE, correlation, find_means
-
-METADATA = frozenset(
-    {"params", "params_b", "n_params", "num_params", "parameters", "size", "model_size", "size_b"}
-    | {"n_shot", "nshot", "num_fewshot", "shots", "fewshot", "date", "year", "month", "timestamp"}
-    | {"release_date", "created_at", "updated_at", "url", "link", "index", "idx", "row", "rank"}
-    | {"unnamed_0", "level_0", "position", "seed", "temperature", "n", "count", "n_items"}
-    | {"n_questions", "num_samples", "n_samples", "tokens", "n_tokens", "cost", "price", "time"}
-    | {"duration", "latency", "runtime", "elapsed", "org", "organization", "family", "license"}
-    | {"provider", "developer", "type", "architecture", "precision", "revision", "sha", "likes"}
-    | {"downloads", "notes", "comment", "version", "elo", "flops", "train_flops", "context_length"}
-)
-"""Plain names of what is known of models."""
-
-SUMMARY = frozenset(
-    {"average", "avg", "mean", "overall", "total", "sum", "score", "pass_rate", "accuracy", "acc"}
-    | {"success_rate", "win_rate", "winrate", "mean_score", "avg_score", "average_score", "median"}
-    | {"total_score", "overall_score", "final_score", "macro_avg", "micro_avg", "macro_average"}
-    | {"micro_average", "resolved_rate", "pass@1", "aggregate", "std", "stderr", "std_err"}
-    | {"n_correct", "num_correct", "correct", "overall_accuracy", "mean_accuracy", "full_score"}
-)
-"""Plain names of summaries of a model's scores."""
 
 ENOUGH = 5
 """Models from which on a column of one value, and columns without any other, say something."""
+
+NAMED = 50
+"""Columns in doubt that a message names at most."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +95,9 @@ class _Judged:
     ) -> None:
         self.columns, self.scores = columns, scores
         self.plain = [plain(name) for name in columns.names]
+        self.fact = [is_fact(name) for name in self.plain]
+        flags = [is_flag(name) for name in self.plain]
+        self.flag = flags if sum(flags) <= _few(len(flags)) else [False] * len(flags)
         self.sure: dict[int, str] = dict.fromkeys(columns.text, "text")
         self.doubt: dict[int, str] = {}
         known = ~np.isnan(columns.low)
@@ -131,7 +118,8 @@ class _Judged:
 
     def _core(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which columns are items for certain enough to make means of."""
-        named = np.array([name in METADATA or name in SUMMARY for name in self.plain], dtype=bool)
+        summary = (name in SUMMARY for name in self.plain)
+        named = np.array([any(one) for one in zip(self.fact, self.flag, summary, strict=True)])
         return known & ~self.outside & ~self.odd & ~named
 
     def _by_name(self, k: int) -> None:
@@ -139,15 +127,15 @@ class _Judged:
         one_value = self.columns.low[k] == self.columns.high[k]
         strange = bool(self.outside[k] or self.odd[k])
         counted = self._counts_rows(k)
-        if name in METADATA and (strange or one_value or counted):
+        if self.fact[k] and (strange or one_value or counted):
             self.sure[k] = "facts about models"
-        elif name in METADATA:
+        elif self.fact[k] or self.flag[k]:
             self.doubt[k] = "its name is that of a fact about models"
         elif counted and (strange or not name):
             self.sure[k] = "numbers of rows"
         elif name in SUMMARY and (strange or self._follows_mean(k)):
             self.sure[k] = "summaries of other columns"
-        elif name in SUMMARY:
+        elif name in SUMMARY or (is_of_some(name) and self.odd[k]):
             self.doubt[k] = "its name is that of a summary"
 
     def _by_numbers(self, candidates: Sequence[int]) -> None:
@@ -155,13 +143,16 @@ class _Judged:
         for k in find_means(self.columns.names, self.scores, self.core, graded):
             self.sure[k] = "summaries of other columns"
         n_inside, n_outside = int(self.core.sum()), int(self.outside.sum())
-        few_odd = int(self.odd.sum()) <= max(3, 0.02 * len(self.odd))
+        few_odd = int(self.odd.sum()) <= _few(len(self.odd))
         for k in candidates:
             low, high = self.columns.low[k], self.columns.high[k]
             if k in self.sure or k in self.doubt:
                 continue
             if self.outside[k] and n_outside < n_inside:
+                column = self.scores[:, k]
+                blank = stand_for_missing(column[(column < 0) | (column > 1)])
                 self.doubt[k] = f"it runs from {low:g} to {high:g}, others from 0 to 1"
+                self.doubt[k] += f" ({blank})" if blank else ""
             elif self.odd[k] and few_odd and self._follows_mean(k):
                 self.doubt[k] = "it follows the mean of the other columns"
             elif self.odd[k] and low == high and self._enough(k):
@@ -198,8 +189,10 @@ def _in_doubt(path: Path, names: Sequence[str], doubt: dict[int, str]) -> str:
     some = sorted(doubt)[:3]
     reasons = "; ".join(f"column {names[k][:40]!r}: {doubt[k]}" for k in some)
     more = f" ({len(doubt):,} such columns in all)" if len(doubt) > len(some) else ""
-    first = names[some[0]]
-    return (
-        f"{path}: may not be an item: {reasons}{more}; say --drop {first!r} to leave it out, or "
-        f"--keep {first!r} to read it as an item"
-    )
+    all_of = [names[k] for k in sorted(doubt)[:NAMED]]
+    return f"{path}: may not be an item: {reasons}{more}; {options(all_of)}"
+
+
+def _few(n: int) -> float:
+    """Return how many of ``n`` columns are few enough to be something else than the rest."""
+    return max(3, 0.02 * n)

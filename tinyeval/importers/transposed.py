@@ -1,4 +1,4 @@
-"""Wide tables that lie on their side: items in the rows and models in the columns.
+"""Tables that lie on their side: items in the rows, or outside, and models in the columns.
 
 Ids tell, where they do: names of models have a slash, or a family's name and a size in them; items
 are numbered.  Where they do not, and there are many more rows than columns, it is only in doubt.
@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from tinyeval.errors import DataError
 from tinyeval.importers.aliases import ALIASES, WEAK, plain
+from tinyeval.importers.base import Rules
+from tinyeval.importers.block import Finding
+from tinyeval.importers.rawtable import RawTable
 
 FAMILIES = re.compile(
     r"gpt|claude|llama|mi[sx]tral|qwen|gemini|gemma|\bphi|falcon|deepseek|command-?r|vicuna|alpaca|"
@@ -58,12 +63,51 @@ def lies_on_side(rows: Sequence[str], columns: Sequence[str], corner: str) -> st
     return ""
 
 
-def may_lie_on_side(rows: Sequence[str], columns: Sequence[str], corner: str) -> bool:
-    """Say whether nothing tells models from items but that there are far more rows."""
+def may_lie_on_side(
+    rows: Sequence[str], columns: Sequence[str], corner: str, many: int = MANY
+) -> bool:
+    """Say whether nothing tells models from items but that there are ``many`` times more rows."""
     if plain(corner) in ALIASES["model"]:
         return False
     tells = _share(FAMILIES, rows) >= MOST or _share(NUMBERED, columns) >= MOST
-    return not tells and len(rows) >= MANY * len(columns)
+    return not tells and len(rows) >= many * len(columns)
+
+
+def right_way_round(table: RawTable, rules: Rules) -> tuple[RawTable, Rules]:
+    """Return {a: {b: score}} as {model: {item: score}}, and rules that turn it no more.
+
+    Args:
+        table: columns ``model``, of the outer names, ``item``, of the inner ones, and ``score``.
+        rules: ``transpose`` turns it; a column of models says that it is the right way round.
+
+    Raises:
+        DataError: its names say that items are outside.
+    """
+    columns = table.columns
+    if rules.transpose:
+        turned = {"model": columns["item"], "item": columns["model"], "score": columns["score"]}
+        return replace(table, columns=turned), replace(rules, transpose=False)
+    if rules.columns.model is not None:
+        return table, rules
+    outer, inner = (list(dict.fromkeys(map(str, columns[name]))) for name in ("model", "item"))
+    if _share(FAMILIES, inner) >= MOST and _share(FAMILIES, outer) <= LEAST:
+        why = f"inner names are models ({inner[0][:40]!r}), outer ones are not ({outer[0][:40]!r})"
+    elif lies_on_side(outer, inner, ""):
+        why = f"outer names are numbered ({outer[0][:40]!r}), inner ones not ({inner[0][:40]!r})"
+    elif len(outer) > len(inner) and may_lie_on_side(outer, inner, "", many=1):
+        what = (
+            f"table of {len(outer):,} outer and {len(inner):,} inner names was read as "
+            "{model: {item: score}}, though nothing but the order tells; --transpose turns it"
+        )
+        found = Finding("doubt", what, 1, (outer[0], inner[0]))
+        return replace(table, findings=(*table.findings, found)), rules
+    else:
+        return table, rules
+    raise DataError(
+        f"{table.path}: seems to be {{item: {{model: score}}}}, as DataFrame.to_json() writes "
+        f"models in the index: {why}; --transpose turns it, or --model-column model says that the "
+        "outer names are models"
+    )
 
 
 def _share(pattern: re.Pattern[str], ids: Sequence[str]) -> float:

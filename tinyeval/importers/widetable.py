@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from tinyeval.errors import DataError
 from tinyeval.importers.aliases import NOTES, plain
 from tinyeval.importers.assemble import MOST_TRIALS
+from tinyeval.importers.averages import leave_out_models
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
+from tinyeval.importers.columnnames import is_fact
 from tinyeval.importers.longtable import encode
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.scales import outside, place, to_scale, told
-from tinyeval.importers.suspicious import METADATA, Columns, judge
+from tinyeval.importers.suspicious import Columns, judge
 from tinyeval.importers.transposed import lies_on_side, may_lie_on_side
 
 COLUMNS_AT_ONCE = 64
@@ -53,7 +55,13 @@ def wide_block(
     repeated = average or bool(trials)
     ids = table.ids(key) if repeated else table.unique_ids(key)
     found = _Matrix(table, names, rules)
-    findings = [*table.findings, *said, *unnamed, *told(found.kinds, rules)]
+    if not (rules.transpose or table.sure):
+        models, left = leave_out_models(ids, found.scores, rules)
+        said = [*said, *left]
+        if not models.all():
+            table, ids = table.only(models), [one for one, m in zip(ids, models, strict=True) if m]
+            found = _Matrix(table, names, rules)
+    findings = [*table.findings, *said, *unnamed, *told(found.kinds, rules, found.scores)]
     if rules.transpose:
         return _turned_round(table, ids, found, rules, findings)
     kept = _items(table, found, rules, findings)
@@ -126,7 +134,7 @@ class _Matrix:
         marks = self.table.marks(name)
         if len(marks.wrong):
             known = len(self.table) - marks.kinds["blank"]
-            fact = plain(name) in METADATA or name in self.rules.drop
+            fact = is_fact(plain(name)) or name in self.rules.drop
             text = len(marks.wrong) == known >= TEXTS and name not in self.rules.keep
             if not (fact or text):
                 raise self.table.no_mark(name, marks.wrong[0])
@@ -142,9 +150,9 @@ def _items(
 ) -> NDArray[np.bool_]:
     """Return which columns are items; those that are not become findings."""
     names, text = found.names, found.text
-    facts = sum(plain(names[k]) in METADATA or names[k] in rules.drop for k in text)
+    facts = sum(is_fact(plain(names[k])) or names[k] in rules.drop for k in text)
     if text and 2 * (len(text) - facts) > len(names) - facts:
-        k = next(k for k in text if plain(names[k]) not in METADATA)
+        k = next(k for k in text if not is_fact(plain(names[k])))
         raise table.no_mark(names[k], text[k])
     if table.sure:
         drop = set(rules.drop)
@@ -163,7 +171,7 @@ def _check_range(table: RawTable, found: _Matrix, kept: NDArray[np.bool_], rules
     k = int(np.flatnonzero(kept)[np.argmax(bad)])
     column = to_scale(table.marks(found.names[k]), rules, place(table.path, found.names[k]))
     row = int(np.argmax((column < 0) | (column > 1)))
-    says = outside(float(column[row]), rules, float(np.nanmin(low)), float(np.nanmax(high)))
+    says = outside(float(column[row]), rules, found.scores[:, kept])
     raise DataError(
         f"{table.where(row)}: the score in column {found.names[k][:60]!r} is {says}; --drop leaves "
         "out columns that are no scores"
@@ -208,6 +216,12 @@ def _turned_round(
     left = [name for name in left if plain(name) not in NOTES]
     if left:
         findings.append(Finding("dropped", "columns are no models", len(left), tuple(left[:3])))
+    likely = np.flatnonzero(models)
+    kept, summaries = leave_out_models(
+        [found.names[k] for k in likely], found.scores.T[likely], rules
+    )
+    models[likely[~kept]] = False
+    findings += summaries
     _check_range(table, found, models, rules)
     scores = np.ascontiguousarray(found.scores[:, models].T)
     columns = _rows_as_columns(ids, scores)

@@ -1,0 +1,279 @@
+"""Tables as people have them: what is no model, no item, or no score never becomes one unsaid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tinyeval.errors import DataError
+from tinyeval.importers import Columns, import_results, read_results
+
+ITEMS = [f"q{k}" for k in range(30)]
+MODELS = [f"org/gpt-{k}" for k in range(12)]
+
+
+def answers(graded: bool = False, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    p = 1 / (1 + np.exp(-rng.normal(size=(12, 1)) - rng.normal(size=30)))
+    return rng.binomial(5, p) / 5 if graded else rng.binomial(1, p).astype(float)
+
+
+def frame(scores: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(scores, MODELS, ITEMS)
+
+
+def long(wide: pd.DataFrame) -> pd.DataFrame:
+    rows = wide.rename_axis("model").reset_index().melt("model", var_name="item")
+    return rows.rename(columns={"value": "score"})
+
+
+def saved(table: pd.DataFrame, path: Path) -> Path:
+    table.to_csv(path, index=not pd.api.types.is_integer_dtype(table.index))
+    return path
+
+
+def check(found, expected: pd.DataFrame) -> None:
+    responses = getattr(found, "responses", found)
+    assert responses.models.ids == tuple(expected.index)
+    assert responses.items.ids == tuple(expected.columns)
+    np.testing.assert_allclose(responses.scores, expected.to_numpy(), rtol=1e-6)
+
+
+def said(found, kind: str) -> str:
+    return "; ".join(str(one) for one in found.findings if one.kind == kind)
+
+
+# --- {a: {b: score}} on its side --------------------------------------------------------------
+
+
+def test_a_frame_with_models_in_its_index_written_by_default(tmp_path):
+    wide = frame(answers())
+    path = tmp_path / "r.json"
+    wide.to_json(path)
+    for source in (path, wide.to_dict()):
+        with pytest.raises(DataError, match=r"seems to be {item: {model: score}}.*--transpose"):
+            read_results(source)
+        check(read_results(source, transpose=True), wide)
+    as_it_is = import_results(path, columns=Columns(model="model"))
+    assert as_it_is.responses.models.ids == tuple(ITEMS)
+
+
+def test_models_outside_are_read_as_they_are(tmp_path):
+    wide = frame(answers())
+    (tmp_path / "r.json").write_text(json.dumps(wide.to_dict("index")))
+    found = import_results(tmp_path / "r.json")
+    check(found, wide)
+    assert not said(found, "doubt")
+
+
+def test_nested_names_that_say_nothing_are_in_doubt():
+    found = import_results({f"w{k}x": {"one": 1, "two": 0} for k in range(5)})
+    assert found.responses.n_models == 5
+    assert "5 outer and 2 inner names" in said(found, "doubt")
+    turned = import_results({f"w{k}x": {"one": 1, "two": 0} for k in range(5)}, transpose=True)
+    np.testing.assert_array_equal(turned.responses.scores, [[1] * 5, [0] * 5])
+
+
+# --- models and items that follow from all others ---------------------------------------------
+
+
+@pytest.mark.parametrize("graded", [False, True])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("Average", lambda w: w.mean().round(2)),
+        ("mean", lambda w: w.mean()),
+        ("Overall", lambda w: w.mean()),
+        ("Total", lambda w: w.sum()),
+        ("Oracle", lambda w: w.max()),
+        ("max", lambda w: w.max()),
+    ],
+)
+def test_rows_that_follow_from_all_others_are_no_models(tmp_path, graded, name, make):
+    wide = frame(answers(graded))
+    path = saved(pd.concat([wide, make(wide).to_frame(name).T]), tmp_path / "r.csv")
+    found = import_results(path)
+    check(found, wide)
+    assert f"1 models follow from all others (means, sums ...); --keep NAME reads one as a model: {name!r}" in said(found, "dropped")  # fmt: skip # noqa: E501
+    with pytest.warns(UserWarning, match="follow from all others"):
+        check(read_results(path), wide)
+    if name != "Total":
+        assert import_results(path, keep=[name]).responses.models.ids == (*MODELS, name)
+    on_side = pd.concat([wide, make(wide).to_frame(name).T]).T.rename_axis("item")
+    on_side.to_csv(tmp_path / "t.csv")
+    check(import_results(tmp_path / "t.csv", transpose=True), wide)
+    rows = long(pd.concat([wide, make(wide).to_frame(name).T]))
+    check(import_results(saved(rows, tmp_path / "l.csv")), wide)
+
+
+def test_a_row_that_is_only_named_so_is_in_doubt(tmp_path):
+    wide = frame(answers())
+    odd = pd.concat([wide, wide.iloc[[0]].set_axis(["Random guess"])])
+    found = import_results(saved(odd, tmp_path / "r.csv"))
+    check(found, odd)
+    assert "called like a summary" in said(found, "doubt")
+    dropped = import_results(tmp_path / "r.csv", drop=["Random guess"])
+    check(dropped, wide)
+    kept = import_results(tmp_path / "r.csv", keep=["Random guess"])
+    assert not said(kept, "doubt")
+
+
+@pytest.mark.parametrize("name", ["average", "overall", "accuracy"])
+def test_items_of_a_long_table_that_are_means_are_no_items(tmp_path, name):
+    wide = frame(answers())
+    rows = long(wide)
+    mean = wide.mean(axis=1).rename("score").rename_axis("model").reset_index().assign(item=name)
+    path = saved(pd.concat([rows, mean.round({"score": 3})]), tmp_path / "r.csv")
+    found = import_results(path)
+    check(found, wide)
+    assert f"1 items follow from all others (means, sums ...); --keep NAME reads one as an item: {name!r}" in said(found, "dropped")  # fmt: skip # noqa: E501
+    assert import_results(path, keep=[name]).responses.n_items == 31
+    percent = pd.concat([rows, mean.assign(score=(100 * mean.score).round(1))])
+    check(import_results(saved(percent, tmp_path / "p.csv")), wide)
+
+
+def test_means_of_each_benchmark_are_no_items(tmp_path):
+    wide = frame(answers())
+    rows = long(wide)
+    rows["benchmark"] = np.where(rows.item.isin(ITEMS[:10]), "arc", "gsm")
+    mean = rows.groupby(["model", "benchmark"], as_index=False).score.mean().assign(item="average")
+    check(import_results(saved(pd.concat([rows, mean]), tmp_path / "r.csv")), wide)
+
+
+def test_an_item_that_is_only_named_so_is_refused(tmp_path):
+    wide = frame(answers()).rename(columns={"q3": "overall"})
+    path = saved(long(wide), tmp_path / "r.csv")
+    with pytest.raises(DataError, match=r"'overall': .*--drop 'overall' .*--keep 'overall'"):
+        read_results(path)
+    check(read_results(path, keep=["overall"]), wide)
+    check(import_results(path, drop=["overall"]), wide.drop(columns="overall"))
+
+
+# --- facts about models, and means of some items ----------------------------------------------
+
+SPREAD = np.linspace(0.1, 0.9, 12).round(3)
+FLAGS = np.arange(12) % 2
+
+
+@pytest.mark.parametrize(
+    "name", ["cost", "cost_usd", "api_price", "latency_s", "Time (s)", "size_b"]
+)
+def test_a_graded_fact_among_right_and_wrong_is_left_out(tmp_path, name):
+    wide = frame(answers())
+    found = import_results(saved(wide.assign(**{name: SPREAD}), tmp_path / "r.csv"))
+    check(found, wide)
+    assert f"facts about models); --keep NAME reads one as an item: {name!r}" in said(
+        found, "dropped"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "graded"),
+    [
+        *(("cost", SPREAD, True), ("latency_s", SPREAD, True), ("total tokens", SPREAD, True)),
+        *(("open_source", FLAGS, False), ("open", FLAGS, True), ("is_chat", FLAGS, False)),
+        ("Has vision", FLAGS, True),
+        *(("subset_mean", SPREAD, False), ("score_of_math", SPREAD, False)),
+        *(("arc avg", SPREAD, False), ("std_of_arc", SPREAD, False)),
+    ],
+)
+def test_facts_and_means_that_may_be_items_are_in_doubt(tmp_path, name, values, graded):
+    wide = frame(answers(graded))
+    more = wide.assign(**{name: values})
+    path = saved(more, tmp_path / "r.csv")
+    with pytest.raises(
+        DataError, match=f"'{name}': its name is .*--drop '{name}' .*--keep '{name}'"
+    ):
+        import_results(path)
+    check(import_results(path, drop=[name]), wide)
+    check(import_results(path, keep=[name]), more)
+
+
+def test_all_columns_in_doubt_are_named_and_stay_in_doubt(tmp_path):
+    wide = frame(answers(graded=True))
+    names = ["cost", "latency_s", "open", "is_chat"]
+    more = wide.assign(cost=SPREAD, latency_s=SPREAD[::-1], open=FLAGS, is_chat=FLAGS)
+    path = saved(more, tmp_path / "r.csv")
+    with pytest.raises(DataError, match="--drop 'cost,latency_s,open,is_chat' to leave them out"):
+        import_results(path)
+    with pytest.raises(DataError, match="--drop 'latency_s,open,is_chat' to leave them out"):
+        import_results(path, drop=names[:1])
+    check(import_results(path, drop=names), wide)
+    check(import_results(path, drop=names[:1], keep=names[1:]), more.drop(columns="cost"))
+
+
+def test_items_that_only_sound_like_facts_stay(tmp_path):
+    names = [f"is_{chr(97 + k)}" for k in range(20)] + [
+        f"count-dataset-tokens-{k}" for k in range(5)
+    ]
+    names += ["open-web", "price is right", "time travel", "size 3 shoe", "mean girls"]
+    wide = frame(answers()).set_axis(names, axis=1)
+    check(import_results(saved(wide, tmp_path / "r.csv")), wide)
+
+
+# --- marks outside [0, 1] ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", [-1, 999, -99])
+def test_a_number_that_stands_for_missing_is_asked_about(tmp_path, mark):
+    rows = long(frame(answers()))
+    rows.loc[[5, 7], "score"] = mark
+    path = saved(rows, tmp_path / "r.csv")
+    asked = rf"r\.csv:7: .* is {mark}, outside \[0, 1\], as are 2 in all: if {mark} stands for a "
+    with pytest.raises(DataError, match=f"{asked}missing score, replace it by a blank") as caught:
+        read_results(path)
+    assert "--scale" not in str(caught.value)
+    wide = frame(answers())
+    wide.iloc[3, 4] = mark
+    with pytest.raises(
+        DataError, match=f"others from 0 to 1 .if {mark} stands for a missing score"
+    ):
+        read_results(saved(wide, tmp_path / "w.csv"))
+
+
+def test_a_scale_is_offered_where_many_marks_lie_outside(tmp_path):
+    wide = frame(answers(graded=True))
+    path = saved(long(2 * wide - 1), tmp_path / "r.csv")
+    with pytest.raises(DataError, match=r"marks from -1 to 1, give --scale -1:1$"):
+        read_results(path)
+    path = saved(long(2 * frame(answers()) - 1), tmp_path / "b.csv")
+    with pytest.raises(DataError, match="give --scale -1:1; if -1 stands for a missing score"):
+        read_results(path)
+
+
+@pytest.mark.parametrize("shape", [long, lambda wide: wide])
+def test_a_scale_is_said(tmp_path, shape):
+    wide = frame(answers(graded=True))
+    found = import_results(saved(shape(2 * wide - 1), tmp_path / "r.csv"), scale=(-1, 1))
+    np.testing.assert_allclose(found.responses.scores, wide, atol=1e-6)
+    what = "turned: 360 marks from -1 to 1 were turned into scores from 0 to 1"
+    assert said(found, "turned") == what
+
+
+# --- series -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["score", "resolved", "whatever", None])
+@pytest.mark.parametrize("levels", [["model", "item"], ["model_name", "task_id"]])
+def test_a_series_by_model_and_item(name, levels):
+    wide = frame(answers())
+    check(import_results(wide.stack().rename(name).rename_axis(levels)), wide)
+    turned = wide.T.stack().rename(name).rename_axis(levels[::-1])
+    check(read_results(turned), wide)
+
+
+def test_a_series_that_does_not_name_models_and_items_is_refused():
+    wide = frame(answers())
+    for series in (wide.stack(), wide["q0"], wide.iloc[0], wide.stack().rename_axis(["a", "item"])):
+        with pytest.raises(DataError, match=r"levels 'model' and 'item', found .*rename_axis"):
+            read_results(series)
+
+
+def test_a_series_of_polars_is_refused():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(DataError, match="found Series"):
+        read_results(polars.Series([1, 0]))
