@@ -277,3 +277,47 @@ def test_a_series_of_polars_is_refused():
     polars = pytest.importorskip("polars")
     with pytest.raises(DataError, match="found Series"):
         read_results(polars.Series([1, 0]))
+
+
+# --- words for scores -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("✓", "✗"), ("✔", "✘"), ("✔️", "×"), ("✅", "❌"), ("P", "F"), ("p", "f"), ("PASS", "F")],
+)
+def test_ticks_and_letters(tmp_path, right, wrong):
+    wide = frame(answers())
+    words = wide.replace({1.0: right, 0.0: wrong}).astype(object)
+    check(import_results(saved(words, tmp_path / "w.csv")), wide)
+    rows = long(words).rename(columns={"score": "resolved", "item": "task_id"})
+    check(import_results(saved(rows, tmp_path / "l.csv")), wide)
+
+
+def test_a_p_is_a_pass_beside_f_and_partly_right_beside_c(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("model,q0,q1\na,P,F\nb,P,P\n")
+    found = import_results(path)
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 1]])
+    assert "3 cells 'P' were read as passed" in said(found, "guessed")
+    path.write_text("model,q0,q1\na,P,C\nb,P,I\n")
+    np.testing.assert_array_equal(read_results(path).scores, [[0.5, 1], [0.5, 0]])
+    path.write_text("model,q0,q1\na,P,P\nb,P,P\n")
+    with pytest.raises(DataError, match="'P'; P may be a pass, or partly right; write pass or 0"):
+        read_results(path)
+
+
+def test_words_that_are_no_scores_come_first(tmp_path):
+    path = tmp_path / "r.csv"
+    for name in ("score", "resolved"):
+        path.write_text(f"model,task_id,{name}\na,q,good\na,q,bad\nb,q,pass\n")
+        with pytest.raises(DataError, match=f"r.csv:2: .*{name}', found 'good' .others are 'bad'.; a score is a number.* pass/fail"):  # fmt: skip # noqa: E501
+            read_results(path)
+
+
+def test_a_quoted_decimal_comma(tmp_path):
+    wide = frame(answers(graded=True))
+    text = long(wide).assign(score=[str(one).replace(".", ",") for one in long(wide).score])
+    found = import_results(saved(text, tmp_path / "r.csv"))
+    check(found, wide)
+    assert "360 cells were read with a decimal comma" in said(found, "guessed")

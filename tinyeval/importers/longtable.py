@@ -45,6 +45,7 @@ def long_block(
     table: RawTable, roles: LongRoles, rules: Rules, average: bool, said: Sequence[Finding]
 ) -> Block:
     """Interpret a table with one row per answer."""
+    marks, more = _scores(table, roles.score, rules)
     named = roles.model is not None
     owners = [table.model] * len(table)
     if roles.model is not None:
@@ -61,7 +62,6 @@ def long_block(
         findings.append(Finding("guessed", what, 1, (table.model,)))
     cell = model_of * len(items) + item_of
     trials_of = _tell_repeats(table, cell, roles, average, models, items)
-    marks, more = _scores(table, roles.score, rules)
     cells, place_of = np.unique(cell, return_inverse=True)
     scores, trials = cell_means(place_of.ravel(), marks, len(cells), table.path)
     if trials_of:
