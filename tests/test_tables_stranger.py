@@ -321,3 +321,29 @@ def test_a_quoted_decimal_comma(tmp_path):
     found = import_results(saved(text, tmp_path / "r.csv"))
     check(found, wide)
     assert "360 cells were read with a decimal comma" in said(found, "guessed")
+
+
+# --- repeats that another column tells apart --------------------------------------------------
+
+
+def test_the_column_that_tells_repeats_apart_is_named(tmp_path):
+    wide = frame(answers())
+    other = frame(answers(seed=1))
+    rows = pd.concat([long(wide).assign(part="arc"), long(other).assign(part="gsm")])
+    rows["constant"], rows["row"] = "x", range(len(rows))
+    path = saved(rows, tmp_path / "r.csv")
+    both = "--benchmark-column 'part' if .*, --trial-column 'part' if .*--repeats average"
+    with pytest.raises(DataError, match=f"column 'part' would tell such rows apart: say {both}"):
+        read_results(path)
+    benchmarks = read_results(path, columns=Columns(benchmark="part"))
+    assert benchmarks.n_items == 60
+    np.testing.assert_array_equal(benchmarks.scores[:, 0], wide["q0"])
+    trials = read_results(path, columns=Columns(trial="part"))
+    np.testing.assert_allclose(trials.scores, (wide + other) / 2)
+
+
+def test_repeats_that_nothing_tells_apart(tmp_path):
+    rows = long(frame(answers())).assign(part="arc")
+    path = saved(pd.concat([rows, rows.iloc[:1]]), tmp_path / "r.csv")
+    with pytest.raises(DataError, match="remove one, tell repeats apart by a column 'repeat'"):
+        read_results(path)
