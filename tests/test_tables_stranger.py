@@ -347,3 +347,27 @@ def test_repeats_that_nothing_tells_apart(tmp_path):
     path = saved(pd.concat([rows, rows.iloc[:1]]), tmp_path / "r.csv")
     with pytest.raises(DataError, match="remove one, tell repeats apart by a column 'repeat'"):
         read_results(path)
+
+
+# --- no scores, and no text -------------------------------------------------------------------
+
+
+def test_a_table_without_any_score_is_refused(tmp_path):
+    path = tmp_path / "r.csv"
+    for text in ("model,item,score\na,q,\nb,q,\n", "model,q0,q1\na,,\nb,NA,\n"):
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"r\.csv: no score is known of 2 models x \d items"):
+            read_results(path)
+    with pytest.raises(DataError, match="no score is known of 12 models x 30 items"):
+        read_results(frame(answers()) * np.nan)
+    path.write_text("model,item,score\na,q,\nb,q,1\n")
+    assert read_results(path).n_models == 2
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.json", "r.jsonl"])
+def test_bytes_that_are_no_text_are_said_to_be_none(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(bytes([0x9C, *np.random.default_rng(0).integers(0, 256, 3000)]))
+    with pytest.raises(DataError, match="found the byte 0x9c; it is not text") as caught:
+        import_results(path, format="table")
+    assert "save the file" not in str(caught.value)
