@@ -277,3 +277,97 @@ def test_a_series_of_polars_is_refused():
     polars = pytest.importorskip("polars")
     with pytest.raises(DataError, match="found Series"):
         read_results(polars.Series([1, 0]))
+
+
+# --- words for scores -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("✓", "✗"), ("✔", "✘"), ("✔️", "×"), ("✅", "❌"), ("P", "F"), ("p", "f"), ("PASS", "F")],
+)
+def test_ticks_and_letters(tmp_path, right, wrong):
+    wide = frame(answers())
+    words = wide.replace({1.0: right, 0.0: wrong}).astype(object)
+    check(import_results(saved(words, tmp_path / "w.csv")), wide)
+    rows = long(words).rename(columns={"score": "resolved", "item": "task_id"})
+    check(import_results(saved(rows, tmp_path / "l.csv")), wide)
+
+
+def test_a_p_is_a_pass_beside_f_and_partly_right_beside_c(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("model,q0,q1\na,P,F\nb,P,P\n")
+    found = import_results(path)
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 1]])
+    assert "3 cells 'P' were read as passed" in said(found, "guessed")
+    path.write_text("model,q0,q1\na,P,C\nb,P,I\n")
+    np.testing.assert_array_equal(read_results(path).scores, [[0.5, 1], [0.5, 0]])
+    path.write_text("model,q0,q1\na,P,P\nb,P,P\n")
+    with pytest.raises(DataError, match="'P'; P may be a pass, or partly right; write pass or 0"):
+        read_results(path)
+
+
+def test_words_that_are_no_scores_come_first(tmp_path):
+    path = tmp_path / "r.csv"
+    for name in ("score", "resolved"):
+        path.write_text(f"model,task_id,{name}\na,q,good\na,q,bad\nb,q,pass\n")
+        with pytest.raises(DataError, match=f"r.csv:2: .*{name}', found 'good' .others are 'bad'.; a score is a number.* pass/fail"):  # fmt: skip # noqa: E501
+            read_results(path)
+
+
+def test_a_quoted_decimal_comma(tmp_path):
+    wide = frame(answers(graded=True))
+    text = long(wide).assign(score=[str(one).replace(".", ",") for one in long(wide).score])
+    found = import_results(saved(text, tmp_path / "r.csv"))
+    check(found, wide)
+    assert "360 cells were read with a decimal comma" in said(found, "guessed")
+
+
+# --- repeats that another column tells apart --------------------------------------------------
+
+
+def test_the_column_that_tells_repeats_apart_is_named(tmp_path):
+    wide = frame(answers())
+    other = frame(answers(seed=1))
+    rows = pd.concat([long(wide).assign(part="arc"), long(other).assign(part="gsm")])
+    rows["constant"], rows["row"] = "x", range(len(rows))
+    path = saved(rows, tmp_path / "r.csv")
+    both = "--benchmark-column 'part' if .*, --trial-column 'part' if .*--repeats average"
+    with pytest.raises(DataError, match=f"column 'part' would tell such rows apart: say {both}"):
+        read_results(path)
+    benchmarks = read_results(path, columns=Columns(benchmark="part"))
+    assert benchmarks.n_items == 60
+    np.testing.assert_array_equal(benchmarks.scores[:, 0], wide["q0"])
+    trials = read_results(path, columns=Columns(trial="part"))
+    np.testing.assert_allclose(trials.scores, (wide + other) / 2)
+
+
+def test_repeats_that_nothing_tells_apart(tmp_path):
+    rows = long(frame(answers())).assign(part="arc")
+    path = saved(pd.concat([rows, rows.iloc[:1]]), tmp_path / "r.csv")
+    with pytest.raises(DataError, match="remove one, tell repeats apart by a column 'repeat'"):
+        read_results(path)
+
+
+# --- no scores, and no text -------------------------------------------------------------------
+
+
+def test_a_table_without_any_score_is_refused(tmp_path):
+    path = tmp_path / "r.csv"
+    for text in ("model,item,score\na,q,\nb,q,\n", "model,q0,q1\na,,\nb,NA,\n"):
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"r\.csv: no score is known of 2 models x \d items"):
+            read_results(path)
+    with pytest.raises(DataError, match="no score is known of 12 models x 30 items"):
+        read_results(frame(answers()) * np.nan)
+    path.write_text("model,item,score\na,q,\nb,q,1\n")
+    assert read_results(path).n_models == 2
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.json", "r.jsonl"])
+def test_bytes_that_are_no_text_are_said_to_be_none(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(bytes([0x9C, *np.random.default_rng(0).integers(0, 256, 3000)]))
+    with pytest.raises(DataError, match="found the byte 0x9c; it is not text") as caught:
+        import_results(path, format="table")
+    assert "save the file" not in str(caught.value)

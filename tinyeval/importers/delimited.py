@@ -58,9 +58,8 @@ def read_delimited(path: Path) -> RawTable:
                 chunk = []
         _append(columns, chunk)
     cut = _last_cell(path, columns[-1]) if records.open_end and len(lines) else ()
-    return RawTable(
-        path, dict(zip(header, columns, strict=True)), lines, separator != ",", findings=cut
-    )
+    # Where commas separate values, one inside a value was quoted, so it is a decimal one, too.
+    return RawTable(path, dict(zip(header, columns, strict=True)), lines, True, findings=cut)
 
 
 class _Records(Iterator[list[str]]):

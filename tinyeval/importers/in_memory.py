@@ -24,7 +24,7 @@ from tinyeval.importers.layouts import to_block
 from tinyeval.importers.merge import merge
 from tinyeval.importers.npfiles import NAMES, from_arrays
 from tinyeval.importers.rawtable import RawTable
-from tinyeval.importers.table import check_filter
+from tinyeval.importers.table import check_filter, check_known
 from tinyeval.responses import ResponseMatrix
 
 ACCEPTED = (
@@ -63,7 +63,9 @@ def read_objects(source: object, options: Options) -> tuple[Merged, str]:
             yield to_block(table, options.rules, options.metric, average)
         options.progress(len(tables), len(tables), "")
 
-    return merge(blocks(), options), str(tables[0].path)
+    merged, what = merge(blocks(), options), str(tables[0].path)
+    check_known(merged, what)
+    return merged, what
 
 
 def _tables(source: Any) -> Iterator[RawTable]:

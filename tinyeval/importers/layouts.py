@@ -92,11 +92,22 @@ class _Roles:
             self.item = self._weak_item()
         if self.item.names and self.score.names:
             return True
+        self._check_words()
         if self.item.sure and not self._lies_down():
             raise _no_long(self.table, self)
         if self.score.names == ("score",) and narrow and self._no_wide():
             raise _no_long(self.table, self)
         return False
+
+    def _check_words(self) -> None:
+        """Raise for words that are no scores in a column that is called so, if no other is."""
+        if not self.item.names or len(self.table.columns) > NARROW:
+            return
+        taken = (*self.model.names, *self.item.names)
+        free = [one for one in self.table.columns if one not in taken]
+        called = [one for one in free if plain(one) in ALIASES["score"]]
+        if called and not any(can_be_scores(self.table, one) for one in free):
+            raise self.table.no_mark(called[0], self.table.marks(called[0]).wrong[0])
 
     def _lies_down(self) -> bool:
         """Say whether a table with a column of items and none of scores has models for columns."""

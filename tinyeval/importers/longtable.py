@@ -45,6 +45,7 @@ def long_block(
     table: RawTable, roles: LongRoles, rules: Rules, average: bool, said: Sequence[Finding]
 ) -> Block:
     """Interpret a table with one row per answer."""
+    marks, more = _scores(table, roles.score, rules)
     named = roles.model is not None
     owners = [table.model] * len(table)
     if roles.model is not None:
@@ -61,7 +62,6 @@ def long_block(
         findings.append(Finding("guessed", what, 1, (table.model,)))
     cell = model_of * len(items) + item_of
     trials_of = _tell_repeats(table, cell, roles, average, models, items)
-    marks, more = _scores(table, roles.score, rules)
     cells, place_of = np.unique(cell, return_inverse=True)
     scores, trials = cell_means(place_of.ravel(), marks, len(cells), table.path)
     if trials_of:
@@ -192,11 +192,36 @@ def _tell_repeats(
         model, item = divmod(int(cell[second]), len(items))
         raise DataError(
             f"{table.where(second)}: model {shown(models[model])} has a score on item "
-            f"{shown(items[item])} already, at {table.where(first)}; remove one, tell repeats "
-            "apart by a column 'repeat', 'epoch' or 'trial' (--trial-column), or average them "
-            "(--repeats average)"
+            f"{shown(items[item])} already, at {table.where(first)}; {_apart(table, key, roles)}"
         )
     return "--repeats average" if again.size else " and ".join(map(repr, roles.trials))
+
+
+def _apart(table: RawTable, key: NDArray[np.intp], roles: LongRoles) -> str:
+    """Return advice on rows of one cell: the columns that would tell them apart, if any would."""
+    taken = {*roles.trials, *roles.identity, roles.model, roles.item, roles.score, roles.benchmark}
+    found = []
+    for name in table.columns:
+        of_row, distinct = encode([str(one) for one in table.columns[name]])
+        if name in taken or len(distinct) in (1, len(table)):  # of all rows, or of each its own
+            continue
+        pairs = key * len(distinct) + of_row
+        if len(np.unique(pairs)) == len(table):
+            found.append((len(distinct), name))
+    average = "or average them (--repeats average)"
+    if not found:
+        return (
+            "remove one, tell repeats apart by a column 'repeat', 'epoch' or 'trial' "
+            f"(--trial-column), {average}"
+        )
+    names = [name for _, name in sorted(found, key=lambda one: one[0])]
+    first = names[0][:60]
+    listed = ", ".join(repr(one[:60]) for one in names[:3])
+    return (
+        f"column{'s' * (len(names) > 1)} {listed} would tell such rows apart: say "
+        f"--benchmark-column {first!r} if it names what items are of, --trial-column {first!r} if "
+        f"it tells trials apart, {average}"
+    )
 
 
 def _item_notes(

@@ -7,8 +7,10 @@ file, the line and the column.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import DataError
 from tinyeval.importers.block import Finding
 from tinyeval.importers.opening import PACKED_SUFFIXES
-from tinyeval.importers.values import Marks, read_marks, shown
+from tinyeval.importers.values import ACCEPTED, Marks, read_marks, shown
 from tinyeval.importers.values import parse_score as parse_score
 
 
@@ -95,13 +97,34 @@ class RawTable:
 
     def marks(self, name: str) -> Marks:
         """Return a column as numbers, shape (rows,)."""
-        return read_marks(self.columns[name], self.comma)
+        marks = read_marks(self.columns[name], self.comma)
+        if not marks.partial or "graded" in self._letters:
+            return marks
+        if "failed" not in self._letters:  # it may as well be a pass
+            return replace(marks, wrong=sorted((*marks.wrong, *marks.partial)))
+        numbers = marks.numbers.copy()
+        numbers[list(marks.partial)] = 1
+        kinds = marks.kinds + Counter(passed=len(marks.partial))
+        return replace(marks, numbers=numbers, kinds=kinds)
+
+    @cached_property
+    def _letters(self) -> frozenset[str]:
+        """Letters for scores in any column of scores."""
+        read = (read_marks(values, self.comma) for values in self.columns.values())
+        return frozenset().union(*(one.letters for one in read if not len(one.wrong)))
 
     def no_mark(self, name: str, row: int) -> DataError:
         """Return what to raise for a cell that is no mark."""
-        found = shown(self.columns[name][row])
+        value, wrong = self.columns[name][row], self.marks(name).wrong
+        words = dict.fromkeys(shown(self.columns[name][one]) for one in wrong)
+        others = [word for word in words if word != shown(value)][:3]
+        more = f" (others are {', '.join(others)})" if others else ""
+        says = "P may be a pass, or partly right; write pass or 0.5"
+        if not (isinstance(value, str) and value.strip().lower() == "p"):
+            says = ACCEPTED
         return DataError(
-            f"{self.where(row)}: expected a score in column {name[:60]!r}, found {found}"
+            f"{self.where(row)}: expected a score in column {name[:60]!r}, found {shown(value)}"
+            f"{more}; {says}"
         )
 
     @property

@@ -84,6 +84,7 @@ def told(kinds: Counter[str], rules: Rules, marks: NDArray[np.floating]) -> list
     for kind, what in (
         ("percent", "cells with a percent sign were divided by 100"),
         ("comma", "cells were read with a decimal comma"),
+        ("passed", "cells 'P' were read as passed, as others are 'F'"),
     ):
         if kinds[kind]:
             findings.append(Finding("guessed", what, kinds[kind]))

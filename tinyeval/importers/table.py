@@ -7,7 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinyeval.errors import ConfigError
+import numpy as np
+
+from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.arrowtables import read_shards
 from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.beside import notes_beside, with_trials
@@ -32,7 +34,9 @@ class TableImporter:
         check_filter(options)
         found = [one for path in paths for one in sources(path)]
         with closing(_blocks(found, options)) as blocks:
-            return merge(blocks, options)
+            merged = merge(blocks, options)
+        check_known(merged, str(paths[0]))
+        return merged
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,17 @@ class TableJob:
             table = read_raw(self.path)
         return to_block(
             replace(table, owner=table.owner or self.owner), self.rules, self.metric, self.average
+        )
+
+
+def check_known(merged: Merged, where: str) -> None:
+    """Raise :class:`DataError` if no cell has a score."""
+    scores = merged.responses.scores
+    if all(np.isnan(row).all() for row in scores):
+        models, items = scores.shape
+        raise DataError(
+            f"{where}: no score is known of {models:,} models x {items:,} items: all cells are "
+            "blank or missing; check that the column or file is the right one"
         )
 
 

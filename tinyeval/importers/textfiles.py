@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from tinyeval.importers.opening import WIDEST, bound, check_bound, open_unpacked
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What reading and unpacking raise."""
+
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Bytes that text has not, in whatever encoding of one byte a letter."""
 
 
 @contextmanager
@@ -36,8 +40,11 @@ def open_text(path: Path) -> Iterator[TextIO]:
                 yield file
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.start + 1].hex()
+        remedy = "save the file as UTF-8"
+        if CONTROL.search(error.object):
+            remedy = "it is not text, whatever its name says: give the table itself"
         raise DataError(
-            f"{path}: expected UTF-8 text, found the byte 0x{found}; save the file as UTF-8"
+            f"{path}: expected UTF-8 text, found the byte 0x{found}; {remedy}"
         ) from error
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error

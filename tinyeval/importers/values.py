@@ -26,10 +26,20 @@ WORDS = {
     **dict.fromkeys(("true", "yes", "y", "pass", "passed", "correct", "right"), 1.0),
     **dict.fromkeys(("resolved", "solved", "success", "succeeded", "c"), 1.0),
     **dict.fromkeys(("false", "no", "n", "fail", "failed", "incorrect", "wrong"), 0.0),
-    **dict.fromkeys(("unresolved", "unsolved", "failure", "i"), 0.0),
+    **dict.fromkeys(("unresolved", "unsolved", "failure", "i", "f"), 0.0),
     **dict.fromkeys(("partial", "p"), 0.5),
+    **dict.fromkeys(("✓", "✔", "✔\ufe0f", "✅", "☑"), 1.0),
+    **dict.fromkeys(("✗", "✘", "×", "❌", "✖", "✖\ufe0f"), 0.0),
 }
-"""What stands for a score; C, I, P and N are Inspect's."""
+"""What stands for a score; C, I, P and N are Inspect's, unless P stands beside F."""
+
+LETTERS = {"c": "graded", "i": "graded", "f": "failed", "p": "partial"}
+"""Letters that say what others of a table mean."""
+
+ACCEPTED = (
+    "a score is a number, a blank, or a word such as pass/fail, P/F, true/false, yes/no, "
+    "correct/incorrect or ✓/✗"
+)
 
 LOST = frozenset({"timeout", "timed out", "timed_out", "error", "errored", "crash", "crashed"})
 """What stands for an answer that was lost on the way."""
@@ -51,12 +61,16 @@ class Marks:
         kinds: how many cells were a ``number`` (not 0), ``zero``, ``percent``, with a decimal
             ``comma``, ``word``, ``blank``, ``lost``, or ``other``; empty where all were numbers.
         lost: rows of answers that were lost.
+        partial: rows of a P, which is 0.5, Inspect's partial, unless other letters say otherwise.
+        letters: values of ``LETTERS`` that are there.
     """
 
     numbers: NDArray[np.float64]
     wrong: Sequence[int] = ()
     kinds: Counter[str] = field(default_factory=Counter)
     lost: Sequence[int] = ()
+    partial: Sequence[int] = ()
+    letters: frozenset[str] = frozenset()
 
 
 def read_marks(values: Sequence[object], comma: bool = False) -> Marks:
@@ -74,14 +88,17 @@ def read_marks(values: Sequence[object], comma: bool = False) -> Marks:
         return Marks(numbers)
     # Something is empty, a word, or no number at all: one by one tells which.
     found = np.full(len(values), np.nan)
-    rows: dict[str, list[int]] = {"other": [], "lost": []}
+    rows: dict[str, list[int]] = {"other": [], "lost": [], "partial": []}
     kinds: Counter[str] = Counter()
     for row, value in enumerate(values):
         found[row], kind = _read_text(value, comma) if type(value) is str else _read(value)
         kinds[kind] += 1
         if kind in rows:
             rows[kind].append(row)
-    return Marks(found, rows["other"], kinds, rows["lost"])
+    letters = frozenset(kinds.keys() & set(LETTERS.values()))
+    for kind in letters:
+        kinds["word"] += kinds.pop(kind)
+    return Marks(found, rows["other"], kinds, rows["lost"], rows["partial"], letters)
 
 
 def parse_score(value: object) -> float:
@@ -124,7 +141,7 @@ def _read_text(text: str, comma: bool) -> tuple[float, str]:
     if word in MISSING:
         return math.nan, "blank"
     if word in WORDS:
-        return WORDS[word], "word"
+        return WORDS[word], LETTERS.get(word, "word")
     if word in LOST:
         return math.nan, "lost"
     kind = "percent" if word.endswith("%") else ""
