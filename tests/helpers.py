@@ -43,8 +43,9 @@ def simulate(
     column ``full`` to the models table, a noisy affine function of the mean probability.
     """
     rng = np.random.default_rng(seed)
-    items = tuple(f"item{k:04d}" for k in rng.permutation(n_items))
-    models = tuple(f"model{k:04d}" for k in rng.permutation(n_models))
+    rng.permutation(n_items), rng.permutation(n_models)  # once drew the ids' order: seeds rely on it
+    items = tuple(f"item{k:04d}" for k in range(n_items))
+    models = tuple(f"model{k:04d}" for k in range(n_models))
     discrimination = rng.lognormal(0.0, 0.4, (n_items, dimensions))
     discrimination[:, 1:] *= rng.choice([-0.7, 0.7], (n_items, dimensions - 1))
     intercept = rng.normal(0.3, 1.3, n_items)

@@ -19,6 +19,9 @@ from tinyeval.importers.values import shown
 CHUNK = 2**20
 """Characters read at a time."""
 
+SHORT = 2**20
+"""Characters that are parsed whatever they hold."""
+
 LONGEST = 2**28
 """Characters of an element of an array; in a longer one, a bracket is missing."""
 
@@ -27,7 +30,7 @@ SPACE = " \t\r\n"
 
 def check_values(path: Path, text: str) -> None:
     """Raise :class:`DataError` where values would take more than the bound of their file."""
-    if len(text) < CHUNK:
+    if len(text) < SHORT:
         return
     several = sum(map(text.count, "[{"))
     needed = len(text) + OBJECT * several + VALUE * text.count(",")
