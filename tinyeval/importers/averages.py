@@ -206,7 +206,7 @@ def follows(values: Numbers, others: Others) -> bool:
 
 def correlates(values: Numbers, others: Others) -> float:
     """Return the correlation of values with the mean of others; 0 if there is none."""
-    known = ~np.isnan(values) & (others.known > 1)
+    known = ~np.isnan(values) & (others.known >= FEW)
     if known.sum() < FEW:
         return 0.0
     mean, values = others.total[known] / others.known[known], values[known]
