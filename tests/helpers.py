@@ -43,7 +43,7 @@ def simulate(
     column ``full`` to the models table, a noisy affine function of the mean probability.
     """
     rng = np.random.default_rng(seed)
-    rng.permutation(n_items), rng.permutation(n_models)  # once drew the ids' order: seeds rely on it
+    rng.permutation(n_items), rng.permutation(n_models)  # the tests' seeds were chosen after these
     items = tuple(f"item{k:04d}" for k in range(n_items))
     models = tuple(f"model{k:04d}" for k in range(n_models))
     discrimination = rng.lognormal(0.0, 0.4, (n_items, dimensions))

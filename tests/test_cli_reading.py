@@ -18,11 +18,13 @@ def run(*arguments):
 
 
 def imported(tmp_path, *arguments):
-    """What ``import`` makes of the dump: the matrix and the lines it told."""
+    """What ``import`` makes of the dump: the matrix, and what it told after describing it."""
     out = tmp_path / "out.parquet"
     found = run("import", tmp_path / "dump", "--out", out, "--overwrite", *arguments)
     assert found.exit_code == 0, found.output
-    return read_results(out, parts=None), found.stderr.splitlines()
+    described, told = found.stderr.splitlines()[:3], found.stderr.splitlines()[3:]
+    assert [line.split(":")[0] for line in described] == ["read", "found", "missing"]
+    return read_results(out, parts=None), told
 
 
 def refused(tmp_path, *arguments):
@@ -105,7 +107,8 @@ def test_changed_documents_and_direction(tmp_path):
     found, told = imported(tmp_path, "--changed", "drop", "--direction", "higher")
     assert found.items.ids == ("arc/1",)
     assert told == [
-        "dropped: 1 of 2 items have another document for some models and were left out: 'arc/0'"
+        "dropped: 1 of 2 items have another document for some models and were left out: 'arc/0'",
+        "doubt: 1 models equal another in every answer; a bank learns from one of each: 'b'",
     ]
     _, told = imported(tmp_path, "--changed", "drop")
     assert told[0].startswith("turned: 4 scores of 'err', better where lower, were turned")

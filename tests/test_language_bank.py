@@ -12,7 +12,7 @@ from item_banks import make_language
 from item_banks.language import benchmark, runs
 from tinyeval.bank.codec import decode_content
 from tinyeval.bank.item_bank import ItemBank
-from tinyeval.importers import read_results
+from tinyeval.importers import import_results
 from tinyeval.responses import ResponseMatrix
 from tinyeval.training import bank_items
 
@@ -23,7 +23,7 @@ RUNS, CHECKPOINTS, ITEMS, ANCHORS = 24, 10, 2520, 60
 
 @pytest.fixture(scope="module")
 def responses() -> ResponseMatrix:
-    return read_results(DUMP / "responses.parquet")
+    return import_results(DUMP / "responses.parquet").responses
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_the_bank_is_made_from_the_dump(bank):
     again = make_language.make_bank(DUMP, ANCHORS)
     assert again.anchors.items == bank.anchors.items
     assert again.source == bank.source
-    asked = read_results(DUMP / "responses.parquet")
+    asked = import_results(DUMP / "responses.parquet").responses
     for one, other in zip(again.predict(asked), bank.predict(asked), strict=True):
         # other processors round otherwise
         found = (one.score, one.lower, one.upper)

@@ -123,7 +123,7 @@ def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
     class Wrong:
         def predict(self, answers):
             estimate = fit_kriging(source, anchors, rng=rng(), drift=[0.0]).predict(answers)
-            return type(estimate)(estimate.mean + 0.3, estimate.spread, estimate.novelty)
+            return replace(estimate, mean=estimate.mean + 0.3)
 
     def wrong_inside(*args, drift, **options):
         trusting = max(drift) == 0

@@ -85,14 +85,14 @@ def test_fits_and_selections_are_done_once(sides, fast, monkeypatch):
 
 def test_what_the_memory_provides_counts_with_the_time_it_took(sides, fast, monkeypatch):
     source, test = sides
-    for name in ("make_history", "choose_anchors"):
-        real = getattr(trial, name)
+    for owner, name in ((trial, "make_history"), (BuildPlan, "choose_anchors")):
+        real = getattr(owner, name)
 
         def slow(*arguments, real=real):
             time.sleep(0.5)
             return real(*arguments)
 
-        monkeypatch.setattr(trial, name, slow)
+        monkeypatch.setattr(owner, name, slow)
     memory, settings = Memory(), method(fast, "mrmr", "ridge")
     first = run_trial(source, test, settings, memory=memory)
     assert memory.saved == 0
