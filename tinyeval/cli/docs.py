@@ -134,14 +134,17 @@ of these columns (`model_name`, `question_id`, `resolved` ...) are recognised an
 them otherwise. A file of answers without a column of models is of the model that its name says.
 
 Separators, decimal commas, byte order marks and packers (gzip, bzip2, xz, Zstandard) are told from
-the content. `true`, `pass`, `correct`, `C` ... are 1, their opposites 0; empty cells, `NA`, `-`,
-`.` ... are missing; `timeout` and `error` are missing unless `--failures wrong`; `85 %` is 0.85.
+the content. `true`, `pass`, `correct`, `C`, `✓` ... are 1, their opposites 0; `P` is
+a pass beside `F`; empty cells, `NA`, `-`, `.` ... are missing; `timeout` and `error` are missing
+unless `--failures wrong`; `85 %` is 0.85.
 
-Columns of a wide table that are no items (averages, sizes, dates) are left out and told, or, in
-doubt, refused until `--drop NAME` or `--keep NAME` decides. A table with items in its rows is
-refused until `--transpose` turns it. An item id in two benchmarks of a long table becomes
-`benchmark/item`. Two rows of one cell need a column that tells trials apart, or `--repeats
-average`.
+Columns of a wide table that are no items (averages, sizes, costs, dates) are left out and told, or,
+in doubt, refused until `--drop NAME` or `--keep NAME` decides. So are models and items that are
+named as a summary and follow from all others: a row `Average` or `Oracle`, an item `overall` of a
+long table. A table with items in its rows, or JSON `{{item: {{model: score}}}}` as
+`DataFrame.to_json()` writes models in the index, is refused until `--transpose` turns it. An item
+id in two benchmarks of a long table becomes `benchmark/item`. Two rows of one cell need a column
+that tells trials apart, or `--repeats average`.
 
 Beside `results.csv`, `results.items.csv` or `items.csv` (a column `item`, and `benchmark`,
 `subject`, `weight`, `cost` ...) and `results.models.csv` or `models.csv` are read, too.

@@ -196,7 +196,7 @@ FORMAT_OPTIONS = (
         metavar="COLUMN,...",
         multiple=True,
         callback=_names,
-        help="Columns of a wide table that are no items.",
+        help="Columns or rows of a table that are no items or models.",
     ),
     click.option(
         "--keep",
@@ -205,7 +205,7 @@ FORMAT_OPTIONS = (
         callback=_names,
         help="Columns that are items, whatever they look like.",
     ),
-    click.option("--transpose", is_flag=True, help="A wide table has its models in the columns."),
+    click.option("--transpose", is_flag=True, help="Models are in columns, items in rows."),
     *(
         click.option(f"--{one}-column", metavar="COLUMN", help=f"A table's column of {one}s.")
         for one in ("model", "item", "score", "benchmark", "trial")
