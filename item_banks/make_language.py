@@ -18,6 +18,7 @@ from pathlib import Path
 
 import tinyeval
 from tinyeval.bank.codec import decode_content
+from tinyeval.importers import import_results
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "configs" / "within_range.yaml"
@@ -35,7 +36,7 @@ kind."""
 
 def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
     """Return the bank of a dump, with the items' content."""
-    responses = tinyeval.read_results(dump / "responses.parquet")
+    responses = import_results(dump / "responses.parquet").responses
     recipe = tinyeval.load_settings(RECIPE)
     kinds = responses.items.column("kind")
     written = round(anchors * float((kinds == "written").mean()))

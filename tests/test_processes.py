@@ -181,5 +181,5 @@ def test_results_that_cannot_be_read_end_every_process_in_one_line(tmp_path):
     assert done.returncode == 1
     told = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert 1 <= len(told) <= 2  # the launcher may end the second before it has said anything
-    assert all("scores.csv:2: the score 7.0" in line for line in told)
+    assert all("scores.csv" in line and "--scale" in line for line in told), told
     assert not [one for one in tmp_path.iterdir() if one != table and "tinyeval" in one.name]
