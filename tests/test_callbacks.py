@@ -381,7 +381,7 @@ def test_a_process_may_have_nothing_to_do(together):
 def test_a_failure_in_one_process_reaches_the_others(together):
     first, second = together("fail")
     assert second["error"] == "ValueError: no such GPU"
-    assert "failed in process 1 of 2: ValueError: no such GPU" in first["error"]
+    assert "process 1 of 2 failed: ValueError: no such GPU" in first["error"]
 
 
 def test_a_trainer_in_two_processes_records_once(together, folder):
