@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MOST, END = 1500, 400
+"""Characters of a message, and how many of them are its end, which says what to do."""
+
 
 class TinyEvalError(Exception):
     """Base class of every error that tinyeval raises on purpose.
@@ -20,6 +23,11 @@ class TinyEvalError(Exception):
         ...     print(error)
         nowhere.csv: there is no such file or folder
     """
+
+    def __str__(self) -> str:
+        """Return the message as one line of bounded length, whatever it quotes."""
+        text = _joined(super().__str__())
+        return text if len(text) <= MOST else f"{text[: MOST - END]} ... {text[-END:]}"
 
 
 class DataError(TinyEvalError):
@@ -71,5 +79,9 @@ LONGEST = 200
 
 def one_line(message: object, limit: int | None = None) -> str:
     """Return the text of a message or error without line breaks, cut to ``limit`` characters."""
-    lines = (line.strip() for line in str(message).splitlines())
-    return " ".join(line for line in lines if line)[:limit] or type(message).__name__
+    return _joined(str(message))[:limit] or type(message).__name__
+
+
+def _joined(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return " ".join(line for line in lines if line)

@@ -29,12 +29,12 @@ def read_workbook(path: Path) -> RawTable:
             "the sheet as csv"
         ) from error
     try:
-        with ZipFile(path) as archive:
-            size = sum(one.file_size for one in archive.infolist())
-        check_bound(path, 4 * size, f"{size:,} bytes of XML")
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles that it does not know
-            book = load_workbook(path, read_only=True, data_only=True)
+            with ZipFile(file) as archive:
+                size = sum(one.file_size for one in archive.infolist())
+            check_bound(path, 4 * size, f"{size:,} bytes of XML")
+            book = load_workbook(file, read_only=True, data_only=True)
             sheets = {one.title: _rows(path, one) for one in book.worksheets}
             book.close()
     except DataError:
