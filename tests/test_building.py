@@ -504,8 +504,7 @@ def test_what_is_computed_again_gives_the_bank_of_what_is_kept(world, monkeypatc
     assert again.anchors.items == kept.anchors.items
     for one, other in zip(*(bank.predict(responses) for bank in (again, kept)), strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-4)
-        # Where two held-out errors tie but for rounding, an interval ends at either.
-        assert_allclose((one.lower, one.upper), (other.lower, other.upper), atol=0.03)
+        assert_allclose((one.lower, one.upper), (other.lower, other.upper), atol=1e-4)
 
 
 def test_a_history_of_few_answers_is_refused_before_it_is_fitted(fast):

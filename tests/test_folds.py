@@ -33,3 +33,18 @@ def test_a_bounded_number_of_models_is_drawn(monkeypatch):
     assert mask[chosen].all()
     assert (np.diff(chosen) > 0).all()
     assert set(some_models(mask, 4)) != set(chosen)
+
+
+def test_scores_that_tie_but_for_rounding_are_folded_alike():
+    responses, _ = simulate(60, 12)
+    score = np.round(np.nanmean(responses.scores.astype(float), axis=1), 1)
+    assert len(set(score)) < 12
+    noise = np.random.default_rng(0).uniform(-1e-13, 1e-13, len(score))
+    pairs = zip(
+        draw_folds(responses.models, score, 5, 0),
+        draw_folds(responses.models, score + noise, 5, 0),
+        strict=True,
+    )
+    for one, other in pairs:
+        np.testing.assert_array_equal(one.source, other.source)
+        np.testing.assert_array_equal(one.held_out, other.held_out)

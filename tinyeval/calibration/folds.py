@@ -54,7 +54,8 @@ def draw_folds(
             yield Fold(False, fold != k, fold == k)
             held_out += int((fold == k).sum())
     rank = np.empty(n, dtype=int)
-    rank[np.argsort(score, kind="stable")] = np.arange(n)
+    # Scores that tie but for rounding keep the models' order, however they were summed.
+    rank[np.argsort(np.round(score, 9), kind="stable")] = np.arange(n)
     for source_share, out_share in BEYOND:
         source, out = max(round(source_share * n), 2), max(round(out_share * n), 1)
         for one, other in ((rank < source, rank >= n - out), (rank >= n - source, rank < out)):
