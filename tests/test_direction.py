@@ -87,3 +87,9 @@ def test_scales():
 def test_unknown_options_list_the_known_ones(bad):
     with pytest.raises(ConfigError, match=r"expected \w+ to be \w+ or \w+, found"):
         Options(**bad)
+
+
+def test_marks_that_may_stand_for_missing_ones_are_asked_about():
+    marks = np.array([0.2, -1.0, 0.4])
+    with pytest.raises(DataError, match=r"if -1 stands for a missing score, replace it by a blank"):
+        oriented(marks, "wer")

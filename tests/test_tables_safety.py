@@ -125,10 +125,21 @@ def test_cut_files_are_refused(tmp_path, text, message):
         import_results(put(tmp_path / "r.csv", text))
 
 
-def test_a_last_cell_in_doubt_is_said(tmp_path):
-    path = put(tmp_path / "r.csv", "model,q0\na,0.75\nb,0.5\nc,0.2")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model,q0\na,0.75\nb,0.5\nc,0.2",
+        "model,item,score\na,q0,0.95\na,q1,0.9\nb,q0,0.9\nb,q1,0.9",
+    ],
+)
+def test_a_last_cell_in_doubt_is_said(tmp_path, text):
+    path = put(tmp_path / "r.csv", text)
     with pytest.warns(UserWarning, match="last cell may have been cut off"):
         read_results(path)
+
+
+def test_a_last_cell_that_is_whole_is_no_doubt(tmp_path):
+    path = tmp_path / "r.csv"
     for text in ("model,q0\na,1\nb,0", "model,q0\na,0.75\nb,0.2\nc,0.2"):
         assert kinds(import_results(put(path, text))) == []
 

@@ -138,9 +138,11 @@ def _last_cell(path: Path, column: Sequence[object]) -> tuple[Finding, ...]:
     """Refuse, or doubt, the last cell of a file that does not end with a line end."""
     *others, last = (str(one) for one in column)
     seen = set(others)
-    if not others or last in seen:
-        return ()
     numbers = all(NUMBER.fullmatch(one) for one in seen if one.strip())
+    longer = numbers and last and any(one != last and one.startswith(last) for one in seen)
+    doubt = Finding("doubt", CUT, 1, (f"{path.name}: {last}",))
+    if not others or (last in seen and not longer):
+        return ()
     shortest = min(map(len, seen))
     if numbers and len(last) < shortest:
         raise DataError(
@@ -148,7 +150,8 @@ def _last_cell(path: Path, column: Sequence[object]) -> tuple[Finding, ...]:
             f"column look like {shown(others[0])}: the file was cut off; copy it again, or end "
             "the last line if it is whole"
         )
-    if any("." in one or "," in one for one in seen) if numbers else len(last) < shortest:
-        what = "last cell may have been cut off: no line end follows it"
-        return (Finding("doubt", what, 1, (f"{path.name}: {last}",)),)
-    return ()
+    decimal = any("." in one or "," in one for one in seen) if numbers else len(last) < shortest
+    return (doubt,) if longer or decimal else ()
+
+
+CUT = "last cell may have been cut off: no line end follows it"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Finding
+from tinyeval.importers.scales import stand_for_missing
 
 LOWER = frozenset(
     {"error", "err", "error_rate", "loss", "wer", "cer", "per", "mer", "ter", "brier"}
@@ -78,7 +79,9 @@ def orient(
     if bad.any():
         first = int(np.argmax(bad))
         place = f"{where}:{lines[first]}" if len(lines) else where
-        raise DataError(f"{place}: {_outside(float(marks[first]), metric, rules, lower)}")
+        blank = stand_for_missing(marks[bad]) if rules.scale is None else ""
+        said = _outside(float(marks[first]), metric, rules, lower)
+        raise DataError(f"{place}: {said}{blank and f'; {blank}'}")
     if not lower:
         return marks, ()
     what = f"scores of {metric!r}, better where lower, were turned into 1 - score"
