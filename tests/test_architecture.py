@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "tinyeval").rglob("*.py"))
 
 ROOMS = {
+    "version": (),
     "errors": (),
     "registry": ("errors",),
     "atomic": (),
@@ -100,6 +101,7 @@ ROOMS = {
     "prediction": ("errors", "targets", "irt", "selection", "estimators", "calibration"),
     "comparison": ("errors", "compute", "targets", "calibration", "prediction"),
     "bank": (
+        "version",
         "errors",
         "atomic",
         "tables",

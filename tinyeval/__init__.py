@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tinyeval.version import __version__
+
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import backtest as backtest
     from tinyeval.bank.item_bank import ItemBank as ItemBank
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from tinyeval.importers import write_results as write_results
     from tinyeval.prediction import Prediction as Prediction
     from tinyeval.responses import ResponseMatrix as ResponseMatrix
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Comparison": "comparison",

@@ -14,7 +14,6 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval import __version__
 from tinyeval.bank.card import Facts, card
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
@@ -25,6 +24,7 @@ from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Predictor
 from tinyeval.selection.base import Anchors
 from tinyeval.tables import Table
+from tinyeval.version import __version__
 
 GROUPS = {"irt": IRTModel, "calibration": Calibration, "comparison": PairCalibration}
 """Groups of arrays whose names the format defines, and the classes that hold them."""

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import click
 
-from tinyeval import __version__
 from tinyeval.cli.backtest import backtest_command
 from tinyeval.cli.build import build_command
 from tinyeval.cli.compare import compare_command
@@ -25,6 +24,7 @@ from tinyeval.cli.methods import methods_command
 from tinyeval.cli.predict import predict_command
 from tinyeval.cli.show import show_command
 from tinyeval.cli.watch import watch_command
+from tinyeval.version import __version__
 
 COMMANDS: tuple[click.Command, ...] = (
     build_command,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyeval import __version__
+from tinyeval.version import __version__
 
 TINYEVAL = f"""\
 @software{{tinyeval,
