@@ -344,6 +344,7 @@ def functions(path: Path) -> Iterator[ast.FunctionDef]:
     return (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef))
 
 
+@pytest.mark.slow
 def test_modules_are_short():
     long = {name_of(path) for path in MODULES if lines_without_examples(path) > 300}
     assert long == LONG_MODULES

@@ -302,6 +302,7 @@ for place in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_whenever_a_process_is_killed_the_next_clears_and_puts_back(tmp_path):
     """Killed before its first change on disk, before its second, ... until it comes through."""
     places = [tmp_path / str(steps) for steps in range(40)]

@@ -182,6 +182,7 @@ def test_models_without_a_benchmark_are_no_copies_for_that():
     assert near_copies(responses).groups == ()
 
 
+@pytest.mark.slow
 def test_real_results_of_different_models_have_few_copies():
     found = near_copies(read("helm_lite_83"))
     assert found.distinct >= 80
@@ -269,6 +270,7 @@ def test_another_mark_than_zero_throughout_is_a_doubt_and_kept(mark):
     assert "such as m7" in finding.examples[0]
 
 
+@pytest.mark.slow
 def test_the_real_block_of_ones_is_seen():
     responses = read("psn_irt_12")
     (found,) = constant_blocks(responses)

@@ -39,6 +39,7 @@ def test_there_is_a_row_for_every_method_size_and_repeat(result):
     assert all(row["seconds"] > 0 for row in result.rows)
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_a_bank_built_by_hand(responses, fast, result):
     source, test = next(make_splits(responses, "random", 1, 0))
     found = build(source, items=12, settings=fast).predict(test)
@@ -52,6 +53,7 @@ def test_figures_are_those_of_a_bank_built_by_hand(responses, fast, result):
     assert 0.5 <= row["coverage"] <= 1
 
 
+@pytest.mark.slow
 def test_random_items_are_averaged_over_draws(responses, fast):
     source, test = next(make_splits(responses, "random", 1, 0))
     truth = test.scores.mean(1)
@@ -91,6 +93,7 @@ def test_intervals_can_be_left_out(responses, fast, result):
     )
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_figures(responses, fast, result):
     same = {"methods": METHODS, "settings": fast, "intervals": False}
     again = backtest(responses, items=(6, 12), repeats=2, **same)
@@ -100,6 +103,7 @@ def test_the_same_seed_gives_the_same_figures(responses, fast, result):
     assert other.rows[0]["mae"] != result.rows[0]["mae"]
 
 
+@pytest.mark.slow
 def test_a_history_is_fitted_once_for_all_sizes_and_plain_methods(responses, fast, monkeypatch):
     calls = []
     real = trial.make_history
@@ -127,6 +131,7 @@ def test_other_splits_are_named_in_the_rows(responses, fast, split):
     assert [row["split"] for row in found.rows] == [split]
 
 
+@pytest.mark.slow
 def test_a_recipe_is_a_method(responses, fast, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
@@ -239,6 +244,7 @@ def test_where_no_test_model_answered_enough_it_says_so(fast):
         backtest(holes, items=[5], methods=["random+mean"], repeats=1, settings=fast)
 
 
+@pytest.mark.slow
 def test_a_test_model_without_anchors_does_not_end_the_backtest(fast):
     whole, _ = simulate(60, 50, seed=2, column=True)
     scores = whole.scores.copy()

@@ -57,6 +57,7 @@ def test_saving_twice_gives_the_same_bytes(bank, bank_folder, tmp_path):
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("selector", "estimator"),
     [
@@ -165,6 +166,7 @@ def test_the_digest_covers_the_anchors(bank):
     assert bank.head(15).digest == bank.digest
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_the_digest_covers_every_number(bank, data):
@@ -176,6 +178,7 @@ def test_the_digest_covers_every_number(bank, data):
     assert identity(replace(files, arrays={**files.arrays, name: array})) != bank.digest
 
 
+@pytest.mark.slow
 def test_the_digest_does_not_depend_on_the_order_of_models(bank, source, fast):
     order = np.random.default_rng(0).permutation(60)
     again = build(source.take(order), settings=fast, name="another name")
@@ -372,6 +375,7 @@ def test_the_order_of_answers_and_items_that_are_no_anchors_change_nothing(bank,
     assert bank.predict(mixed) == bank.predict(answers)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_any_answers_give_an_interval_around_the_score(bank, data):
@@ -458,6 +462,7 @@ def test_answers_that_mix_items_and_models_are_refused(bank):
         bank.predict({"m": {item: 1}, item: 1})
 
 
+@pytest.mark.slow
 def test_items_of_another_content_are_refused(source, fast, tmp_path):
     items = source.items.with_columns(hash=np.array([f"hash{k}" for k in range(60)]))
     bank = build(replace(source, items=items), settings=fast)
@@ -528,6 +533,7 @@ def test_items_carry_what_is_known_of_them(bank, source):
     assert (bank.items.column("weight") == 1).all()
 
 
+@pytest.mark.slow
 def test_the_source_is_numbers_and_no_answers(fast):
     responses, _ = simulate(20, 30, seed=1, missing=0.03)
     said = build(responses, settings=fast, source="a leaderboard").source

@@ -140,6 +140,7 @@ def banks(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files=banks())
 def test_any_bank_round_trips(files, tmp_path_factory):
@@ -290,6 +291,7 @@ def test_what_a_prediction_may_depend_on_changes_the_digest(change):
     assert identity(make_files(**change)) != identity(make_files())
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_one_number_more_or_less_is_another_bank(data):
     arrays = make_arrays()
@@ -336,6 +338,7 @@ def test_sealed_keys_of_the_caller_are_replaced(tmp_path):
 # --- cost -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_bank_of_12000_items_loads_fast(tmp_path):
     n = 12_000
     rank = np.full(n, np.nan)
@@ -424,6 +427,7 @@ def test_what_comes_while_a_bank_is_written_stays(tmp_path, monkeypatch, templat
     assert [one.name for one in tmp_path.iterdir()] == ["bank"]
 
 
+@pytest.mark.slow
 def test_of_two_that_write_to_one_folder_one_succeeds(tmp_path):
     code = (
         "import sys, time, pathlib; from bank_examples import *; "

@@ -131,6 +131,7 @@ def test_content_that_the_manifest_does_not_list_has_no_effect(tmp_path):
 # --- damage -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["manifest.json", *DATA_FILES])
 def test_no_flipped_byte_goes_unnoticed(bank, name):
     original = (bank / name).read_bytes()
@@ -176,6 +177,7 @@ def refusal(bank):
 FORGERIES = 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATA_FILES[:3])
 def test_damage_under_right_digests_is_an_error_or_a_valid_bank(bank, name):
     original = (bank / name).read_bytes()

@@ -162,6 +162,7 @@ def can_be_finished(budget, items, taken):
 bounds = st.tuples(st.integers(0, 2), st.integers(0, 2)).map(lambda b: Bounds(b[0], b[0] + b[1]))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     cost=st.lists(st.integers(1, 9), min_size=10, max_size=10),

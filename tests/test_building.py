@@ -118,6 +118,7 @@ def test_missing_answers_cost_little(fast):
     assert mean_error(holes, new, truth) < 1.3 * mean_error(whole, new, truth)
 
 
+@pytest.mark.slow
 def test_weights_of_items_count(fast):
     responses, _ = simulate(160, 100, seed=3)
     weight = np.where(np.arange(100) < 20, 10.0, 0.1)
@@ -134,6 +135,7 @@ def test_weights_of_items_count(fast):
 # --- what is dropped ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_exact_duplicates_are_dropped_and_counted(source, bank, fast):
     twice = ResponseMatrix(
         np.vstack([source.scores, source.scores[:3]]),
@@ -146,6 +148,7 @@ def test_exact_duplicates_are_dropped_and_counted(source, bank, fast):
     assert built.anchors.items == bank.anchors.items
 
 
+@pytest.mark.slow
 def test_items_without_answers_are_dropped(fast):
     responses, _ = simulate(40, 60, seed=1)
     scores = responses.scores.copy()
@@ -171,11 +174,13 @@ def test_models_without_answers_are_dropped():
 # --- determinism --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_digest(source, bank, fast):
     again = build(source, settings=fast, name="simulated", source="tests/helpers.py")
     assert again.digest == bank.digest
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_bank(source, bank, fast):
     other = build(source, settings=fast.replace(seed=1, selection={"method": "random"}))
     same = build(source, settings=fast.replace(seed=2, selection={"method": "random"}))
@@ -213,6 +218,7 @@ def test_the_order_of_models_changes_no_folds_of_groups(source, new_models, fast
         assert_allclose((a.score, a.lower, a.upper), (b.score, b.lower, b.upper), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_renaming_the_bank_changes_no_prediction(source, new_models, bank, fast):
     assert build(source, settings=fast, name="x").predict(new_models) == bank.predict(new_models)
 
@@ -225,6 +231,7 @@ def test_nothing_is_learned_from_held_out_models(source, fast):
     assert learned.history.target_values.shape == (30, 3)
 
 
+@pytest.mark.slow
 def test_a_history_that_is_remembered_is_used(source, fast):
     calls = []
 
@@ -242,6 +249,7 @@ def test_a_history_that_is_remembered_is_used(source, fast):
     assert all(n < 60 and dimensions == chosen for n, dimensions in calls[1:])
 
 
+@pytest.mark.slow
 def test_progress_is_told_what_is_done(source, fast):
     seen = []
     build(source, settings=fast, progress=lambda *now: seen.append(now))
@@ -253,12 +261,14 @@ def test_progress_is_told_what_is_done(source, fast):
 # --- settings -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_items_override_the_settings(source, fast):
     bank = build(source, items=4, settings=fast)
     assert len(bank.anchors) == bank.settings["items"] == 4
     assert bank.expected_error.keys() == {4}
 
 
+@pytest.mark.slow
 def test_all_items_may_be_anchors(fast):
     responses, _ = simulate(60, 20, seed=1)
     bank = build(responses, items=20, settings=fast)
@@ -267,6 +277,7 @@ def test_all_items_may_be_anchors(fast):
     assert max(p.upper - p.lower for p in found) < 0.01
 
 
+@pytest.mark.slow
 def test_the_settings_in_force_are_stored(source, fast):
     settings = fast.replace(interval={"level": 0.8}, seed=3)
     bank = build(source, settings=settings)
@@ -319,6 +330,7 @@ def test_no_answers_at_all_are_refused(fast):
         build(responses, settings=fast)
 
 
+@pytest.mark.slow
 def test_five_models_are_enough(fast):
     bank = build(simulate(5, 30, seed=2)[0], settings=fast)
     found = bank.predict(dict.fromkeys(bank.anchors.items, 1))
@@ -326,12 +338,14 @@ def test_five_models_are_enough(fast):
     assert found.upper - found.lower > 0.05
 
 
+@pytest.mark.slow
 def test_a_perfect_order_of_models_and_items_is_no_obstacle(fast):
     responses = ResponseMatrix.from_arrays(np.triu(np.ones((12, 40))), range(12), range(40))
     bank = build(responses, settings=fast)
     assert np.isfinite(bank.expected_error[15])
 
 
+@pytest.mark.slow
 def test_items_that_everyone_solves_or_fails_are_no_obstacle(fast):
     responses, _ = simulate(30, 40, seed=1)
     scores = responses.scores.copy()
@@ -355,6 +369,7 @@ def test_a_benchmark_that_one_model_answered_is_built_or_refused(fast):
         build(ResponseMatrix(scores, responses.models, items), settings=fast)
 
 
+@pytest.mark.slow
 def test_all_items_may_be_anchors_though_one_model_alone_answered_one(fast):
     responses, _ = simulate(40, 30, seed=1)
     scores = responses.scores.copy()
@@ -383,6 +398,7 @@ def priced(responses, seed=0):
     return replace(responses, items=responses.items.with_columns(cost=cost))
 
 
+@pytest.mark.slow
 def test_a_budget_bounds_the_cost_of_the_anchors(source, fast):
     settings = Settings().replace(device="cpu", irt={"dimensions": [1]}, interval={"folds": 2})
     bank = build(priced(source), budget=12.0, settings=settings)
@@ -399,6 +415,7 @@ def test_a_budget_needs_costs(source, fast):
         build(source, budget=12.0, settings=fast)
 
 
+@pytest.mark.slow
 def test_quotas_divide_the_anchors(source, fast):
     settings = fast.replace(items=9, quotas={"anchors": {"bench0": "2+", "bench1": 6}})
     bank = build(source, settings=settings)
@@ -468,6 +485,7 @@ def test_full_scores_of_benchmarks_are_predicted(fast, estimator):
     assert covered > 0.8
 
 
+@pytest.mark.slow
 def test_a_fold_may_lack_a_benchmark_that_has_a_quota_and_a_column(fast):
     responses, _ = simulate(24, 40, seed=5, benchmarks=2)
     scores = responses.scores.copy()
@@ -482,6 +500,7 @@ def test_a_fold_may_lack_a_benchmark_that_has_a_quota_and_a_column(fast):
     assert np.isfinite(bank.predict(answers_to(bank, responses))[0].score)
 
 
+@pytest.mark.slow
 def test_subjects_can_count_the_same(fast):
     responses, _ = simulate(60, 60, seed=5)
     subject = np.where(np.arange(60) < 50, "large", "small")

@@ -161,6 +161,7 @@ def test_where_every_model_lies_beyond_the_others_there_is_no_limit():
     assert (calibration.range_margin == 0).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(12, 199), st.floats(0, 1))
 def test_margin_and_novelty_together_flag_no_more_than_the_false_alarms(seed, n, beyond):

@@ -255,6 +255,7 @@ def test_a_reader_that_stops_early_ends_the_program_quietly(bank):
 # build
 
 
+@pytest.mark.slow
 def test_build_says_what_it_made_and_what_comes_next(work, quick, results, tmp_path):
     out = tmp_path / "new" / "deep"
     shown = succeed("build", work / "results.csv", "--items", 12, "--out", out, *quick)
@@ -268,6 +269,7 @@ def test_build_says_what_it_made_and_what_comes_next(work, quick, results, tmp_p
     assert bank.settings["irt"]["dimensions"] == [1]
 
 
+@pytest.mark.slow
 def test_build_options_override_the_recipe(work, quick, tmp_path):
     out = tmp_path / "bank"
     shown = succeed(
@@ -288,6 +290,7 @@ def test_build_options_override_the_recipe(work, quick, tmp_path):
     assert bank.source["origin"] == "somewhere"
 
 
+@pytest.mark.slow
 def test_groups_are_a_column_of_the_models_table(work, quick, results, tmp_path):
     models = tmp_path / "models.csv"
     names = [f"{one},family{k % 7},org{k % 2}\n" for k, one in enumerate(results.models.ids)]
@@ -311,12 +314,14 @@ def test_the_recipe_holds_where_no_option_is_given(bank):
     assert (settings["seed"], settings["interval"]["level"], settings["device"]) == (5, 0.9, "auto")
 
 
+@pytest.mark.slow
 def test_an_option_can_come_from_the_environment(work, quick, tmp_path):
     arguments = ["build", work / "results.csv", "--items", 5, "--out", tmp_path / "b", *quick]
     succeed(*arguments, env={"TINYEVAL_BUILD_SEED": "11"})
     assert ItemBank.load(tmp_path / "b").settings["seed"] == 11
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_the_same_bank(work, bank, quick, tmp_path):
     out = tmp_path / "bank"
     common = ["--items", 12, *quick, "--source", "a simulation", "--json"]
@@ -324,6 +329,7 @@ def test_the_same_command_makes_the_same_bank(work, bank, quick, tmp_path):
     assert json.loads(shown.stdout)["digest"] == ItemBank.load(bank).digest
 
 
+@pytest.mark.slow
 def test_items_and_models_tables_are_read(work, quick, results, tmp_path):
     table_of = {"item": results.items.ids, "weight": np.arange(1, 41)}
     lines = [",".join(map(str, row)) for row in zip(*table_of.values(), strict=True)]
@@ -337,6 +343,7 @@ def test_items_and_models_tables_are_read(work, quick, results, tmp_path):
     assert [weight[one] for one in results.items.ids] == list(range(1, 41))
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_a_bank_and_only_a_bank(work, quick, tmp_path):
     arguments = ["build", work / "results.csv", *quick, "--out", tmp_path / "b", "--items"]
     succeed(*arguments, 6)
@@ -350,6 +357,7 @@ def test_overwrite_replaces_a_bank_and_only_a_bank(work, quick, tmp_path):
     assert (tmp_path / "folder" / "thesis.tex").read_text() == "irreplaceable"
 
 
+@pytest.mark.slow
 def test_what_comes_while_a_bank_is_built_stays(work, quick, tmp_path, monkeypatch):
     out, real = tmp_path / "b", building.build
 
@@ -724,6 +732,7 @@ def test_compare_needs_two_models(bank, results, tmp_path):
 # show
 
 
+@pytest.mark.slow
 def test_budgets_quotas_and_targets_are_told_on_the_command_line(work, quick, tmp_path):
     items = tmp_path / "items.csv"
     ids = read_results(work / "results.csv").items.ids
@@ -1000,6 +1009,7 @@ def keyed(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_recipe", [True, False])
 def test_documents_are_looked_up_and_found_again_by_key(by_recipe, keyed):
     where = {"dataset": str(keyed / "data.jsonl"), "key": "id", "prefix": "set-", "task": "toy"}
@@ -1019,6 +1029,7 @@ def test_documents_are_looked_up_and_found_again_by_key(by_recipe, keyed):
     assert json.loads(shown.stdout)["predictions"][0]["n_answered"] == 4
 
 
+@pytest.mark.slow
 def test_a_bank_built_by_key_reads_answers_by_key(harness, work, tmp_path):
     folder, scores = harness
     arguments = ["build", folder / "out", "--items", 4, "--out", tmp_path / "bank", "--key", "id"]
@@ -1070,6 +1081,7 @@ def test_export_for_inspect_joins_ids(bank):
 # backtest
 
 
+@pytest.mark.slow
 def test_backtest_prints_a_table_and_writes_files(work, quick, tmp_path):
     arguments = ["backtest", work / "results.csv", "--items", "5,10", *quick]
     arguments += ["--repeats", 2, "--methods", "random+mean,random+ridge"]
@@ -1086,6 +1098,7 @@ def test_backtest_prints_a_table_and_writes_files(work, quick, tmp_path):
     assert found["rows"][0]["coverage"] is None
 
 
+@pytest.mark.slow
 def test_backtest_json_with_intervals_of_the_default(work, quick):
     result = succeed(
         "backtest", work / "results.csv", "--items", 8, "--repeats", 1, "--split", "few:15",

@@ -184,6 +184,7 @@ def test_build_tells_what_it_read_and_warns_before_it_fits(tmp_path):
     assert kinds[4].startswith("fitting")  # nothing was fitted before
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_build_warns_in_python_once_for_each_reason(fast):
     with pytest.warns(ThinHistoryWarning) as warned:
@@ -192,6 +193,7 @@ def test_build_warns_in_python_once_for_each_reason(fast):
     build(simulate(24, 40, seed=1)[0], settings=fast)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "overall"),
     [

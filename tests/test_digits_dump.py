@@ -81,6 +81,7 @@ def test_scores_are_marks_and_models_differ(responses: ResponseMatrix) -> None:
     assert len({row["family"] for row in rows_of("models.csv")}) >= 10
 
 
+@pytest.mark.slow
 def test_readme_figures_are_those_of_the_answers(responses: ResponseMatrix) -> None:
     text = (FOLDER / "README.md").read_text()
     for name, value in make.figures(responses).items():

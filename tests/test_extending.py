@@ -141,6 +141,7 @@ def test_a_bank_of_outside_methods_is_built_saved_and_loaded(followed):
     assert again.predict(answers) == bank.predict(answers)
 
 
+@pytest.mark.slow
 def test_it_is_backtested(package):
     arguments = shlex.split(COMMANDS[1])[1:]
     found = run(*arguments)
@@ -187,6 +188,7 @@ def test_the_importer_reads(package):
         read_results("runs", format="my_package.runs:RunsImporter")
 
 
+@pytest.mark.slow
 def test_modules_of_the_current_folder_are_found_by_the_installed_command(package, monkeypatch):
     monkeypatch.setattr(sys, "path", [one for one in sys.path if one != str(package)])
     write(package, "recipe.yaml", f"selection: {{method: {SELECTOR}}}\nirt: {{dimensions: [1]}}\n")

@@ -88,6 +88,7 @@ def test_folds_differ_by_no_more_than_the_largest_group(values, folds):
 # --- sides --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(GROUPS, st.data())
 def test_no_group_stays_on_both_sides_and_none_is_lost(values, data):
     group = dense(values)

@@ -365,6 +365,7 @@ def test_archives_of_something_else(tmp_path, head, samples, complaint):
         read_results(path)
 
 
+@pytest.mark.slow
 def test_an_archive_made_to_fill_the_memory(tmp_path):
     path = tmp_path / "log.eval"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -381,6 +382,7 @@ def test_nested_json(tmp_path):
         read_results(path)
 
 
+@pytest.mark.slow
 def test_a_bank_of_logs_is_answered_by_logs(tmp_path, fast):
     rng = np.random.default_rng(3)
     n, models = 40, 30

@@ -106,6 +106,7 @@ def real_new():
     return real("..", "formats", "lm_eval_0.4.13_dummy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["acc", "acc_norm"])
 def test_real_old_samples(real_old, metric):
     read = read_results(real_old, metric=metric)

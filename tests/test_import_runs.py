@@ -425,6 +425,7 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(KEYS), trees))
 def test_results_files_of_any_shape_are_read_or_refused(tmp_path, content):

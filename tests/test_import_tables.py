@@ -132,6 +132,7 @@ def test_repeats_are_averaged(tmp_path, name):
         read_results(put(tmp_path / "r.csv", rows.replace("a,q0,,3\na,q1,1,1", "a,q1,,1\n" * 2)))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.floats(0, 1)), min_size=1))
 def test_repeats_agree_with_a_plain_mean(tmp_path, rows):
@@ -351,6 +352,7 @@ def test_npz_that_is_a_single_array(tmp_path):
         read_results(tmp_path / "r.npz")
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     suffix=st.sampled_from([".csv", ".jsonl", ".json", ".parquet", ".npz"]),

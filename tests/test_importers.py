@@ -342,6 +342,7 @@ ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 taken = {"model", "item", "score"}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     models=st.lists(ids, min_size=1, max_size=4, unique=True),

@@ -183,6 +183,7 @@ def test_no_fold_predicts_a_model_from_its_family(families):
         assert above >= score[kept].max() or below <= score[kept].min()
 
 
+@pytest.mark.slow
 def test_families_of_one_model_are_as_none():
     responses, _ = simulate(30, 40, seed=1)
     names = np.array(responses.models.ids, dtype=object)
@@ -220,6 +221,7 @@ def test_groups_that_cannot_be_had_are_refused():
         BuildPlan.of(FAST.replace(interval={"groups": "org"}), responses)
 
 
+@pytest.mark.slow
 def test_progress_counts_the_folds():
     seen = []
     calibrated(simulate(12, 30)[0], progress=lambda *now: seen.append(now))
@@ -246,6 +248,7 @@ def test_it_is_done_at_several_numbers_of_answers(calibration):
     assert calibration.expected_error[0, 0] > calibration.expected_error[2, 0] > 0
 
 
+@pytest.mark.slow
 def test_the_range_is_that_of_the_source_models():
     responses, _ = simulate(60, 60, seed=2)
     low, high = calibrated(responses).score_range[:, 0]
@@ -322,6 +325,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused(calibration, name):
 # --- hard cases ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_five_models_are_enough():
     calibration = calibrated(simulate(5, 30, seed=1)[0])
     assert calibration.inside.shape == (3, 5, 1)
@@ -340,6 +344,7 @@ def test_four_models_are_not():
         calibrated(responses)
 
 
+@pytest.mark.slow
 def test_more_folds_than_models_leave_out_one_at_a_time():
     settings = FAST.replace(interval={"folds": 50})
     assert calibrated(simulate(7, 30)[0], settings).inside.shape == (3, 7, 1)
@@ -357,6 +362,7 @@ def test_missing_answers_are_calibrated_on_like_others():
     assert other.expected_error[-1, 0] == pytest.approx(one.expected_error[-1, 0], rel=0.3)
 
 
+@pytest.mark.slow
 def test_models_that_answered_too_little_are_not_calibrated_on():
     whole, _ = simulate(40, 60, seed=1)
     scores = whole.scores.copy()
@@ -365,6 +371,7 @@ def test_models_that_answered_too_little_are_not_calibrated_on():
     assert calibrated(holes).inside.shape == (3, 30, 1)
 
 
+@pytest.mark.slow
 def test_where_no_model_answered_enough_it_says_so():
     responses, _ = simulate(40, 60, seed=1, missing=0.7)
     with pytest.raises(ConfigError, match="no held-out model has a known target to calibrate on"):

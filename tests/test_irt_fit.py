@@ -170,6 +170,7 @@ def test_fixed_guessing_is_a_floor_and_removes_its_bias():
     assert np.mean((ignorant.model.intercept - target)[with_floor]) > 0.3
 
 
+@pytest.mark.slow
 def test_dimensions_are_chosen_by_hidden_cells():
     for true in (1, 3):
         responses, _ = simulate(200, 300, true, seed=true)
@@ -196,6 +197,7 @@ def test_fit_is_deterministic_and_leaves_the_generator_alone():
     np.testing.assert_array_equal(first.ability, second.ability)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_size", [1, 7, 10_000])
 def test_block_size_changes_nothing(block_size):
     responses, _ = simulate(25, 40, 2, seed=10, missing=0.2)
@@ -208,6 +210,7 @@ def test_block_size_changes_nothing(block_size):
     assert other.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_order_of_models_and_items_changes_no_more_than_rounding():
     responses, _ = simulate(30, 50, 2, seed=11, missing=0.2)
     chance = np.linspace(0, 0.3, 50)
@@ -226,6 +229,7 @@ def test_order_of_models_and_items_changes_no_more_than_rounding():
     assert again.held_out == fit.held_out
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_small_matrix_gives_finite_numbers(data):
@@ -352,6 +356,7 @@ def test_items_and_models_without_answers_are_named():
         fit_irt(responses.take(models=np.array([0])))
 
 
+@pytest.mark.slow
 def test_many_responses_are_fitted_from_coarse_to_fine_as_well(monkeypatch):
     responses, truth = simulate(150, 240, 2, seed=14, missing=0.1)
     whole = fit_irt(responses, dimensions=(1, 2))

@@ -254,6 +254,7 @@ def test_same_seed_same_digits_and_another_seed_nearly_so():
     assert np.sqrt(np.mean(gap**2)) < 0.2
 
 
+@pytest.mark.slow
 def test_sorted_responses_have_one_posterior_whatever_their_order():
     responses, _ = simulate(12, 30, 2, seed=8, missing=0.2)
     rng = np.random.default_rng(0)
@@ -306,6 +307,7 @@ def test_constant_items_and_models_stay_finite():
     assert np.abs(fit.model.intercept).max() < 15
 
 
+@pytest.mark.slow
 def test_the_smallest_histories_can_be_fitted():
     for shape in ((1, 1), (1, 4), (2, 1)):
         scores = np.arange(np.prod(shape)).reshape(shape) % 2

@@ -41,6 +41,7 @@ def test_no_file_is_an_empty_journal(tmp_path):
     assert read_journal(tmp_path / "none.jsonl") == []
 
 
+@pytest.mark.slow
 @given(st.integers(1, 10_000))
 def test_a_line_that_was_cut_off_is_dropped(tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("journal") / "p.jsonl"

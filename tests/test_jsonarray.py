@@ -31,6 +31,7 @@ def values(text: str, chunk: int, **options: bool) -> list[tuple[int, dict[str, 
         return list(array_objects(Path("a.json"), file, file.read(chunk), **options))
 
 
+@pytest.mark.slow
 @given(RECORDS, st.integers(1, 40), st.sampled_from([None, 0, 2]), st.booleans())
 def test_it_is_what_python_reads(records, chunk, indent, ascii_):
     text = json.dumps(records, indent=indent, ensure_ascii=ascii_)
@@ -43,6 +44,7 @@ def test_lines_are_those_where_objects_begin(chunk):
     assert values(text, chunk) == [(2, {"a": 1}), (4, {"b": 2}), (5, {"c": 3})]
 
 
+@pytest.mark.slow
 @given(RECORDS.filter(len), st.integers(1, 40), st.data())
 def test_a_cut_array_is_refused(records, chunk, data):
     text = json.dumps(records)
@@ -68,6 +70,7 @@ def test_what_is_no_array_of_objects_is_refused(text, message, chunk):
         values(text, chunk, unique_keys=True)
 
 
+@pytest.mark.slow
 def test_too_deep_an_element_is_refused():
     with pytest.raises(DataError, match=r"a\.json:1: not JSON: nested too deeply"):
         values('[{"a": ' + "[" * 100_000, 1000)

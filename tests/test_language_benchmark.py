@@ -41,6 +41,7 @@ def test_there_are_2520_items_alike_in_families_and_levels():
         assert one.id.startswith(f"{one.family}-{one.level}-")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_items_and_another_gives_others():
     assert benchmark.make_items() == ITEMS
     others = benchmark.make_items(seed=1)
@@ -129,6 +130,7 @@ def test_the_most_frequent_answer_is_near_chance(learned):
 # --- what is learned from -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_item_occurs_in_training_text(learned):
     text = "\n".join(f"{one.prompt} {one.answer}" for one in learned)
     assert [one.prompt for one in ITEMS if one.prompt in text] == []
@@ -159,6 +161,7 @@ def test_training_follows_the_weights():
 # --- answers are right, by another way of finding them ------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(CASES, st.integers(0, 10**9))
 def test_every_question_is_well_formed(case, seed):

@@ -82,6 +82,7 @@ def questions(seed: int = 0):
     return benchmark.training_questions(Random(seed), even, (1.0,) * 6)
 
 
+@pytest.mark.slow
 def test_our_tokens_are_the_tokenizers():
     tokenizer = tokens.make_tokenizer()
     texts = [f"{one.prompt} {one.answer}\n" for one in islice(questions(), 1000)]
@@ -200,6 +201,7 @@ def test_checkpoints_that_do_not_fit_are_an_error(steps, checkpoints):
         learning.log_spaced(steps, checkpoints)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", runs.ARCHITECTURES)
 def test_models_have_about_the_size_that_is_said(architecture):
     counts = []

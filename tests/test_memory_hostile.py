@@ -118,6 +118,7 @@ PACKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PACKED)
 def test_packed_text(lowered, tmp_path, name):
     text, message = PACKED[name]
@@ -147,6 +148,7 @@ def sheet(path: Path, rows: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_cells_far_to_the_right_and_far_below_of_a_workbook(low, tmp_path):
     row = '<row r="{0}"><c r="XFD{0}"><v>1</v></c></row>'
     rows = "".join(row.format(k) for k in range(1, 40))

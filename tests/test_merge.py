@@ -115,6 +115,7 @@ def test_too_many_trials_cannot_be_counted():
 answers = st.tuples(st.floats(0, 1, width=32), st.integers(1, 300))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.integers(0, 5), answers, min_size=1), min_size=1, max_size=5))
 def test_repeats_agree_with_a_plain_mean(runs):

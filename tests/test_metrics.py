@@ -22,6 +22,7 @@ def ranks(values):
     return np.array([(values < one).sum() + (values == one).sum() / 2 for one in values])
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_rank_correlations_count_ties(values):
     truth, predicted = values
@@ -39,6 +40,7 @@ def test_models_that_are_all_level_have_no_rank_correlation(truth):
     assert np.isnan([found["kendall"], found["spearman"]]).all()
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_pairs_are_counted_by_hand(values):
     truth, predicted = values

@@ -21,6 +21,7 @@ def fitted_on(source, n=15, **options):
     return fit_mlp(source, anchors, rng=rng(), **options), source.positions(anchors.items)
 
 
+@pytest.mark.slow
 def test_the_prediction_is_the_mean_of_one_network_per_fold():
     source, test = split_models(make_history(40, 40, seed=1), 30)
     fitted, columns = fitted_on(source)
@@ -36,6 +37,7 @@ def test_few_models_have_a_fold_each():
     assert fitted.networks.layers[0].shape[0] == 3
 
 
+@pytest.mark.slow
 def test_the_spread_is_that_of_models_the_network_has_not_seen():
     source, test = split_models(make_history(260, 60, seed=3), 200)
     fitted, columns = fitted_on(source, epochs=300)
@@ -73,6 +75,7 @@ def test_unanswered_anchors_widen_the_spread_by_what_they_could_move():
     assert (more > 0.01 * fitted.variance).any()
 
 
+@pytest.mark.slow
 def test_predicting_needs_no_torch(tmp_path):
     source, test = split_models(make_history(40, 40, seed=6), 30)
     fitted, columns = fitted_on(source, 6)
@@ -98,6 +101,7 @@ np.save("found.npy", [found.mean, found.spread])
     )
 
 
+@pytest.mark.slow
 def test_training_beats_the_first_draw():
     source, test = split_models(make_history(200, 80, seed=5), 150)
     errors = []

@@ -65,6 +65,7 @@ def test_relevance_is_that_of_scikit_learn():
     np.testing.assert_allclose(np.maximum(found, 0.0), expected, atol=1e-9)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(2, 40))
 @settings(max_examples=20, deadline=None)
 def test_redundancy_is_the_discrete_mutual_information(seed, models):
@@ -77,6 +78,7 @@ def test_redundancy_is_the_discrete_mutual_information(seed, models):
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["quotient", "difference"])
 def test_each_item_is_the_best_of_the_rest(scheme):
     history = make_history(60, 30, seed=3, column=True)  # scores without ties

@@ -62,6 +62,7 @@ def test_training_is_that_of_torch(monkeypatch):
         np.testing.assert_allclose(trained.predict(x)[k], expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_function_is_learned():
     x, y = data(200)
     trained = Networks.random(1, 6, HALF[:2], rng()).train(
@@ -89,6 +90,7 @@ def test_held_out_models_teach_nothing():
     assert np.abs(before[1] - after[1]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_stage_that_predicts_held_out_models_best_is_kept():
     x, y = data(12, outputs=1)
     y = rng(9).random(y.shape)  # nothing to learn: more training only fits the noise
@@ -108,6 +110,7 @@ def test_the_stage_that_predicts_held_out_models_best_is_kept():
     assert ((last.predict(x)[0] - y) ** 2).mean() < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_units_that_stay_make_up_for_those_left_out(monkeypatch, share):
     monkeypatch.setattr(network, "DROPOUT", share)
@@ -133,6 +136,7 @@ def test_networks_start_near_the_mean_that_they_are_to_learn():
     np.testing.assert_allclose(found, [0.05, 0.6, 0.01], atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_low_mean_is_learned_as_well_as_any():
     x = rng(1).random((120, 30))
     y = 0.1 * x[:, :1] ** 2
@@ -164,6 +168,7 @@ def test_the_seed_is_that_of_the_dropout(monkeypatch):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_training_side_by_side_changes_no_number_and_leaves_torch_as_it_was():
     x, y = data()
     networks = Networks.random(2, 6, HALF[:2], rng())

@@ -41,6 +41,7 @@ def answers(rng, shape, graded=False, missing=0.0):
     return np.where(rng.random(shape) < missing, np.nan, values).astype(np.float32)
 
 
+@pytest.mark.slow
 @given(
     st.integers(1, 9),
     st.integers(1, 12),

@@ -80,6 +80,7 @@ def world(slope, n=20_000, seed=0, spread=1.0):
     return PairCases(predicted[None, :, None], (predicted - true)[None, :, None])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [0.3, 1.0, 4.0])
 def test_the_slope_of_a_logistic_law_is_found(slope):
     single = np.sort(np.random.default_rng(0).random((1, 5000, 1)), axis=1)
@@ -137,6 +138,7 @@ def test_pairs_whose_truth_is_unknown_do_not_count():
     assert_array_equal(one.slope_inside, other.slope_inside)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), min_size=1, max_size=40),
@@ -165,6 +167,7 @@ def calibrated(responses, folds=3):
     return calibrate(learned, again, folds=folds, seed=0)
 
 
+@pytest.mark.slow
 def test_a_build_calibrates_pairs_at_the_same_numbers_of_answers():
     single, pairs = calibrated(simulate(60, 60, seed=2, benchmarks=2)[0])
     assert_array_equal(pairs.sizes, single.sizes)
@@ -174,6 +177,7 @@ def test_a_build_calibrates_pairs_at_the_same_numbers_of_answers():
     assert (pairs.slope_inside < 4).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("models", "folds"), [(5, 5), (7, 5), (12, 5)])
 def test_a_handful_of_models_is_enough(models, folds):
     _, pairs = calibrated(simulate(models, 40, seed=1)[0], folds)
@@ -181,6 +185,7 @@ def test_a_handful_of_models_is_enough(models, folds):
     assert 0.5 < pairs.probability(np.ones(1), np.ones(1), 15, beyond=False)[0] < 1
 
 
+@pytest.mark.slow
 def test_missing_answers_are_no_obstacle():
     one = calibrated(simulate(80, 80, seed=1)[0])[1]
     other = calibrated(simulate(80, 80, seed=1, missing=0.04)[0])[1]

@@ -271,6 +271,7 @@ def measured(data, small, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_was(data, tmp_path, monkeypatch, small, measured):
     with monkeypatch.context() as patch:
         calls = counted(patch, stop_after=5)

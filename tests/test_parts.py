@@ -238,6 +238,7 @@ def test_another_choice_reads_everything_again(tmp_path):
         same(read, read_results(tmp_path / "dump", metric=metric))
 
 
+@pytest.mark.slow
 def test_damaged_parts_are_made_again(dump, tmp_path):
     plain = read_results(dump, partial=True)
     read_results(dump, partial=True, parts=tmp_path / "parts")
@@ -258,6 +259,7 @@ def test_damaged_parts_are_made_again(dump, tmp_path):
     same(read_results(dump, partial=True, parts=folder), plain)
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_of_a_part_goes_unnoticed(dump, tmp_path):
     source = next((dump / "m0").glob("samples_f1*"))
     plain = read_results(source, parts=tmp_path / "parts")

@@ -52,6 +52,7 @@ def test_the_terminal_session_runs(results):
     assert row.startswith("model-3")
 
 
+@pytest.mark.slow
 def test_the_comparison_runs(results):
     (line,) = re.findall(r"^\$ tinyeval (compare .*)$", README, re.MULTILINE)
     succeed = partial(CliRunner().invoke, main, catch_exceptions=False)

@@ -39,6 +39,7 @@ def sklearn_kernel(alpha, n):
     return KernelRidge(alpha=alpha, kernel="poly", degree=2, coef0=1, gamma=1 / n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [8, 40])
 def test_ridge_agrees_with_scikit_learn_at_the_best_leave_one_out_penalty(n):
     source, test = split_models(make_history(40, 50, benchmarks=2, seed=1), 30)
@@ -57,6 +58,7 @@ def test_ridge_agrees_with_scikit_learn_at_the_best_leave_one_out_penalty(n):
         np.testing.assert_allclose(fitted.predict(new).mean[:, t], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [8, 40])
 def test_kernel_ridge_agrees_with_scikit_learn_at_the_best_penalty(n):
     source, test = split_models(make_history(40, 50, benchmarks=2, seed=2), 30)

@@ -195,6 +195,7 @@ def test_align_leaves_unknown_items_unanswered(small):
     assert small.align([]).shape == (2, 0)
 
 
+@pytest.mark.slow
 @given(st.permutations(range(4)), st.permutations(range(5)), st.randoms())
 def test_what_is_looked_up_by_id_does_not_depend_on_the_order(rows, columns, random):
     whole = matrix(np.linspace(0, 1, 20).reshape(4, 5))

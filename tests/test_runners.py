@@ -30,6 +30,7 @@ def by_hand(items, model, tokenizer, metric):
     return scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["acc", "acc_norm", "probability"])
 def test_choices_are_marked_as_by_hand(metric):
     items, model, tokenizer = choice_items(30), tiny_model(), bpe()

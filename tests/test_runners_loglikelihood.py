@@ -45,6 +45,7 @@ def test_batches_equal_one_by_one_on_every_architecture(kind, share):
     np.testing.assert_allclose(found, expected, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "mamba"])
 def test_batch_size_padding_and_order_change_nothing(kind):
     model, requests = tiny_model(kind), make_requests(20, seed=3)
@@ -111,6 +112,7 @@ def test_groups_hold_every_request_and_read_what_it_needs(seed, share):
 # --- memory -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_batch_is_halved_when_memory_runs_out():
     done, tried = [], []
 
@@ -131,6 +133,7 @@ def test_the_longest_come_first_and_fill_the_budget():
     assert seen == [[1], [2, 3, 4], [0]]
 
 
+@pytest.mark.slow
 def test_memory_too_small_for_one_item_is_one_clear_error():
     def work(batch):
         raise MemoryError
@@ -147,6 +150,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
         batches.run_batches([7, 7], 14, work)
 
 
+@pytest.mark.slow
 def test_log_likelihoods_survive_a_lack_of_memory(monkeypatch):
     requests = make_requests(10)
     whole = log_likelihoods(tiny_model(), requests, pad=2)

@@ -60,6 +60,7 @@ def penalised(basis, y, slope, bend):
     return np.linalg.lstsq(design, values, rcond=None)[0]
 
 
+@pytest.mark.slow
 def test_curves_minimise_the_penalised_loss_of_the_least_leave_one_out_error():
     x = rng(1).uniform(-1, 1, (14, 2))
     y = np.tanh(2 * x[:, 0]) + 0.3 * x[:, 1] + rng(2).normal(0, 0.05, 14)

@@ -20,6 +20,7 @@ def test_without_rounds_they_are_the_anchor_points():
     assert set(anchors.items) == set(start.items)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_a_round_replaces_one_anchor(rounds):
     history = make_history(40, 50, seed=2)
@@ -45,6 +46,7 @@ def test_an_anchor_that_tells_nothing_gives_way_to_what_is_missing():
     assert 2 not in kind[:2]
 
 
+@pytest.mark.slow
 def test_the_most_important_anchor_comes_first():
     responses, fit = simulate(100, 30, seed=6)
     scores = rng(7).integers(0, 2, (100, 30)).astype(np.float32)

@@ -262,6 +262,7 @@ def test_arrow_files(tmp_path):
         check(read_results(tmp_path / name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dotted", [False, True])
 def test_thousands_of_columns_of_every_kind(tmp_path, dotted):
     kinds = (pa.float32(), pa.float64(), pa.float16(), pa.bool_(), pa.int8(), pa.uint64())

@@ -70,6 +70,7 @@ def test_headers_of_npz_that_promise_too_much(tmp_path):
     refused(npz(path, scores=file.getvalue(), models=ids, items=ids), "not an npz file of plain")
 
 
+@pytest.mark.slow
 def test_one_long_id_among_many(tmp_path):
     models = ["x" * 10_000, *(f"m{k}" for k in range(2_000))]
     known = ResponseMatrix.from_arrays(np.ones((2_001, 1)), models, ["q"])
@@ -112,6 +113,7 @@ def test_deep_json(tmp_path, suffix, text):
     refused(path, "nested too deeply|not JSON|expected a JSON object|without names")
 
 
+@pytest.mark.slow
 def test_an_almost_empty_matrix_is_refused_before_it_is_made(tmp_path):
     n = 12_000
     path = tmp_path / "r.csv"

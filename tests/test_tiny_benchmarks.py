@@ -59,6 +59,7 @@ def test_the_error_is_measured_on_the_same_models_for_every_number(monkeypatch):
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.slow
 def test_one_dimension_is_enough_for_one_ability():
     history = make_history(160, 300, seed=1)
     anchors = select_random(history, 10, rng=rng())

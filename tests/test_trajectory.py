@@ -91,6 +91,7 @@ def test_what_is_no_trajectory_is_refused(tmp_path):
 # --- smoothing ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(*[st.floats(0.05, 1)] * 3), min_size=5, max_size=15), st.floats(-3, 2))
 def test_the_smoother_is_the_smoothing_spline(rows, exponent):
@@ -156,6 +157,7 @@ def test_steps_are_measured_in_their_own_unit():
 # --- pictures -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_pictures_are_written(tmp_path, kind):
     pytest.importorskip("matplotlib", reason="needs tinyeval[plot]")

@@ -24,6 +24,7 @@ def patterns(models, share, seed=0):
     return missing
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.booleans(), min_size=N, max_size=N), min_size=1, max_size=30),
     st.integers(1, 100),

@@ -298,6 +298,7 @@ def test_while_watching_a_failure_is_tried_again_and_then_left(watcher, tmp_path
     assert made.clock.now == 180
 
 
+@pytest.mark.slow
 def test_what_was_raised_is_kept_with_its_traceback_and_nothing_else(watcher, tmp_path):
     class Weights:
         """Stands for a model in the memory of a GPU."""
