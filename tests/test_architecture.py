@@ -42,6 +42,7 @@ ROOMS = {
         "responses",
         "source_models",
     ),
+    "families": ("config", "tables", "groups", "responses", "importers"),
     "irt": ("errors", "compute", "responses"),
     "history": ("compute", "tables", "responses", "targets", "irt"),
     "covariance": ("errors", "compute", "history"),
@@ -117,6 +118,7 @@ ROOMS = {
     "calibrated": ("compute", "build_plan", "learning", "calibration", "prediction"),
     "building": (
         "errors",
+        "families",
         "config",
         "compute",
         "responses",
@@ -129,6 +131,8 @@ ROOMS = {
     ),
     "backtesting": (
         "errors",
+        "families",
+        "groups",
         "registry",
         "config",
         "compute",

@@ -11,7 +11,7 @@ from tinyeval.config import Settings, checked_options
 from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
 from tinyeval.estimators.base import FittedEstimator
-from tinyeval.groups import check_groups
+from tinyeval.groups import AUTO, check_groups
 from tinyeval.history import History
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import get_selector
@@ -38,11 +38,16 @@ class BuildPlan:
     def of(cls, settings: Settings, responses: ResponseMatrix) -> BuildPlan:
         """Resolve settings with known methods for the responses of all source models.
 
+        Groups that are to be found must have been (:func:`tinyeval.families.find_families`);
+        otherwise each model is a group of its own.
+
         Raises:
             ConfigError: unknown groups or target columns, more anchors than items, or a budget or
                 quotas that cannot be met.
             DataError: a column of costs, groups or targets that is missing or unusable.
         """
+        if settings.interval.groups == AUTO:
+            settings = settings.replace(interval={"groups": None})
         plan = cls(settings, make_budget(settings, responses.items))
         check_groups(responses.models, settings.interval.groups)
         plan.targets(responses)

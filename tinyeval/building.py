@@ -16,6 +16,7 @@ from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.errors import ThinHistoryWarning
+from tinyeval.families import find_families
 from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import learn
@@ -68,9 +69,10 @@ def build(
     settings = (settings or Settings()).replace(items=items, budget=budget)
     check_methods(settings)  # before anything is read
     models = once_a_machine(lambda: _read(responses, processes.leads), processes)
-    plan = BuildPlan.of(settings, models.responses)
-    plan.check_known(models.responses)
-    learned = learn(models.responses, plan, progress, processes=processes)
+    families = find_families(models.responses, settings)
+    plan = BuildPlan.of(families.settings, families.responses)
+    plan.check_known(families.responses)
+    learned = learn(families.responses, plan, progress, processes=processes)
     predictor = make_predictor(learned, plan, progress, processes=processes)
     return ItemBank(
         name=name,
@@ -78,7 +80,7 @@ def build(
         irt=learned.irt,
         predictor=predictor,
         settings=settings.model_dump(),
-        source=facts(models, source),
+        source=facts(models, source, families.copies),
     )
 
 

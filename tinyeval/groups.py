@@ -16,6 +16,9 @@ from tinyeval.tables import Table
 MIN_GROUPS = 5
 """Smallest number of groups that calibration by groups needs."""
 
+AUTO = "auto"
+"""Setting ``interval.groups`` by which near copies are groups (:mod:`tinyeval.families`)."""
+
 NAMED = "group "
 
 Mask = NDArray[np.bool_]

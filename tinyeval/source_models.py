@@ -41,12 +41,13 @@ def usable(responses: ResponseMatrix) -> SourceModels:
     return SourceModels(kept, duplicates)
 
 
-def facts(models: SourceModels, origin: str) -> dict[str, Any]:
+def facts(models: SourceModels, origin: str, copies: int = 0) -> dict[str, Any]:
     """Return the facts about the source models in a manifest: numbers, never answers.
 
     Args:
         models: source models of the bank.
         origin: origin of their results, in words.
+        copies: number of models that are near copies of others.
     """
     scores = models.responses.scores
     mean = np.array([np.nanmean(row) for row in scores])
@@ -55,6 +56,7 @@ def facts(models: SourceModels, origin: str) -> dict[str, Any]:
         "origin": origin,
         "models": len(scores),
         "duplicates_dropped": len(models.duplicates),
+        **({"near_copies": copies} if copies else {}),
         "answers": answers,
         "missing": round(1 - answers / scores.size, 6),
         "lowest_score": round(float(mean.min()), 6),

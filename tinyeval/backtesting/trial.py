@@ -21,6 +21,8 @@ from tinyeval.calibrated import make_predictor
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
+from tinyeval.families import Families, find_families
+from tinyeval.groups import AUTO
 from tinyeval.history import History
 from tinyeval.learning import (
     Learned,
@@ -81,6 +83,15 @@ class Memory:
         key = (responses.models.ids, responses.items.ids, fit, target, groups)
         return self._once(key, lambda: make_history(responses, plan, progress))
 
+    def families(self, responses: ResponseMatrix, settings: Settings) -> Families:
+        """Return these models with their groups under these settings."""
+        if settings.interval.groups != AUTO:
+            return find_families(responses, settings)
+        key = (AUTO, responses.models.ids, responses.items.ids)
+        found = self._once(key, lambda: find_families(responses, settings))
+        own = {"groups": found.settings.interval.groups}
+        return found._replace(settings=settings.replace(interval=own))
+
     def anchors(self, plan: BuildPlan, history: History, rng: np.random.Generator) -> Anchors:
         """Return the anchors, and leave ``rng`` as choosing them leaves it."""
 
@@ -125,7 +136,7 @@ def run_trial(
     """
     memory = memory or Memory()
     start, saved = time.perf_counter(), memory.saved
-    source = source.take(None, source.answered()[1])
+    source, settings, _ = memory.families(source.take(None, source.answered()[1]), settings)
     draws = DRAWS if draws_at_random(settings.selection.method) else 1
     plans = [BuildPlan.of(settings.replace(seed=settings.seed + k), source) for k in range(draws)]
     learned = [

@@ -116,6 +116,7 @@ SOURCE: Form = {
     "origin": TEXT,
     "models": COUNT,
     "duplicates_dropped": COUNT,
+    "near_copies": _optional(COUNT),
     "answers": COUNT,
     "missing": SHARE,
     "lowest_score": SHARE,

@@ -149,6 +149,7 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "items": len(bank.items),
         "models": bank.source["models"],
         "duplicates_dropped": bank.source["duplicates_dropped"],
+        "near_copies": bank.source.get("near_copies", 0),
         "anchors": len(bank.anchors),
         "cost": bank.cost,
         "level": bank.level,
@@ -159,8 +160,10 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
 
 def _text(facts: dict[str, Any]) -> str:
     n, errors, out = facts["anchors"], facts["expected_error"], printable(facts["path"])
-    dropped = facts["duplicates_dropped"]
-    copies = f" ({dropped} exact copies dropped)" if dropped else ""
+    dropped, near = facts["duplicates_dropped"], facts["near_copies"]
+    told = [f"{dropped} exact copies dropped"] if dropped else []
+    told += [f"{near} are near copies, held out together"] if near else []
+    copies = f" ({'; '.join(told)})" if told else ""
     cost = "" if facts["cost"] is None else f", at a cost of {facts['cost']:,.6g} in all"
     half = max((size for size in errors if size <= n / 2), default=None)
     fewer = "" if half is None else f", {errors[half]:.3f} with {half}"

@@ -197,7 +197,8 @@ commands print these alone. Then the scores themselves are audited:
   marks.
 * **Rows are about fewer models** if more than 10 % of the models are near copies of others: what
   neither the models' scores nor the items explain correlates by 0.7 or more, as if one in twelve
-  answers had been changed. Name families in the models table and build with `--groups`.
+  answers had been changed. A build holds near copies out together when it calibrates intervals;
+  `--groups COLUMN` names families, `--groups none` holds every model out by itself.
 * **Models equal another** in every answer. Nothing is to be done: a bank learns from one of each.
 * **Models have 0 on every item of a benchmark** where their other benchmarks, or the weakest of the
   other models, let one expect seven right answers or more. If it was not run, `--zeros missing`.

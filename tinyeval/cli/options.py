@@ -58,11 +58,16 @@ class Recipe:
             seed=self.seed,
             device=self.device,
             target=None if self.target is None else self._target(self.target),
-            interval=given(level=self.level, groups=self.groups),
+            interval=self._interval(),
             run=None
             if reading.key is None
             else {"key": reading.key, "prefix": reading.prefix or ""},
         )
+
+    def _interval(self) -> dict[str, Any] | None:
+        if self.groups == "none":
+            return {**(given(level=self.level) or {}), "groups": None}
+        return given(level=self.level, groups=self.groups)
 
     def _quotas(self) -> dict[str, Any] | None:
         anchors = None if self.quotas is None else named_values(self.quotas)
@@ -147,7 +152,7 @@ SETTINGS_OPTIONS = (
         "--groups",
         metavar="COLUMN",
         help="Column of the models table with families or runs; intervals are then calibrated for "
-        "new ones.",
+        "new ones. none: every model by itself. [default: near copies are families]",
     ),
 )
 

@@ -103,7 +103,7 @@ class IntervalSettings(_Section):
 
     level: float = Field(default=0.9, gt=0.0, lt=1.0)
     folds: int = Field(default=5, ge=2)
-    groups: str | None = Field(default=None, min_length=1)
+    groups: str | None = Field(default="auto", min_length=1)
 
 
 class RunSettings(_Section):

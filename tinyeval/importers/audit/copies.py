@@ -70,8 +70,8 @@ class Copies(NamedTuple):
         return (
             f"rows are about {self.distinct:,} models: {self.rows:,} are near copies of others, "
             f"with {100 * self.agreement:.0f} % of their answers alike where independent models "
-            f"would have {100 * self.expected:.0f} %; name their families in the models table and "
-            "build with --groups"
+            f"would have {100 * self.expected:.0f} %; a build holds them out together; name their "
+            "families in the models table (--groups) if you know them"
         )
 
 
