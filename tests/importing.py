@@ -89,6 +89,63 @@ def tau_trial(number: int, reward: float, trial: int = 0, **info: object) -> dic
     return {"task_id": number, "reward": reward, "info": info, "traj": traj, "trial": trial}
 
 
+def tau2_run(
+    simulations: list[dict] | None, tasks: int = 2, llm: str = "org/m", agent: str = "llm_agent"
+) -> dict:
+    """Results of tau2-bench, as version 1 writes them; None: simulations lie beside."""
+    info = {
+        "git_commit": "c7b9f7c",
+        "num_trials": 2,
+        "user_info": {"implementation": "user_simulator", "llm": "gpt-4.1", "llm_args": {}},
+        "agent_info": {"implementation": agent, "llm": llm, "llm_args": {"temperature": 0.0}},
+        "environment_info": {"domain_name": "airline", "policy": "Be kind.", "tool_defs": None},
+    }
+    found = {"timestamp": "2025-09-29T01:38:13", "info": info}
+    found |= {"tasks": [{"id": str(k)} for k in range(tasks)]}
+    return found if simulations is None else found | {"simulations": simulations}
+
+
+def simulation(task: str, reward: float | None, trial: int = 0, end: str = "user_stop") -> dict:
+    """A simulation of tau2-bench."""
+    info = None if reward is None else {"reward": reward, "reward_basis": ["DB"]}
+    found = {"id": f"{task}-{trial}", "task_id": task, "termination_reason": end, "trial": trial}
+    return found | {"reward_info": info, "messages": [{"role": "user", "content": "..."}]}
+
+
+def harbor_trial(
+    task: str, reward: float | None, raised: str = "", n: int = 1, **more: object
+) -> dict:
+    """A trial of Harbor, as version 0.2 writes it; later ones say ``reward_valid``, too."""
+    raising = {"exception_type": raised, "exception_message": "m", "exception_traceback": "t"}
+    found = {
+        "id": f"{task}-{n}",
+        "task_name": task,
+        "trial_name": f"{task}__{n}",
+        "trial_uri": "file:///jobs",
+        "task_id": {"path": task},
+        "source": "terminal-bench",
+        "task_checksum": "aa",
+        "config": {"agent": {"name": "terminus-2", "model_name": "openai/gpt-5", "kwargs": {}}},
+        "agent_info": {
+            "name": "terminus-2",
+            "version": "2.0.0",
+            "model_info": {"name": "gpt-5", "provider": "openai"},
+        },
+        "agent_result": {"n_input_tokens": 10, "cost_usd": None},
+        "verifier_result": None if reward is None else {"rewards": {"reward": reward}},
+        "exception_info": raising if raised else None,
+        "started_at": "2025-11-10T10:00:00.000000",
+    }
+    return found | more
+
+
+def harbor_job(trials: list[dict] | None = None) -> dict:
+    """The summary of a job of Harbor; early versions keep its trials in it."""
+    found = {"id": "j", "started_at": "2025-11-10T10:00:00", "n_total_trials": 1}
+    found |= {"stats": {"n_trials": 1, "n_errors": 0, "evals": {}}}
+    return found if trials is None else found | {"trial_results": trials}
+
+
 def lcb_problem(question: str, graded: list[bool], **more: object) -> dict:
     """A problem of LiveCodeBench with its graded samples."""
     return {
@@ -224,6 +281,9 @@ MADE = {
     "terminal_bench": ("r/results.json", {"results": [tb_trial("t", True)]}, False),
     "terminal_bench trial": ("t/t.1-of-5/results.json", tb_trial("t", True), False),
     "tau_bench": ("gpt-4o-retail.json", [tau_trial(0, 1.0)], False),
+    "tau2_bench": ("run.json", tau2_run([simulation("0", 1.0)], 1), False),
+    "harbor": ("job/t__1/result.json", harbor_trial("t", 1.0), False),
+    "harbor job": ("job/result.json", harbor_job([harbor_trial("t", 1.0)]), False),
     "livecodebench": ("M/Scenario.codegeneration_10_0.2_eval_all.json",
                       [lcb_problem("1", [True])], False),
     "livebench": ("ground_truth_judgment.jsonl", [judgment("q", "m", 1)], True),

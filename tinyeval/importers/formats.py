@@ -97,6 +97,18 @@ FORMATS: dict[str, Format] = {
         "runs with results.json, of a run or of each trial",
         "tinyeval import runs/ --out results.parquet",
     ),
+    "harbor": Format(
+        "tinyeval.importers.harbor:HarborImporter",
+        "Harbor",
+        "jobs/JOB/TRIAL/result.json with task_name, agent_info and verifier_result",
+        "tinyeval import jobs/ --out results.parquet",
+    ),
+    "tau2_bench": Format(
+        "tinyeval.importers.tau2_bench:Tau2BenchImporter",
+        "tau2-bench",
+        "results of runs with info, tasks and simulations",
+        "tinyeval import data/simulations/ --out results.parquet",
+    ),
     "tau_bench": Format(
         "tinyeval.importers.tau_bench:TauBenchImporter",
         "tau-bench",
