@@ -109,9 +109,12 @@ def test_a_summary_of_a_job(tmp_path):
     [
         (harbor_trial("", 1.0, trial_name="x"), "expected a trial with task_name"),
         (harbor_trial("a", 30.0), r"is 30, outside \[0, 1\]"),
-        (harbor_trial("a", 1.0, verifier_result={"rewards": {"reward": "good"}}), "no number but 'good'"),
+        (
+            harbor_trial("a", 1.0, verifier_result={"rewards": {"reward": "good"}}),
+            "the reward 'reward' is no number but 'good'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_damaged(tmp_path, one, complaint):
     with pytest.raises(DataError, match=complaint):
         read_results(job(tmp_path, one))
