@@ -259,7 +259,7 @@ def test_a_run_with_max_samples(tmp_path):
     place = tmp_path / "results" / "m" / f"results_{DATE}.json"
     details(tmp_path / "details" / "m", "gsm8k|0", lighteval_rows(PLAIN, [1, 0]))
     results(place, "m", unknown, max_samples=2)
-    with pytest.raises(DataError, match="with --max-samples 2, and does not say how many .*gsm8k"):
+    with pytest.raises(DataError, match=r"--max-samples 2, and does not say how many .*gsm8k"):
         read_results(tmp_path)
     assert row(import_results(tmp_path, partial=True), "m") == [1, 0]
     results(place, "m", unknown, max_samples=500)  # the task has two documents only
