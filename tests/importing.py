@@ -274,6 +274,50 @@ def pro_output(question: int, pred: str | None, answer: str = "A", category: str
     }
 
 
+def evals_log(answers: dict[str, bool | None], model: str = "gpt-4o", **more: object) -> list[dict]:
+    """A log of OpenAI Evals; None: the sample ended with an error."""
+    config = {"completion_fns": [model], "seed": 20220722, "max_samples": None} | more
+    spec = {"completion_fns": [model], "eval_name": "coqa.dev.v0", "base_eval": "coqa"}
+    spec |= {"split": "dev", "run_config": config, "run_id": "r", "created_at": "2024-01-01 00:00"}
+    lines: list[dict] = [{"spec": spec}, {"final_report": {"accuracy": 0.5}, "run_id": "r"}]
+    for name, right in answers.items():
+        event = {"run_id": "r", "event_id": len(lines), "sample_id": name, "created_by": ""}
+        lines.append(event | {"type": "sampling", "data": {"prompt": "q", "sampled": ["a"]}})
+        data = {"correct": right, "expected": "a", "picked": "a"}
+        failed = {"type": "RateLimitError", "message": "slow down"}
+        one = ("match", data) if right is not None else ("error", failed)
+        lines.append(event | {"type": one[0], "data": one[1]})
+    return lines
+
+
+def promptfoo_result(
+    test: int, success: bool, provider: str = "openai:gpt-4o", **more: object
+) -> dict:
+    """A result of promptfoo."""
+    return {
+        "promptIdx": 0,
+        "testIdx": test,
+        "testCase": {"vars": {"q": f"Q{test}"}, "assert": [{"type": "equals", "value": "a"}]},
+        "promptId": "p",
+        "provider": {"id": provider, "label": ""},
+        "prompt": {"raw": "Answer: {{q}}", "label": "Answer: {{q}}"},
+        "vars": {"q": f"Q{test}"},
+        "response": {"output": "a"},
+        "score": int(success),
+        "success": success,
+        "failureReason": 0 if success else 1,
+        "namedScores": {},
+        **more,
+    }
+
+
+def promptfoo_file(results: list[dict]) -> dict:
+    """A file of promptfoo's results, version 3."""
+    prompts = [{"raw": "Answer: {{q}}", "label": "Answer: {{q}}", "provider": "openai:gpt-4o"}]
+    found = {"version": 3, "timestamp": "2026-06-01T12:00:00Z", "prompts": prompts}
+    return {"evalId": "eval-x", "results": found | {"results": results, "stats": {}}, "config": {}}
+
+
 MADE = {
     "swe_bench": ("m.r1.json", swe_report(resolved_ids=["a__a-1"]), False),
     "swe_bench pro": ("m/eval_results.json", {"instance_a__b-1": True}, False),
@@ -295,6 +339,9 @@ MADE = {
     "mt_bench": ("gpt-4_single.jsonl", [mark(81, 1, 10)], True),
     "wildbench": ("m.json", [session("a", "5")], False),
     "zeroeval": ("m.json", [zero_answer("a", correct=True)], False),
+    "openai_evals": ("log.jsonl", evals_log({"coqa.dev.0": True, "coqa.dev.1": None}), True),
+    "promptfoo": ("results.json", promptfoo_file([promptfoo_result(0, True)]), False),
+    "promptfoo lines": ("results.jsonl", [promptfoo_result(0, True)], True),
     "mmlu_pro": ("model_outputs_m_5shots.json", [pro_output(70, "A")], False),
 }  # fmt: skip
 """Small files: format, and perhaps more -> (path, content, whether it is lines)."""

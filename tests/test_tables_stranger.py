@@ -371,3 +371,11 @@ def test_bytes_that_are_no_text_are_said_to_be_none(tmp_path, name):
     with pytest.raises(DataError, match="found the byte 0x9c; it is not text") as caught:
         import_results(path, format="table")
     assert "save the file" not in str(caught.value)
+
+
+def test_columns_of_several_levels_are_joined_and_that_is_said():
+    table = frame(answers())
+    table.columns = pd.MultiIndex.from_tuples([("arc", k) for k in range(len(ITEMS))])
+    found = import_results(table)
+    assert found.responses.items.ids[:2] == ("arc/0", "arc/1")
+    assert "names of columns of several levels were joined by '/'" in str(found.findings[0])

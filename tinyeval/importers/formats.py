@@ -175,6 +175,18 @@ FORMATS: dict[str, Format] = {
         "model_outputs_MODEL_5shots.json with answer and pred",
         "tinyeval import eval_results/ --out results.parquet",
     ),
+    "openai_evals": Format(
+        "tinyeval.importers.openai_evals:OpenAiEvalsImporter",
+        "OpenAI Evals",
+        "logs *.jsonl whose first line is the spec of a run, then events such as match",
+        "tinyeval import evallogs/ --out results.parquet",
+    ),
+    "promptfoo": Format(
+        "tinyeval.importers.promptfoo:PromptfooImporter",
+        "promptfoo",
+        "results.json with evalId and results, or lines with promptIdx and testIdx",
+        "tinyeval import results.json --metric success --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",

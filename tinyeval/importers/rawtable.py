@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -76,15 +76,20 @@ class RawTable:
                 raise DataError(f"{self.where(row)}: the id in column {name!r} is empty")
         return [str(value) for value in values]
 
-    def unique_ids(self, name: str) -> list[str]:
-        """Return a column as ids, each of which may have one row only."""
+    def unique_ids(self, name: str, advice: Callable[[], str] = str) -> list[str]:
+        """Return a column as ids, each of which may have one row only.
+
+        Args:
+            name: of the column.
+            advice: called where one has several, for what the message says before the usual.
+        """
         ids = self.ids(name)
         first: dict[str, int] = {}
         for row, one in enumerate(ids):
             if first.setdefault(one, row) != row:
                 raise DataError(
                     f"{self.where(row)}: {shown(one)} in column {name!r} has a row already, at "
-                    f"{self.where(first[one])}; keep one row of each, or average them "
+                    f"{self.where(first[one])}; {advice()}keep one row of each, or average them "
                     "(--repeats average)"
                 )
         return ids

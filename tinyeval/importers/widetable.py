@@ -20,8 +20,8 @@ from tinyeval.importers.averages import leave_out_models
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.columnnames import is_fact
-from tinyeval.importers.longtable import encode
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.repeats import encode, wide_advice
 from tinyeval.importers.scales import outside, place, to_scale, told
 from tinyeval.importers.suspicious import Columns, judge
 from tinyeval.importers.transposed import lies_on_side, may_lie_on_side
@@ -53,7 +53,7 @@ def wide_block(
     """
     names, unnamed = _item_columns(table, key, trials)
     repeated = average or bool(trials)
-    ids = table.ids(key) if repeated else table.unique_ids(key)
+    ids = table.ids(key) if repeated else table.unique_ids(key, lambda: wide_advice(table, key))
     found = _Matrix(table, names, rules)
     if not (rules.transpose or table.sure):
         models, left = leave_out_models(ids, found.scores, rules)
