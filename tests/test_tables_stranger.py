@@ -379,3 +379,82 @@ def test_columns_of_several_levels_are_joined_and_that_is_said():
     found = import_results(table)
     assert found.responses.items.ids[:2] == ("arc/0", "arc/1")
     assert "names of columns of several levels were joined by '/'" in str(found.findings[0])
+
+
+@pytest.mark.parametrize("above", ["Results of May\n\n", "Results;;;\n;;;\nMay;;;\n"])
+def test_titles_above_the_header_of_a_sheet_saved_as_text(tmp_path, above):
+    path = tmp_path / "r.csv"
+    path.write_text(f"{above}model;q1;q2;q3\na;1;0;0,5\nb;0;1;1\n")
+    found = import_results(path)
+    assert found.responses.models.ids == ("a", "b")
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0, 0.5], [0, 1, 1]])
+    assert "lines of one value above the header were left out: 'Results" in str(found.findings[0])
+    path.write_text(f"{above}model;q1;q2;q3\na;1;0;0,5\nb;0;oops;1\n")
+    with pytest.raises(DataError, match=rf"r.csv:{above.count(chr(10)) + 3}: expected a score"):
+        read_results(path)
+
+
+def test_titles_above_the_header_of_a_workbook(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["Results"], ["May", None], ["model", "q1", "q2"], ["a", 1, 0], ["b", 0, 1]):
+        book.active.append(row)
+    book.active.merge_cells("A1:C1")
+    book.save(tmp_path / "r.xlsx")
+    found = import_results(tmp_path / "r.xlsx")
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [0, 1]])
+    assert "2 rows with one cell above the header were left out: 'Results', 'May'" in str(
+        found.findings[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("r.zip", b"PK\x03\x04", "r.zip: is an archive; unpack it, and give the folder"),
+        ("r.tar.gz", b"\x1f\x8b", "r.tar.gz: is an archive"),
+        ("results", b"PK\x03\x04", "results: is an archive"),
+        ("r.pkl", b"\x80\x04\x95", "is a pickle, which may run any code when it is opened"),
+        ("r.db", b"SQLite format 3\0", "is a database; save its table as csv or parquet"),
+        ("README.md", b"| model | q1 |", "README.md: is a text for readers; save its table"),
+        ("r.xls", b"\xd0\xcf\x11\xe0", "old Office program; save the sheet as .xlsx or csv"),
+    ],
+)
+def test_files_of_other_kinds_say_what_to_do(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read_results(tmp_path / name)
+    with pytest.raises(DataError, match=f"found no results here; {name} is"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"accuracy": 0.8, "_timestamp": "2026-01-01", "_python": "3.11", "_path": "/x"},
+        {"testRunData": {"testCases": [{"name": "t", "success": True}], "testPassed": 1}},
+        {"0": [[0, {"passed": True}]], "1": [[0, {"passed": False}]]},
+    ],
+)
+def test_an_object_that_holds_no_answers(tmp_path, content):
+    """As ``evaluate.save``, DeepEval and the harness of BigCode write them."""
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"expected answers .* give the file that has a mark"):
+        read_results(path)
+
+
+def test_predictions_without_marks(tmp_path):
+    rows = [{"id": k, "model": "a", "prediction": "A", "answer": "B"} for k in range(3)]
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    with pytest.raises(DataError, match="if none holds marks, mark the answers first"):
+        read_results(path)
+
+
+def test_a_column_of_text_may_be_left_out(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("Name,State,q1\na,finished,1\nb,failed,0\n")
+    with pytest.raises(DataError, match="--drop 'State' if it is no item"):
+        read_results(path)
+    assert import_results(path, drop=["State"]).responses.items.ids == ("q1",)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.base import Importer
+from tinyeval.importers.foreign import about
 from tinyeval.importers.outside import outside_importer
 from tinyeval.registry import is_outside
 
@@ -229,6 +230,8 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
                 f"{paths[found]} looks like {name} ({reasons[found]}), but "
                 f"{paths[reasons.index('')]} does not; read one format at a time"
             )
+    if reason := about(paths[0]):
+        raise DataError(reason)
     harnesses = ", ".join(one.title for one in FORMATS.values() if not one.tables)
     raise DataError(
         f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), a "

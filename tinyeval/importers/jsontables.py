@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import is_named
+from tinyeval.importers.aliases import is_named, short
 from tinyeval.importers.block import Finding
 from tinyeval.importers.jsonarray import LONGEST, check_values, parse_json
 from tinyeval.importers.opening import check_cells
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.textfiles import json_records, open_text, read_json, starts_array
+from tinyeval.importers.values import read_marks
 
 SHAPES = "expected {item: score}, {model: {item: score}}, a list of objects, or a line each"
 
@@ -86,7 +87,21 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
             return RawTable(path, _by_column(value))
         if all(any(is_named(name) for name in one) for one in inner[:20]):
             return RawTable(path, columns_of(inner))
-    return RawTable(path, columns_of(_answers(path, value)), nested=bool(inner))
+    columns = columns_of(_answers(path, value))
+    _check_answers(path, value, columns.get("score", []))
+    return RawTable(path, columns, nested=bool(inner))
+
+
+def _check_answers(path: Path, value: Mapping[str, Any], scores: Sequence[object]) -> None:
+    """Raise where most of an object is plainly something else than scores by item."""
+    wrong = read_marks(scores).wrong
+    nested = any(isinstance(scores[k], (list, dict)) for k in wrong)
+    if nested or len(wrong) > max(1, 0.1 * len(scores)):
+        raise DataError(
+            f"{path}: expected answers ({{model: {{item: score}}}}, {{item: score}}, or a list of "
+            f"objects), found an object with {short(list(value), 5)}: settings, a summary of a "
+            "run, or a shape that is not known; give the file that has a mark for each answer"
+        )
 
 
 def columns_of(

@@ -11,10 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find_weak, plain, short
+from tinyeval.importers.aliases import (
+    ALIASES,
+    WEAK,
+    Found,
+    can_be_scores,
+    find,
+    find_weak,
+    plain,
+    short,
+)
 from tinyeval.importers.averages import leave_out_rows
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding
+from tinyeval.importers.columnnames import is_fact
 from tinyeval.importers.longtable import LongRoles, long_block
 from tinyeval.importers.modelnames import identity_columns
 from tinyeval.importers.rawtable import RawTable
@@ -60,6 +70,8 @@ def to_block(
         raise _no_long(table, found)
     key = found.key()
     trials = found.trials((key,)) if _repeats(table, key) else ()
+    if _repeats(table, key) and not found.has_marks(key):
+        raise _no_long(table, found)
     return wide_block(table, key, rules, average, trials, found.said())
 
 
@@ -197,6 +209,10 @@ class _Roles:
             f"{short(columns, 5)}; name them with --model-column, --item-column, --score-column"
         )
 
+    def has_marks(self, key: str) -> bool:
+        """Say whether a column beside that of models, ids and facts may have scores."""
+        return any(_may_be_marks(self.table, one) for one in self.table.columns if one != key)
+
     def _named(self, role: str, name: str) -> str:
         if name not in (role, ""):
             self._names[role] = name
@@ -214,15 +230,23 @@ class _Roles:
 
 def _no_long(table: RawTable, found: _Roles) -> DataError:
     taken = {*found.model.names, *found.item.names}
-    some = [one for one in table.columns if one not in taken and can_be_scores(table, one)]
+    some = [one for one in table.columns if one not in taken and _may_be_marks(table, one)]
     wanted = found.asked_score or "score"
     remedy = " or ".join(f"--score-column {one[:40]!r}" for one in some[:3]) or "--score-column"
     if not found.item.names:
         remedy = f"--item-column NAME and {remedy}"
+    if not some:
+        remedy += ", or, if none holds marks, mark the answers first: a number from 0 to 1 for each"
     return DataError(
         f"{table.path}: expected the columns 'item' and {wanted!r}, found "
         f"{short(table.columns)}; name them with {remedy}"
     )
+
+
+def _may_be_marks(table: RawTable, name: str) -> bool:
+    called = plain(name)
+    known = called in ALIASES["item"] or called in WEAK["item"] or is_fact(called)
+    return not known and can_be_scores(table, name)
 
 
 def _repeats(table: RawTable, name: str) -> bool:

@@ -118,8 +118,8 @@ class RawTable:
         read = (read_marks(values, self.comma) for values in self.columns.values())
         return frozenset().union(*(one.letters for one in read if not len(one.wrong)))
 
-    def no_mark(self, name: str, row: int) -> DataError:
-        """Return what to raise for a cell that is no mark."""
+    def no_mark(self, name: str, row: int, advice: str = "") -> DataError:
+        """Return what to raise for a cell that is no mark; ``advice`` comes last."""
         value, wrong = self.columns[name][row], self.marks(name).wrong
         words = dict.fromkeys(shown(self.columns[name][one]) for one in wrong)
         others = [word for word in words if word != shown(value)][:3]
@@ -129,7 +129,7 @@ class RawTable:
             says = ACCEPTED
         return DataError(
             f"{self.where(row)}: expected a score in column {name[:60]!r}, found {shown(value)}"
-            f"{more}; {says}"
+            f"{more}; {says}{advice}"
         )
 
     @property

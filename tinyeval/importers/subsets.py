@@ -58,11 +58,12 @@ def _likely(
     if not listed.size:
         return
     own = some[:, listed].astype(np.float64)
-    total = np.sum(some, axis=1, where=whole[None], dtype=np.float64)
+    total = np.asarray(np.sum(some, axis=1, where=whole[None], dtype=np.float64))
     rest = total[:, None] - np.where(whole[listed], own, 0)
     own, rest = own - own.mean(axis=0), rest - rest.mean(axis=0)
     squares = np.sum(own**2, axis=0) * np.sum(rest**2, axis=0)
-    like = np.sum(own * rest, axis=0) / np.sqrt(np.where(squares > 0, squares, np.inf))
+    together = np.asarray(np.sum(own * rest, axis=0))
+    like = together / np.sqrt(np.where(squares > 0, squares, np.inf))
     for place in np.argsort(-like, kind="stable")[:TRIED]:
         if like[place] >= LIKE:
             yield int(listed[place])

@@ -137,12 +137,16 @@ class _Matrix:
             fact = is_fact(plain(name)) or name in self.rules.drop
             text = len(marks.wrong) == known >= TEXTS and name not in self.rules.keep
             if not (fact or text):
-                raise self.table.no_mark(name, marks.wrong[0])
+                raise self.table.no_mark(name, marks.wrong[0], _drop(name))
             self.text[k] = marks.wrong[0]
             return np.full(len(self.table), np.nan)
         if name not in self.rules.drop:
             self.kinds.update(marks.kinds)
         return to_scale(marks, self.rules, place(self.table.path, name))
+
+
+def _drop(name: str) -> str:
+    return f"; --drop {name[:40]!r} if it is no item"
 
 
 def _items(
@@ -153,7 +157,7 @@ def _items(
     facts = sum(is_fact(plain(names[k])) or names[k] in rules.drop for k in text)
     if text and 2 * (len(text) - facts) > len(names) - facts:
         k = next(k for k in text if not is_fact(plain(names[k])))
-        raise table.no_mark(names[k], text[k])
+        raise table.no_mark(names[k], text[k], _drop(names[k]))
     if table.sure:
         drop = set(rules.drop)
         return np.array([name not in drop for name in names], dtype=bool)
