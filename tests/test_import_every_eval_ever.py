@@ -159,4 +159,6 @@ def test_samples_that_say_not_of_which_result(tmp_path):
     """Several results of one evaluation, and lines without a result: what these agree on holds."""
     both = [result("a", lower_is_better=True), result("b", lower_is_better=True)]
     write(tmp_path, LINES, {"evaluation_results": both})
-    assert row(import_results(tmp_path)) == [0, 1, 0.5]
+    assert row(import_results(tmp_path, parts=tmp_path / "parts")) == [0, 1, 0.5]
+    write(tmp_path, LINES, {"evaluation_results": [result("a"), result("b")]})
+    assert row(import_results(tmp_path, parts=tmp_path / "parts")) == [1, 0, 0.5]

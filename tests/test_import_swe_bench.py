@@ -175,6 +175,10 @@ def test_logs_of_single_instances(tmp_path):
     assert found.why == "resolved and patch_exists of an instance (a__a-1/report.json)"
     assert scores(found, "org/m") == {"a__a-1": 1.0, "a__a-2": 0.0, "a__a-3": 0.0}
     assert "1 instances have a log and no report" in told(found)[0]
+    import_results(tmp_path, parts=tmp_path / "parts")
+    outcome = {"patch_exists": True, "resolved": True}
+    write(run / "a__a-2" / "report.json", {"a__a-2": outcome})
+    assert scores(import_results(run, parts=tmp_path / "parts"), "org/m")["a__a-2"] == 1.0
     write(tmp_path / "m.r1.json", swe_report(resolved_ids=["a__a-1"]))
     assert import_results(tmp_path).responses.models.ids == ("m",)
     write(run / "a__a-1" / "report.json", {"a__a-1": {"patch_exists": True, "resolved": "yes"}})

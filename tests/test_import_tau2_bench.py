@@ -47,6 +47,10 @@ def test_simulations_in_files_of_their_own(tmp_path):
         write(tmp_path / "run" / "simulations" / f"{one['id']}.json", one)
     found = import_results(tmp_path)
     assert (scores(found, "org/m"), found.files) == ({ITEMS[0]: 1.0, ITEMS[1]: 0.5}, 1)
+    import_results(tmp_path, parts=tmp_path / "parts")
+    write(tmp_path / "run" / "simulations" / "0-0.json", simulation("0", 0.0))
+    again = import_results(tmp_path / "run", parts=tmp_path / "parts")
+    assert scores(again, "org/m") == {ITEMS[0]: 0.0, ITEMS[1]: 0.5}  # as the file now says
     write(tmp_path / "other" / "results.json", tau2_run(None))
     with pytest.raises(DataError, match="no folder 'simulations' lies beside it; copy that"):
         read_results(tmp_path)

@@ -49,7 +49,12 @@ class EveryEvalEverImporter:
                     f"{path}: found no *_samples.jsonl, which hold the scores of single items"
                 )
             files |= dict.fromkeys(found)
-        jobs = [SamplesJob(one, name, options.rules) for one in files for name in _evaluations(one)]
+        jobs = [
+            SamplesJob(one, name, options.rules, about)
+            for one in files
+            for about in [_aggregate(one)]
+            for name in _evaluations(one)
+        ]
         return read_jobs(jobs, options)
 
 
@@ -96,15 +101,17 @@ class SamplesJob:
         path: the file.
         evaluation: its name.
         rules: of the import.
+        about: what the file beside it says of the run; nothing where there is none.
     """
 
     path: Path
     evaluation: str
     rules: Rules
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self) -> Block:
         """Read one metric."""
-        about = _aggregate(self.path)
+        about = self.about
         results = _results(about, self.evaluation)
         samples = self._samples()
         named = {_label(one, results): one for one in samples.marks}

@@ -7,7 +7,7 @@ resolved, as in the report that the harness makes of the same logs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,14 @@ def log_jobs(paths: Sequence[Path], rules: Rules) -> list[LogsJob]:
         for one in files_below(path, NAME):
             if why_log(one):
                 runs.setdefault(one.resolve().parent.parent, {})[one] = None
-    return [LogsJob(next(iter(found)), tuple(found), rules) for found in runs.values()]
+    return [_job(folder, tuple(found), rules) for folder, found in runs.items()]
+
+
+def _job(folder: Path, reports: tuple[Path, ...], rules: Rules) -> LogsJob:
+    known = dict(outcome for path in reports for outcome in _outcomes(path))
+    failed = tuple(one for one in _unreported(folder) if one not in known)
+    system = folder.parent if folder.name == "logs" else folder
+    return LogsJob(reports[0], system.name.replace("__", "/", 1), known, failed, rules)
 
 
 @dataclass(frozen=True)
@@ -54,27 +61,29 @@ class LogsJob:
 
     Attributes:
         path: the first report.
-        reports: all of them.
+        model: as the folder of the run is called.
+        known: instance -> 1 where it was resolved, else 0.
+        failed: instances that have a log and no report.
         rules: of the import.
     """
 
     path: Path
-    reports: tuple[Path, ...]
+    model: str
+    known: Mapping[str, float]
+    failed: tuple[str, ...]
     rules: Rules
 
     def read(self) -> Block:
         """Read whether each instance was resolved."""
-        marks = {name: [mark] for path in self.reports for name, mark in _outcomes(path)}
-        folder = self.path.resolve().parent.parent
-        failed = [one for one in _unreported(folder) if one not in marks]
-        marks |= {one: [0.0] for one in failed}
-        system = folder.parent if folder.name == "logs" else folder
-        run = Run(system.name.replace("__", "/", 1))
-        findings = [named_by(run.model)]
-        if failed:
+        marks = {name: [mark] for name, mark in self.known.items()}
+        marks |= {name: [0.0] for name in self.failed}
+        findings = [named_by(self.model)]
+        if self.failed:
             what = "instances have a log and no report, and count as not resolved"
-            findings.append(Finding("guessed", what, len(failed), tuple(failed[:3])))
-        return run_block(self.path, run, marks, self.rules, benchmark=BENCHMARK, findings=findings)
+            findings.append(Finding("guessed", what, len(self.failed), self.failed[:3]))
+        return run_block(
+            self.path, Run(self.model), marks, self.rules, benchmark=BENCHMARK, findings=findings
+        )
 
 
 def _outcomes(path: Path) -> Iterator[tuple[str, float]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ class Tau2BenchImporter:
         """Read the reward of each simulation."""
         missing = "found no results of a run with info, tasks and simulations here"
         files = files_of(paths, FILES, _why, missing)
-        return read_jobs([SimulationsJob(one, options.rules) for one in files], options)
+        jobs = [SimulationsJob(one, options.rules, tuple(_beside(one))) for one in files]
+        return read_jobs(jobs, options)
 
 
 def _why(path: Path) -> str:
@@ -54,8 +56,22 @@ def _why(path: Path) -> str:
     return ""
 
 
+def _beside(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, size and time of the files of simulations beside a file of results."""
+    for one in files_below(path.parent / "simulations", FILES):
+        about = one.stat()
+        yield one.name, about.st_size, about.st_mtime_ns
+
+
+@dataclass(frozen=True)
 class SimulationsJob(FileJob):
-    """How the results of a run are read."""
+    """How the results of a run are read.
+
+    Attributes:
+        beside: name, size and time of files of simulations, which tell what was read of them.
+    """
+
+    beside: tuple[tuple[str, int, int], ...] = ()
 
     def read(self) -> Block:
         """Read the reward of each simulation."""
