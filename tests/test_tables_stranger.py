@@ -458,3 +458,78 @@ def test_a_column_of_text_may_be_left_out(tmp_path):
     with pytest.raises(DataError, match="--drop 'State' if it is no item"):
         read_results(path)
     assert import_results(path, drop=["State"]).responses.items.ids == ("q1",)
+
+
+def lines(path: Path, rows: list[dict]) -> Path:
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return path
+
+
+def test_marks_by_name_in_one_cell(tmp_path):
+    rows = [
+        {"model": m, "question_id": f"q{k}", "metrics": {"acc": k % 2, "f1": 0.5, "why": "x"}}
+        for m in "ab"
+        for k in (0, 1)
+    ]
+    path = lines(tmp_path / "r.jsonl", rows)
+    with pytest.raises(DataError, match=r"choose with --score-column 'metrics.acc' or"):
+        read_results(path)
+    for asked in ({"metric": "metrics.acc"}, {"columns": Columns(score="metrics.acc")}):
+        found = import_results(path, **asked)
+        np.testing.assert_array_equal(found.responses.scores, [[0, 1], [0, 1]])
+    pd.DataFrame(rows).to_parquet(tmp_path / "r.parquet")
+    found = import_results(tmp_path / "r.parquet", metric="metrics.f1")
+    np.testing.assert_array_equal(found.responses.scores, [[0.5, 0.5], [0.5, 0.5]])
+
+
+def test_a_score_with_a_single_number_in_it(tmp_path):
+    rows = [{"model": "a", "question_id": f"q{k}", "score": {"value": k}} for k in (0, 1)]
+    path = lines(tmp_path / "r.jsonl", [*rows, {"model": "a", "question_id": "q2", "score": None}])
+    np.testing.assert_array_equal(read_results(path).scores, [[0, 1, np.nan]])
+    lines(path, [*rows, {"model": "a", "question_id": "q2", "score": "good"}])
+    with pytest.raises(DataError, match="expected a score in column 'score', found"):
+        read_results(path)
+
+
+def answered(*marks: bool) -> list[dict]:
+    return [{"id": f"q{k}", "answer": "A", "is_correct": one} for k, one in enumerate(marks)]
+
+
+def test_answers_by_model_in_one_object(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"gpt-4": answered(True, False), "o3": answered(True, True)}))
+    found = import_results(path)
+    assert found.responses.models.ids == ("gpt-4", "o3")
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 1]])
+    assert "2 lists in the file are called like models: 'gpt-4', 'o3'" in str(found.findings[0])
+
+
+def test_answers_beside_the_name_of_their_model(tmp_path):
+    path = tmp_path / "r.json"
+    about = {"model_name": "o3", "dataset": "gsm8k", "accuracy": 0.5, "config": {"t": 0}}
+    path.write_text(json.dumps(about | {"results": answered(True, False)}))
+    found = import_results(path)
+    assert found.responses.models.ids == ("o3",)
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0]])
+    assert "read as the answers of its model: 'results'" in str(found.findings[0])
+
+
+def test_an_id_that_would_tell_items_apart_is_named(tmp_path):
+    rows = [{"model": "a", "question": "q", "id": k, "correct": 1} for k in range(3)]
+    with pytest.raises(DataError, match="say --item-column 'id' if it names the items"):
+        read_results(lines(tmp_path / "r.jsonl", rows))
+
+
+def test_comparisons_of_two_models(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("question_id,model_a,model_b,winner\nq1,a,b,model_a\nq2,a,b,tie\n")
+    with pytest.raises(DataError, match="says which is better, not what each scores"):
+        read_results(path)
+
+
+def test_a_separator_at_the_end_of_lines_and_words_of_other_tongues(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("model;q1;q2;\na;WAHR;FALSCH;\nb;vrai;FAUX;\n")
+    found = import_results(path)
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 0]])
+    assert "unnamed columns are empty" in " ".join(map(str, found.findings))

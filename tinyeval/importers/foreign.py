@@ -49,6 +49,13 @@ NAMED = {
     ): f"is of another program; {SAVE}",
     (".ods", ".numbers", ".gsheet"): "is a sheet of another program; save it as .xlsx or csv",
     (".md", ".rst", ".tex", ".html", ".htm", ".docx", ".ipynb"): f"is a text for readers; {SAVE}",
+    (
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".ini",
+        ".xml",
+    ): "has settings at most; save the table as csv or json",
 }
 """Ends of names -> what the file is, and what to do."""
 

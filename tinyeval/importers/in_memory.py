@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import ALIASES, WEAK, plain
+from tinyeval.importers.aliases import ALIASES, USUAL_SPLITS, WEAK, plain
 from tinyeval.importers.arrowtables import from_arrow
 from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Merged
-from tinyeval.importers.folders import USUAL_SPLITS
 from tinyeval.importers.jsontables import columns_of, from_object
 from tinyeval.importers.layouts import to_block
 from tinyeval.importers.merge import merge

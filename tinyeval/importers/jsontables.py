@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import is_named, short
+from tinyeval.importers.aliases import ALIASES, USUAL_SPLITS, is_answer, is_named, plain, short
 from tinyeval.importers.block import Finding
 from tinyeval.importers.jsonarray import LONGEST, check_values, parse_json
 from tinyeval.importers.opening import check_cells
@@ -69,6 +69,8 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
         if columns.get("index") == list(range(len(data))):  # pandas numbers its rows so
             del columns["index"]
         return RawTable(path, columns)
+    if (found := _of_models(path, value)) is not None:
+        return found
     if isinstance(value.get("model"), str):
         return RawTable(path, columns_of([value]))
     lists = [name for name, one in value.items() if isinstance(one, list) and one]
@@ -90,6 +92,34 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
     columns = columns_of(_answers(path, value))
     _check_answers(path, value, columns.get("score", []))
     return RawTable(path, columns, nested=bool(inner))
+
+
+def _of_models(path: Path, value: Mapping[str, Any]) -> RawTable | None:
+    """Return the answers of a run whose model stands beside them, or of {model: [answers]}."""
+    lists = {
+        name: one for name, one in value.items() if isinstance(one, list) and _are_answers(one)
+    }
+    model = next((one for name, one in value.items() if plain(name) in ALIASES["model"]), None)
+    if len(lists) == 1 and isinstance(model, str):
+        name, answers = next(iter(lists.items()))
+        of_model = [{"model": model, **one} for one in _objects(path, answers)]
+        what = "list of objects in the file was read as the answers of its model"
+        said = Finding("guessed", what, 1, (name,))
+        return RawTable(path, columns_of(of_model, path), findings=(said,))
+    if len(lists) < 2 or len(lists) < len(value) or USUAL_SPLITS & lists.keys():
+        return None
+    if any("model" in answers[0] for answers in lists.values()):
+        return None
+    of_models = [
+        {"model": name, **one} for name, answers in lists.items() for one in _objects(path, answers)
+    ]
+    said = Finding("guessed", "lists in the file are called like models", len(lists), (*lists,)[:3])
+    return RawTable(path, columns_of(of_models, path), findings=(said,))
+
+
+def _are_answers(values: Sequence[object]) -> bool:
+    """Say whether a list begins with an answer: an object with an item and its score."""
+    return bool(values) and is_answer(values[0])
 
 
 def _check_answers(path: Path, value: Mapping[str, Any], scores: Sequence[object]) -> None:

@@ -27,6 +27,7 @@ from tinyeval.importers.block import Block, Finding
 from tinyeval.importers.columnnames import is_fact
 from tinyeval.importers.longtable import LongRoles, long_block
 from tinyeval.importers.modelnames import identity_columns
+from tinyeval.importers.nested import unfold
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.transposed import lies_on_side, right_way_round
 from tinyeval.importers.widetable import wide_block
@@ -57,6 +58,9 @@ def to_block(
         )
     if table.sure and score is None and not rules.transpose:
         return wide_block(table, next(iter(table.columns)), rules, average)
+    if len(table.columns) <= NARROW:
+        _check_pairs(table)
+        table = unfold(table)
     found = _Roles(table, rules, score)
     if found.is_long():
         roles = found.long()
@@ -73,6 +77,16 @@ def to_block(
     if _repeats(table, key) and not found.has_marks(key):
         raise _no_long(table, found)
     return wide_block(table, key, rules, average, trials, found.said())
+
+
+def _check_pairs(table: RawTable) -> None:
+    """Raise for comparisons of two models, which are no marks of either."""
+    if {"model_a", "model_b"} <= {plain(one) for one in table.columns}:
+        raise DataError(
+            f"{table.path}: compares two models in each row (model_a, model_b), and says which is "
+            "better, not what each scores; give marks of single answers, or compare all models "
+            "with one and take the outcome as the mark"
+        )
 
 
 class _Roles:

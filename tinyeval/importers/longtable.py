@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import NOTES
+from tinyeval.importers.aliases import ALIASES, NOTES, WEAK, plain
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.direction import is_lower_better, orient
@@ -196,6 +196,19 @@ def _apart(table: RawTable, key: NDArray[np.intp], roles: LongRoles) -> str:
     taken = {*roles.trials, *roles.identity, roles.model, roles.item, roles.score, roles.benchmark}
     names = separating(table, key, [one for one in table.columns if one not in taken])
     average = "or average them (--repeats average)"
+    ids = [
+        one
+        for one in table.columns
+        if one not in taken
+        and plain(one) in (*ALIASES["item"], *WEAK["item"])
+        and len(np.unique(key * len(table) + encode(list(map(str, table.columns[one])))[0]))
+        == len(table)
+    ]
+    if ids:
+        return (
+            f"say --item-column {ids[0][:60]!r} if it names the items, remove one, or average them "
+            "(--repeats average)"
+        )
     if not names:
         return (
             "remove one, tell repeats apart by a column 'repeat', 'epoch' or 'trial' "

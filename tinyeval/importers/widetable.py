@@ -88,6 +88,10 @@ def _item_columns(
     findings = []
     for name in [one for one in names if not one.strip()]:
         values = [str(one) for one in table.columns[name]]
+        if all(one.strip() in ("", "None") for one in values):  # after a separator at the end
+            names.remove(name)
+            findings.append(Finding("dropped", "unnamed columns are empty"))
+            continue
         counts = (list(map(str, range(start, start + len(values)))) for start in (0, 1))
         if len(values) < 2 or values not in counts:
             raise DataError(f"{table.path}: the header holds an empty item id")
