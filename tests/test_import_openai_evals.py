@@ -61,7 +61,7 @@ def test_runs_that_are_not_whole(tmp_path):
     [
         (evals_log({}), "has no event 'match', nor 'metrics' with a number"),
         (evals_log({"s.0": "good"}), "a.jsonl:4: 'correct' is no number but 'good'"),
-        (evals_log({"s.0": True}, model=" "), "expected completion_fns"),
+        (evals_log({"s.0": True}, model=" "), "a.jsonl: expected completion_fns in the spec"),
     ],
 )
 def test_damaged(tmp_path, lines, complaint):

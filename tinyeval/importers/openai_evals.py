@@ -97,7 +97,7 @@ class LogJob(FileJob):
             findings.append(Finding("doubt", what, 1, (self.path.name,)))
         return run_block(
             self.path,
-            _run(spec),
+            _run(self.path, spec),
             marks,
             self.rules,
             benchmark=name,
@@ -139,13 +139,13 @@ class LogJob(FileJob):
                 yield name, float(value)
 
 
-def _run(spec: Mapping[str, Any]) -> Run:
+def _run(path: Path, spec: Mapping[str, Any]) -> Run:
     """Return the run: the first completion function answers, the others grade or help."""
     named = spec.get("completion_fns") or _mapping(spec.get("model_names")).get("completions")
     names = [str(one) for one in named] if isinstance(named, list) else []
     model = names[0] if names else str(spec.get("model_name") or "")
     if not model.strip():
-        raise DataError(f"expected completion_fns in the spec of a run, found {spec!r:.60}")
+        raise DataError(f"{path}: expected completion_fns in the spec, found {spec!r:.60}")
     asked = _mapping(spec.get("run_config"))
     seed = str(asked.get("seed") or "")
     settings = {"grader": ",".join(names[1:]), "seed": "" if seed == "20220722" else seed}
