@@ -44,6 +44,15 @@ def test_a_test_that_is_repeated(tmp_path):
     assert trials(found, GPT) == {"promptfoo/0": 2, "promptfoo/2": 1}
 
 
+def test_tests_that_differ_in_their_metadata_only(tmp_path):
+    rows = [
+        promptfoo_result(k, k == 0, vars={}, testCase={"vars": {}, "metadata": {"id": f"t{k}"}})
+        for k in (0, 1)
+    ]
+    found = import_results(write(tmp_path / "r.json", {"version": 3, "results": rows}))
+    assert scores(found, GPT) == {"promptfoo/0": 1.0, "promptfoo/1": 0.0}
+
+
 @pytest.mark.parametrize("failures", ["missing", "wrong"])
 def test_a_provider_that_failed(tmp_path, failures):
     old = promptfoo_result(2, False, failureReason=None, response={"error": "timeout"})

@@ -53,7 +53,7 @@ def _why(path: Path) -> str:
         return ""
     whole = (found.has("evalId") or found.has("version")) and found.has("results")
     text = head(path)
-    if whole and has_keys(text, "prompts", "provider"):
+    if whole and has_keys(text, "provider") and ('"prompts"' in text or '"testCase"' in text):
         return f"results of prompts and providers ({path.name})"
     if has_keys(text[: text.find("\n")], "promptIdx", "testIdx", "provider"):
         return f"lines with promptIdx, testIdx and provider ({path.name})"
@@ -173,9 +173,10 @@ def _prompt(row: Mapping[str, Any]) -> str:
 
 
 def _digest(row: Mapping[str, Any]) -> str:
-    """Return a digest of a test: its variables, its description and what it asserts."""
+    """Return a digest of a test: its variables, what it asserts, and what else is said of it."""
     case = _mapping(row.get("testCase"))
-    said = [row.get("vars") or case.get("vars"), case.get("description"), case.get("assert")]
+    said = [row.get("vars") or case.get("vars")]
+    said += [case.get(name) for name in ("description", "assert", "metadata")]
     text = json.dumps(said, sort_keys=True, default=str)
     return sha256(text.encode(errors="replace")).hexdigest()
 
