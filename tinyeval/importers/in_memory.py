@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import ALIASES, WEAK, plain
+from tinyeval.importers.aliases import ALIASES, USUAL_SPLITS, WEAK, plain
 from tinyeval.importers.arrowtables import from_arrow
 from tinyeval.importers.base import Options
-from tinyeval.importers.block import Block, Merged
-from tinyeval.importers.folders import USUAL_SPLITS
+from tinyeval.importers.block import Block, Finding, Merged
 from tinyeval.importers.jsontables import columns_of, from_object
 from tinyeval.importers.layouts import to_block
 from tinyeval.importers.merge import merge
@@ -127,7 +126,10 @@ def _of_pandas(frame: Any, what: Path) -> RawTable:
         columns[name] = _cells(frame.iloc[:, k])
     if not columns:
         raise DataError(f"{what}: has no columns")
-    return RawTable(what, columns, owner="unnamed model")
+    levels = tuple(name for name, one in zip(names, frame, strict=True) if isinstance(one, tuple))
+    told = "names of columns of several levels were joined by '/'"
+    findings = (Finding("joined", told, len(levels), levels[:3]),) if levels else ()
+    return RawTable(what, columns, owner="unnamed model", findings=findings)
 
 
 def _of_series(series: Any, what: Path) -> RawTable:
