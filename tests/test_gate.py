@@ -13,6 +13,7 @@ from tinyeval.estimators.gate import (
     LEAST_REACH,
     ODDS,
     REACH,
+    WIDE,
     posterior_beyond,
     prior_beyond,
     share_beyond_chance,
@@ -73,7 +74,7 @@ def test_a_range_that_ends_at_0_or_1_has_nothing_beyond():
 def test_a_wide_history_expects_more_beyond_and_further_out():
     narrow, wide = (prior_beyond(even(0.2, high), 1.0, ODDS) for high in (0.25, 0.6))
     assert_allclose(wide, [ODDS, ODDS, REACH * 0.98 * 0.4])
-    assert_allclose(narrow, [ODDS * 0.98 * 0.25, ODDS * 0.98 * 0.25, REACH * 0.98 * 0.05])
+    assert_allclose(narrow, [ODDS * 0.98 * 0.05 / WIDE] * 2 + [REACH * 0.98 * 0.05])
 
 
 def test_scores_that_differ_by_chance_alone_expect_next_to_nothing():

@@ -53,7 +53,7 @@ CHECKPOINTS = ("run", "step")
 TAIL = 0.01
 """Share of the source models beyond each end of the range whose width counts."""
 
-WIDE = 0.2
+WIDE = 0.3
 """Width, in score units, from which a history counts as wide."""
 
 REACH = 4.0
@@ -104,7 +104,7 @@ def prior_beyond(scores: Array, alpha: float, odds: float) -> Array:
         >>> prior_beyond(scores, alpha=1.0, odds=0.4).round(2).tolist()
         [0.4, 0.4, 1.57]
         >>> prior_beyond(scores / 10, alpha=1.0, odds=0.4).round(2).tolist()
-        [0.08, 0.08, 0.16]
+        [0.05, 0.05, 0.16]
     """
     low, high = np.quantile(scores, [TAIL, 1.0 - TAIL])
     tenth, width = 0.1 * (high - low), np.sqrt(alpha) * (high - low)
