@@ -9,18 +9,17 @@ the same command wrote with the gate of before (commit b117a80).
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from paper_repro.engine.catalogue import NARROW, SETS
-from paper_repro.engine.markdown import lines_of
+from paper_repro.engine.markdown import Former, former, lines_of
 from paper_repro.engine.measure import Case, Plan
 from paper_repro.engine.script import HERE, main
 from paper_repro.engine.table import Table
 
-REPEATS = 5
+REPEATS = 3
 BASELINES = ("history_mean", "random+ridge")
 BAR = 1.05
 """The default's error divided by the better baseline's that it should not exceed."""
@@ -43,16 +42,7 @@ PLAN = Plan(
 )
 
 
-def before(path: Path = HERE / "narrow_before.csv") -> dict[tuple[str, str, int], float]:
-    """Return the error of the default of before, by set, split and number of items."""
-    if not path.is_file():
-        return {}
-    with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["method"] == "default"]
-    return {(row["set"], row["split"], int(row["items"])): float(row["mae"]) for row in rows}
-
-
-def by_unit(table: Table, former: dict[tuple[str, str, int], float]) -> tuple[str, str]:
+def by_unit(table: Table, before: Former) -> tuple[str, str]:
     """Return the table of every set, and a sentence on the bar."""
     rows, ratios = [], []
     for unit in table.units:
@@ -62,7 +52,8 @@ def by_unit(table: Table, former: dict[tuple[str, str, int], float]) -> tuple[st
         ratio = error["default"] / min(error[one] for one in BASELINES)
         if unit.split not in ("top", "bottom"):
             ratios.append(ratio)
-        values = [former.get((unit.set, unit.split, unit.items), np.nan), *error.values()]
+        old = before.get((unit.set, unit.split, unit.items), {})
+        values = [old.get("mae", np.nan), *error.values()]
         shown = [f"{100 * value:.2f}" if np.isfinite(value) else "" for value in values]
         rows.append([unit.set, unit.split, str(unit.items), *shown, f"{ratio:.2f}"])
     head = ["set", "split", "items", "default, before", *table.plan.methods, "default / better"]
@@ -77,7 +68,7 @@ def by_unit(table: Table, former: dict[tuple[str, str, int], float]) -> tuple[st
 
 def report(table: Table) -> str:
     """Return the page."""
-    rows, text = by_unit(table, before())
+    rows, text = by_unit(table, former(HERE / "narrow_before.csv"))
     parts = ["# Narrow histories", ABOUT, text, rows, TRIED]
     return "\n\n".join(parts) + "\n"
 

@@ -77,6 +77,15 @@ NARROW = {
 }
 """Sets whose models score much the same; those of variants are made."""
 
+AGENTS = {
+    one.name: one
+    for one in (
+        ResultSet("agent_terminal_bench_112", "Terminal-Bench 2.0"),
+        ResultSet("swebench_verified", "SWE-bench Verified"),
+    )
+}
+"""Sets of agents, with the dates of their models (`release_date`)."""
+
 RIVALS = (
     "random+mean",
     "stratified+mean",

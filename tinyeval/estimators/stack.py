@@ -124,8 +124,9 @@ class Stack:
         inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
         beyond = _mix(0.5, robust, (shift.mean, shift.spread))
         gate, expected = self._outside(beyond[0][:, 0], robust[1][:, 0])
-        # the benchmarks move with the overall score, whose parts they are
-        beyond[0] = np.clip(beyond[0] + (expected - beyond[0][:, 0])[:, None], 0.0, 1.0)
+        # the benchmarks move by as many of their own spreads as the overall score
+        steps = (expected - beyond[0][:, 0]) / beyond[1][:, 0]
+        beyond[0] = np.clip(beyond[0] + steps[:, None] * beyond[1], 0.0, 1.0)
         mean, spread = _mix(gate[:, None], inside, beyond)
         return Estimate(mean=mean, spread=spread, novelty=1 - (1 - gate) * (1 - drifted))
 
