@@ -96,3 +96,43 @@ def test_a_build_takes_it(source, tmp_path):
     bank = ItemBank.load(tmp_path / "b")
     assert set(bank.content) == set(source.items.ids)
     assert bank.source["content_licence"] == "MIT"
+
+
+def test_lists_in_text_tables_and_the_content_of_another_bank_are_read(bank, tmp_path):
+    (tmp_path / "items.csv").write_text(
+        'item,prompt,choices,delimiter,gold\na,A?,"[""x"", ""y""]",,1\nb,B?,,": ",z\n'
+    )
+    found = read_content(tmp_path / "items.csv")
+    assert found["a"]["choices"] == ["x", "y"]
+    assert (found["a"]["delimiter"], found["b"]["delimiter"]) == ("", ": ")
+    assert "choices" not in found["b"]
+    content = read_content(write_jsonl(tmp_path / "items.jsonl", rows_of(bank.items.ids)))
+    with_content(bank, content).save(tmp_path / "filled")
+    again = read_content(tmp_path / "filled" / "content.parquet")
+    assert again == {one: content[one] for one in bank.anchors.items}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"choices": ["a", "b"], "gold": "c"}, "'gold' to be the index or text of one of 2"),
+        ({"choices": ["a"], "gold": 0}, "'choices' to be a list of two or more"),
+        ({"choices": ["a", "b"], "gold": [0, 2]}, "'gold' to be the index"),
+        ({"gold": "x", "filters": [{"regex": "x"}]}, "'filters' to be a list of objects with func"),
+        ({"gold": "x", "max_tokens": 0}, "'max_tokens' to be a number of 1 or more"),
+        ({"gold": "x", "stop": [""]}, "'stop' to be a text"),
+        ({"gold": "x", "chat": "yes"}, "'chat' to be true or false"),
+        ({"prompts": ["x"], "choices": ["a", "b"]}, "'prompts' to be a list of 2 texts"),
+        ({"prompts": ["x", "y"], "choices": ["a", "b"]}, "has no 'continuation'"),
+    ],
+)
+def test_fields_that_no_runner_can_use_are_refused_when_they_are_given(bank, fields, said):
+    content = {one: {"prompt": "?", **fields} for one in bank.anchors.items}
+    with pytest.raises(DataError, match=said):
+        with_content(bank, content)
+
+
+def test_json_that_is_none_is_named_with_its_line(tmp_path):
+    (tmp_path / "items.csv").write_text("item,prompt,choices\na,A?,x or y\n")
+    with pytest.raises(DataError, match=r"items\.csv:2: expected JSON in column 'choices'"):
+        read_content(tmp_path / "items.csv")

@@ -116,7 +116,8 @@ def test_chat_templates_are_applied():
     finally:
         tokenizer.chat_template = None
     wrapped = [Item(i.id, {**i.content, "prompt": f"the {i.prompt} is"}) for i in items]
-    assert chat == CausalLM(tokenizer, "probability")(wrapped, model)
+    # as in the harness, nothing stands between a chat template and the choice
+    assert chat == CausalLM(tokenizer, "probability", delimiter="")(wrapped, model)
 
 
 # --- generation ---------------------------------------------------------------------------------
@@ -248,7 +249,7 @@ def test_folders_without_a_model_are_refused(tmp_path):
 
 
 def test_wrong_settings_are_refused():
-    with pytest.raises(ConfigError, match="known are: acc, acc_norm, probability"):
+    with pytest.raises(ConfigError, match="known are: acc, acc_norm, acc_bytes"):
         CausalLM(metric="f1")
     with pytest.raises(ConfigError, match="1 or more"):
         CausalLM(batch_tokens=0)

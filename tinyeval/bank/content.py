@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinyeval.bank.codec import Content
-from tinyeval.errors import ConfigError, DataError, examples
+from tinyeval.asking.item import NO_TEXT, Item
+from tinyeval.bank.codec import JSON_SUFFIX, Content, parse_json
+from tinyeval.errors import ConfigError, DataError, examples, one_line
 from tinyeval.importers.aliases import find
 from tinyeval.importers.base import Columns
 from tinyeval.importers.readers import read_raw
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
 OF = ("anchors", "all")
 """Whose content a bank may hold."""
 
+MAY_BE_EMPTY = frozenset({"delimiter"})
+"""Fields whose empty text means something."""
+
 
 def read_content(path: str | Path, item: str | None = None) -> dict[str, dict[str, Any]]:
     """Read the content of items from a table with one row per item.
 
     Args:
         path: jsonl, json, parquet or another table.  Every other column is a field, kept as it is;
-            the runners that ship read ``prompt``, ``choices``, ``gold`` and ``stop``.
+            :mod:`tinyeval.asking.item` lists those that the runners read.  Lists and objects may
+            be JSON text, as may columns called ``<field>.json``: another bank's content is read.
         item: column of the items' ids; recognised by its name if None.
 
     Returns:
@@ -45,11 +50,28 @@ def read_content(path: str | Path, item: str | None = None) -> dict[str, dict[st
             f"{examples(table.columns, 8)}; name it with --item-column"
         )
     ids = table.unique_ids(name)
-    fields = {field: list(cells) for field, cells in table.columns.items() if field != name}
-    return {
-        one: {field: cells[k] for field, cells in fields.items() if cells[k] not in (None, "")}
-        for k, one in enumerate(ids)
-    }
+    columns = {column: list(cells) for column, cells in table.columns.items() if column != name}
+    fields = [column.removesuffix(JSON_SUFFIX) for column in columns]
+    if len(set(fields)) < len(fields):
+        raise DataError(f"{path}: has a field in two columns: {examples(sorted(columns), 8)}")
+    content: dict[str, dict[str, Any]] = {one: {} for one in ids}
+    for field, (column, cells) in zip(fields, columns.items(), strict=True):
+        for row, (one, cell) in enumerate(zip(ids, cells, strict=True)):
+            if cell is not None and (cell != "" or field in MAY_BE_EMPTY):
+                content[one][field] = _value(cell, field, column, table.where(row))
+    return content
+
+
+def _value(cell: Any, field: str, column: str, where: str) -> Any:
+    """Return a cell's value; JSON text becomes what it stands for."""
+    if not isinstance(cell, str) or not (column.endswith(JSON_SUFFIX) or field in NO_TEXT):
+        return cell
+    try:
+        return parse_json(cell)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{where}: expected JSON in column {column!r}, found {one_line(repr(cell), 80)}"
+        ) from error
 
 
 def with_content(
@@ -65,7 +87,7 @@ def with_content(
 
     Raises:
         ConfigError: another ``of``.
-        DataError: anchors without content.
+        DataError: anchors without content, or fields that no runner can use.
         BankError: values that cannot be stored.
 
     Example:
@@ -86,4 +108,6 @@ def with_content(
     kept = bank.anchors.items if of == "anchors" else bank.items.ids
     source: Mapping[str, Any] = {**bank.source, "content_licence": licence}
     own = {one: dict(content[one]) for one in kept if content.get(one)}
+    for one, fields in own.items():
+        Item(one, fields).check()
     return replace(bank, content=own, source=source)
