@@ -77,7 +77,7 @@ def test_the_command_adds_it_and_keeps_what_else_lies_there(bank, saved, tmp_pat
     assert found.exit_code == 0, found.output
     assert f"content of {len(bank.anchors)} items" in found.stdout
     assert "fields: choices, gold, prompt" in found.stdout
-    assert "no licence is stated" in found.stderr
+    assert "no licence is stated for the content (--licence)" in found.stderr
     assert (saved / "notes.txt").read_text() == "mine"
     assert ItemBank.load(saved).digest == bank.digest
     found = CliRunner().invoke(main, ["content", str(saved), str(tmp_path / "none.jsonl")])

@@ -5,7 +5,7 @@ Content says how to ask the items, and nothing of what is predicted: the bank's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +74,45 @@ def _value(cell: Any, field: str, column: str, where: str) -> Any:
         ) from error
 
 
+Given = Content | str | Path | Callable[[Mapping[str, str]], Content]
+"""Content: item -> field -> value, a table of it, or a function of item -> hash of its document."""
+
+
+def wanted_of(bank: ItemBank, of: str) -> dict[str, str]:
+    """Return the items whose content a bank is to hold, each with the hash of its document.
+
+    Raises:
+        ConfigError: another ``of``.
+    """
+    if of not in OF:
+        raise ConfigError(f"content is of {' or '.join(OF)}, found {of!r}")
+    hashes = dict(zip(bank.items.ids, bank.items.column("hash", ""), strict=True))
+    kept = bank.anchors.items if of == "anchors" else bank.items.ids
+    return {one: str(hashes[one]) for one in kept}
+
+
+def given_content(
+    bank: ItemBank, content: Given, *, of: str = "anchors", licence: str = ""
+) -> ItemBank:
+    """Return the bank with content in any of the forms of ``Given``.
+
+    A function is called with what is wanted and may know of some items only; a table or a mapping
+    must know all anchors.
+    """
+    if callable(content):
+        found = content(wanted_of(bank, of))
+        return with_content(bank, found, of=of, licence=licence, partial=True) if found else bank
+    read = read_content(content) if isinstance(content, (str, Path)) else content
+    return with_content(bank, read, of=of, licence=licence)
+
+
 def with_content(
-    bank: ItemBank, content: Content, *, of: str = "anchors", licence: str = ""
+    bank: ItemBank,
+    content: Content,
+    *,
+    of: str = "anchors",
+    licence: str = "",
+    partial: bool = False,
 ) -> ItemBank:
     """Return the bank with the content of its items, in place of what it had.
 
@@ -84,6 +121,7 @@ def with_content(
         content: item -> field -> JSON value; items that the bank does not have are ignored.
         of: ``anchors``, or ``all`` items.
         licence: under which the content may be passed on, for the bank's card.
+        partial: anchors may lack content; those that do are not asked.
 
     Raises:
         ConfigError: another ``of``.
@@ -97,15 +135,13 @@ def with_content(
         >>> len(asked.content) == len(bank.anchors), asked.digest == bank.digest
         (True, True)
     """
-    if of not in OF:
-        raise ConfigError(f"content is of {' or '.join(OF)}, found {of!r}")
+    kept = wanted_of(bank, of)
     lacking = [one for one in bank.anchors.items if not content.get(one)]
-    if lacking:
+    if lacking and not partial:
         raise DataError(
             f"{len(lacking)} of the bank's {len(bank.anchors)} anchors have no content: "
             f"{examples(lacking)}; the content names {examples(content)}: give that of every anchor"
         )
-    kept = bank.anchors.items if of == "anchors" else bank.items.ids
     source: Mapping[str, Any] = {**bank.source, "content_licence": licence}
     own = {one: dict(content[one]) for one in kept if content.get(one)}
     for one, fields in own.items():
