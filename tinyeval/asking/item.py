@@ -66,7 +66,9 @@ class Item:
 
     @property
     def prompt(self) -> str:
-        """Text before the answer."""
+        """Text before the answer; of a conversation, its messages with blank lines between."""
+        if self.content.get("prompt") is None and self.content.get("messages"):
+            return "\n\n".join(one["content"] for one in self.messages)
         return self._text(self._get("prompt"), "prompt")
 
     @property
@@ -194,11 +196,12 @@ class Item:
 
     def check(self) -> None:
         """Raise :class:`DataError` if a field of a question has an unusable value."""
-        if not self.content.keys() & {"prompt", "prompts"}:
+        if not self.content.keys() & {"prompt", "prompts", "messages"}:
             return
-        names = ("filters", "match", "stop", "metric", "max_tokens", "raw", "chat", "messages")
-        for name in names:
+        for name in ("filters", "match", "stop", "metric", "max_tokens", "raw", "chat"):
             getattr(self, name)
+        if "messages" in self.content:
+            self.messages  # noqa: B018
         if self.choices:
             self.pairs()
         if self.content.get("gold") is not None:

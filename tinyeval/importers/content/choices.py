@@ -31,8 +31,18 @@ def of_choices(runs: Sequence[Asked]) -> tuple[list[dict[str, Any]], list[Answer
     fields = _chosen(runs[0])
     if fields is None:
         return [], []
-    candidates = list(_with_gold(fields, runs[0]))
-    return candidates or list(_from_marks(fields, runs[0].metric, answers)), answers
+    metric, labelled = runs[0].metric, _by_labels(fields, runs[0])
+    if metric == "mc2" and labelled:
+        return [labelled], answers
+    if "prompts" not in fields:  # else the target is what they all end with
+        told = [{**fields, "gold": one, "metric": metric} for one in _golds(runs[0], fields)]
+        whole = all(one.mark in (0, 1) for one in answers)
+        if told:
+            return [
+                labelled,
+                *told,
+            ] if labelled and metric == "acc" and not whole else told, answers
+    return _by_marks(fields, metric, answers, labelled), answers
 
 
 def _chosen(run: Asked) -> dict[str, Any] | None:
@@ -82,21 +92,16 @@ def _likelihoods(run: Asked) -> Iterator[Answer]:
         yield Answer(values, run.mark)
 
 
-def _with_gold(fields: Mapping[str, Any], run: Asked) -> Iterator[dict[str, Any]]:
-    """Yield content with what the settings and the target may mean as right choices."""
+def _by_labels(fields: Mapping[str, Any], run: Asked) -> dict[str, Any] | None:
+    """Return content of TruthfulQA's mc2, whose document says of each choice whether it is true."""
     labels = find_labels(run.doc, len(fields["choices"]))
     right = [k for k, one in enumerate(labels) if one]
-    several = {**fields, "gold": right, "metric": "mc2"} if len(right) > 0 else None
-    if several and run.metric == "mc2":
-        yield several
-    if "prompts" not in fields:
-        for gold in _golds(run, fields["choices"]):
-            yield {**fields, "gold": gold, "metric": run.metric}
-    if several and run.metric == "acc":
-        yield several
+    return {**fields, "gold": right, "metric": "mc2"} if right else None
 
 
-def _golds(run: Asked, choices: Sequence[str]) -> Iterator[int | list[int]]:
+def _golds(run: Asked, fields: Mapping[str, Any]) -> Iterator[int | list[int]]:
+    """Yield what settings and target may mean as right choices, the likeliest first."""
+    choices = fields["choices"]
     seen: list[int | list[int]] = []
     for value in run.targets(whole=True):
         listed = value if isinstance(value, list) else [value]
@@ -118,20 +123,25 @@ def _place(value: object, choices: Sequence[str]) -> int | None:
     return value if 0 <= value < len(choices) else None
 
 
-def _from_marks(
-    fields: Mapping[str, Any], metric: str, answers: Sequence[Answer]
-) -> Iterator[dict[str, Any]]:
-    """Yield content with the only choice that can be right, by the marks of all runs."""
+def _by_marks(
+    fields: Mapping[str, Any],
+    metric: str,
+    answers: Sequence[Answer],
+    labelled: dict[str, Any] | None,
+) -> list[dict[str, Any]]:
+    """Return content with the only choice that can be right, by the marks of all runs.
+
+    Nothing where several can be, and more runs must tell.
+    """
     if metric not in CHOICE_METRICS:
-        yield {**fields, "metric": metric}
-        return
-    fitting = [
-        gold
-        for gold in range(len(fields["choices"]))
-        if all(_fits(fields, gold, metric, one) for one in answers)
-    ]
-    if len(fitting) == 1 and answers:
-        yield {**fields, "gold": fitting[0], "metric": metric}
+        return [{**fields, "metric": metric}]
+    n = len(fields["choices"])
+    fitting = [k for k in range(n) if all(_fits(fields, k, metric, one) for one in answers)]
+    if len(fitting) == 1:
+        return [{**fields, "gold": fitting[0], "metric": metric}]
+    if fitting:
+        return []
+    return [labelled or {**fields, "metric": metric}]
 
 
 def _fits(fields: Mapping[str, Any], gold: int, metric: str, answer: Answer) -> bool:

@@ -86,8 +86,8 @@ def _messages(roles: Sequence[str], contents: Sequence[str]) -> Messages:
 
 
 def _shapes(shots: int) -> Iterator[list[str]]:
-    """Yield the roles of conversations, the usual ones first."""
-    for turns in dict.fromkeys((0, min(shots, MOST_SHOTS))):
+    """Yield the roles of conversations, long ones first: a short one could swallow their turns."""
+    for turns in dict.fromkeys((min(shots, MOST_SHOTS), 0)):
         asked = [*["user", "assistant"] * turns, "user"]
         for roles in (asked, [*asked, "assistant"]):
             yield roles

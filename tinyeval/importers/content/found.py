@@ -18,7 +18,7 @@ from tinyeval.importers.block import Finding
 RUNS = 5
 """Runs of a task that are looked at, spread over all: where they agree, others are taken to."""
 
-CLOSE = 1e-4
+CLOSE = 1e-6
 """How much two marks of one answer may differ."""
 
 
