@@ -12,12 +12,12 @@ A bank keeps the content in ``content.parquet``.  A field that is absent has its
     chat          true: the history's models were asked through their own chat templates
     raw           true: ``prompt`` holds a chat template already: it is sent as it is
     metric        of the history: ``acc``, ``acc_norm``, ``acc_bytes``, ``mc1``, ``mc2``,
-                  ``probability`` of choices, ``exact_match`` of written answers
+                  ``probability`` of choices; ``exact_match``, ``match``, ``includes`` of written
+                  answers
     stop          text, or list of texts, at which a written answer ends; absent: a blank line
     max_tokens    most tokens of a written answer
     filters       steps that a written answer goes through, {"function": ..., options} each
-    match         options of ``exact_match``: ``ignore_case``, ``ignore_punctuation``,
-                  ``ignore_numbers``, ``regexes_to_ignore``
+    match         options of that metric, such as ``ignore_case`` or ``regexes_to_ignore``
     sampling      how answers were drawn, where they were not the likeliest
 
 Any other field is left to the answering function.

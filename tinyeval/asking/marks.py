@@ -8,25 +8,22 @@ and b_k bytes of text (Gao et al. 2024; Lin et al. 2022 for mc1 and mc2):
     acc_bytes         is argmax l_k / b_k right?
     mc2, probability  sum of exp l_k over the right ones / sum of exp l_k over all
 
-Written answers are marked by ``exact_match`` with a right one, after the item's filters.
+Written answers are marked by :mod:`tinyeval.asking.texts`.
 """
 
 from __future__ import annotations
 
-import string
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.asking.filters import apply_filters, check_pattern, compiled, why_not
+from tinyeval.asking.filters import why_not
 from tinyeval.asking.item import Item
+from tinyeval.asking.texts import TEXT_METRICS, why_not_compared
 from tinyeval.errors import DataError, examples
 
 CHOICE_METRICS = ("acc", "acc_norm", "acc_bytes", "mc1", "mc2", "probability")
-TEXT_METRICS = ("exact_match",)
-MATCH_OPTIONS = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
 
 
 def mark_choices(item: Item, values: NDArray[np.float64], metric: str = "") -> float:
@@ -65,40 +62,6 @@ def mark_choices(item: Item, values: NDArray[np.float64], metric: str = "") -> f
     return float(np.argmax(values) in item.golds)
 
 
-def mark_text(item: Item, text: str) -> float:
-    """Return the mark of an item from the text that a model wrote, cut at a stop.
-
-    Where the history's metric is known, the text must be a right answer as the harness compares
-    them; else white space around them does not count.
-
-    Example:
-        >>> from tinyeval.asking import Item
-        >>> from tinyeval.asking.marks import mark_text
-        >>> digits = {"function": "regex", "regex_pattern": "[0-9]+"}
-        >>> item = Item("q", {"prompt": "2 + 3 =", "gold": "5", "filters": [digits]})
-        >>> mark_text(item, " It is 5.")
-        1.0
-    """
-    found = apply_filters(item.filters, text)
-    if item.metric:
-        options = item.match
-        found = _compared(found, options)
-        return float(any(found == _compared(one, options) for one in item.answers))
-    return float(found.strip() in {one.strip() for one in item.answers})
-
-
-def _compared(text: str, options: Mapping[str, Any]) -> str:
-    for pattern in options.get("regexes_to_ignore") or ():
-        text = compiled(pattern).sub("", text)
-    if options.get("ignore_case"):
-        text = text.lower()
-    if options.get("ignore_punctuation"):
-        text = text.translate(str.maketrans("", "", string.punctuation))
-    if options.get("ignore_numbers"):
-        text = text.translate(str.maketrans("", "", string.digits))
-    return text
-
-
 def why_not_marked(item: Item, metric: str = "") -> str:
     """Say why answers to an item cannot be marked as its history was; empty if they can.
 
@@ -110,18 +73,18 @@ def why_not_marked(item: Item, metric: str = "") -> str:
         >>> from tinyeval.asking import Item
         >>> from tinyeval.asking.marks import why_not_marked
         >>> why_not_marked(Item("q", {"prompt": "?", "gold": "!", "metric": "bleu"}))
-        "there is no metric 'bleu' of written answers here (known: exact_match)"
+        "there is no metric 'bleu' of written answers here (known: exact_match, match, includes)"
     """
     if item.choices:
         metric = metric or item.metric or "acc"
         return _unknown(metric, CHOICE_METRICS, "choices")
     if item.metric and item.metric not in TEXT_METRICS:
-        return _unknown(item.metric, TEXT_METRICS, "written answers")
+        return _unknown(item.metric, list(TEXT_METRICS), "written answers")
     if item.content.get("sampling"):
         return (
             f"answers were drawn at random ({_told(item.content['sampling'])}), not the likeliest"
         )
-    return why_not(item.filters) or _why_no_match(item.match)
+    return why_not(item.filters) or why_not_compared(item)
 
 
 def check_askable(items: Sequence[Item], metric: str = "") -> None:
@@ -154,16 +117,6 @@ def _unknown(metric: str, known: Sequence[str], what: str) -> str:
     if metric in known:
         return ""
     return f"there is no metric {metric[:80]!r} of {what} here (known: {', '.join(known)})"
-
-
-def _why_no_match(options: Mapping[str, Any]) -> str:
-    unknown = sorted(options.keys() - set(MATCH_OPTIONS))
-    if unknown:
-        return f"exact_match has no option {str(unknown[0])[:80]!r} here"
-    patterns = options.get("regexes_to_ignore") or ()
-    if not isinstance(patterns, (list, tuple)):
-        return "regexes_to_ignore is no list of regular expressions"
-    return next(filter(None, map(check_pattern, patterns)), "")
 
 
 def _told(options: object) -> str:

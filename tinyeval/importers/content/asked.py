@@ -10,6 +10,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -38,20 +39,26 @@ class Asked:
         found = self.row.get("doc")
         return found if isinstance(found, dict) else {}
 
-    @property
-    def arguments(self) -> list[list[Any]]:
-        """Context and continuation, or context and options, of each request."""
+    @cached_property
+    def requests(self) -> list[list[Any]]:
+        """Context and continuation, or context and options, of each request.
+
+        Choices without a context, which ``acc_mutual_info`` asks besides, are left out.
+        """
         found = self.row.get("arguments")
         listed = list(found.values()) if isinstance(found, dict) else found
         if not isinstance(listed, list):
             return []
-        requests = [list(one.values()) if isinstance(one, dict) else one for one in listed]
-        return [one for one in requests if isinstance(one, list) and len(one) >= 2]
+        pairs = [list(one.values()) if isinstance(one, dict) else one for one in listed]
+        pairs = [one for one in pairs if isinstance(one, list) and len(one) >= 2]
+        n = len(pairs) // 2
+        twice = 0 < 2 * n == len(pairs) and all(one[0] == "" for one in pairs[n:])
+        return pairs[:n] if twice and any(one[0] != "" for one in pairs[:n]) else pairs
 
     @property
     def writes(self) -> bool:
         """Whether the answer is a text that the model wrote."""
-        return bool(self.arguments) and isinstance(self.arguments[0][1], dict)
+        return bool(self.requests) and isinstance(self.requests[0][1], dict)
 
     @property
     def text(self) -> str | None:

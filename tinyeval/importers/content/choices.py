@@ -47,7 +47,7 @@ def of_choices(runs: Sequence[Asked]) -> tuple[list[dict[str, Any]], list[Answer
 
 def _chosen(run: Asked) -> dict[str, Any] | None:
     """Return contexts and choices of an item."""
-    requests = _conditional(run.arguments)
+    requests = run.requests
     contexts, texts = [one[0] for one in requests], [one[1] for one in requests]
     if not all(isinstance(one, str) for one in texts):
         return None
@@ -60,13 +60,6 @@ def _chosen(run: Asked) -> dict[str, Any] | None:
     names = differing(contexts)
     shared = {"continuation": texts[0], "delimiter": delimiter}
     return {"prompts": contexts, "choices": names, **shared}
-
-
-def _conditional(requests: list[list[Any]]) -> list[list[Any]]:
-    """Leave out the choices without context, which ``acc_mutual_info`` asks besides."""
-    n = len(requests) // 2
-    twice = 2 * n == len(requests) and all(one[0] == "" for one in requests[n:])
-    return requests[:n] if twice and any(one[0] != "" for one in requests[:n]) else requests
 
 
 def _delimiter(run: Asked, texts: Sequence[str]) -> str:
@@ -83,7 +76,7 @@ def _delimiter(run: Asked, texts: Sequence[str]) -> str:
 
 def _likelihoods(run: Asked) -> Iterator[Answer]:
     said: Any = run.row.get("filtered_resps")
-    n = len(_conditional(run.arguments))
+    n = len(run.requests)
     try:
         values = np.array([float(one[0]) for one in said][:n], dtype=np.float64)
     except (TypeError, ValueError, LookupError):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tinyeval.asking.filters import apply_filters
 from tinyeval.asking.item import Item
-from tinyeval.asking.marks import mark_choices, mark_text, why_not_marked
+from tinyeval.asking.marks import mark_choices, why_not_marked
+from tinyeval.asking.texts import mark_text
 from tinyeval.errors import DataError
 from tinyeval.importers.block import Finding
 
@@ -72,9 +73,13 @@ def first_fitting(
         candidates: one or more, the likeliest first.
         answers: of several runs.
         own: name of the metric for content by which they do not: no runner knows it.
+
+    Raises:
+        DataError: what was logged makes no content.
     """
     for fields in candidates:
         item = Item("item", fields)
+        item.check()
         if why_not_marked(item):
             return dict(fields)
         if all(one.fits(item) for one in answers):

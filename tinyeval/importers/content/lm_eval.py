@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyeval.errors import DataError
 from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.content.asked import Asked, logged_messages
 from tinyeval.importers.content.choices import of_choices
@@ -150,7 +151,7 @@ def _settings(file: SamplesFile) -> tuple[dict[str, Any], Template | None, bool]
 
 def _context(asked: Asked, template: Template | None) -> tuple[Mode, dict[str, Any]]:
     """Return the contexts of an item as they are kept."""
-    contexts = [one[0] for one in asked.arguments]
+    contexts = [one[0] for one in asked.requests]
     different = list({json.dumps(one): one for one in contexts}.values())
     sent = [logged_messages(one) for one in different]
     if not asked.chat and all(one is None for one in sent):
@@ -185,7 +186,10 @@ def _settled(item: str, seen: Sequence[Seen], notes: Notes) -> dict[str, Any] | 
         return None if answers else {}
     metric = kept[0].asked.metric
     own = f"{metric} as {item.rpartition('/')[0] or 'its task'} defines it"
-    fields = first_fitting([_with(one, kept[0]) for one in candidates], answers, own)
+    try:
+        fields = first_fitting([_with(one, kept[0]) for one in candidates], answers, own)
+    except DataError:  # spoilt: it counts as missing
+        return {}
     notes.add(item, kept[0].run, kept[0].mode, [one.mode for one in seen], len(kept), fields)
     return fields
 
@@ -193,7 +197,7 @@ def _settled(item: str, seen: Sequence[Seen], notes: Notes) -> dict[str, Any] | 
 def _candidates(runs: Sequence[Asked]) -> tuple[list[dict[str, Any]], list[Answer]]:
     if runs[0].writes:
         return of_written(runs)
-    return of_choices(runs) if len(runs[0].arguments) > 1 else of_one(runs[0])
+    return of_choices(runs) if len(runs[0].requests) > 1 else of_one(runs[0])
 
 
 def _most(seen: Sequence[Seen], key: Callable[[Seen], Any], preferred: Any) -> list[Seen]:

@@ -24,10 +24,12 @@ class Notes:
     """Collects what is told of items' content.
 
     Attributes:
+        templates: whether conversations were logged in chat templates.
         missing: items without content.
         found: what is told so far.
     """
 
+    templates: bool = True
     missing: list[str] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
 
@@ -57,7 +59,7 @@ class Notes:
         elif alike < len(modes):
             what = "items were asked in other words by other runs; those of one run are kept"
             self.found.append(Finding("doubt", what, 1, (run,)))
-        if mode == Mode.CHAT:
+        if mode == Mode.CHAT and self.templates:
             what = (
                 "items were asked through chat templates, which are left out: every model is asked "
                 "in its own"

@@ -29,14 +29,14 @@ def of_written(runs: Sequence[Asked]) -> tuple[list[dict[str, Any]], list[Answer
 
 def of_one(run: Asked) -> tuple[list[dict[str, Any]], list[Answer]]:
     """Return the content of an item of one continuation, whose likelihood is all that counts."""
-    if not run.arguments or not isinstance(run.arguments[0][1], str):
+    if not run.requests or not isinstance(run.requests[0][1], str):
         return [], []
-    context, text = run.arguments[0][:2]
+    context, text = run.requests[0][:2]
     return [{"prompt": context, "gold": text, "metric": f"{run.metric} of a likelihood"}], []
 
 
 def _written(run: Asked) -> Iterator[dict[str, Any]]:
-    context, options = run.arguments[0][:2]
+    context, options = run.requests[0][:2]
     fields: dict[str, Any] = {"prompt": context, "metric": run.metric}
     until = options.get("until")
     listed = until if isinstance(until, list) else [until]
