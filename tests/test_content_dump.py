@@ -503,7 +503,7 @@ def inspect_content(name, metric=None):
 
 
 def test_real_logs_of_inspect():
-    items, said = inspect_content("*_mctoy_*.eval")
+    items, said = inspect_content("2026*_mctoy_*.eval")
     assert (len(items), said) == (25, [])
     check_askable(items)
     assert items[0].prompt.startswith("Answer the following multiple choice question.")

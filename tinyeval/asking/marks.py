@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinyeval.asking.filters import why_not
 from tinyeval.asking.item import Item
 from tinyeval.asking.texts import TEXT_METRICS, why_not_compared
+from tinyeval.asking.texts import mark_text as mark_text
 from tinyeval.errors import DataError, examples
 
 CHOICE_METRICS = ("acc", "acc_norm", "acc_bytes", "mc1", "mc2", "probability")

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.asking.item import DELIMITER, Item, Messages
-from tinyeval.asking.marks import CHOICE_METRICS, check_askable, mark_choices
-from tinyeval.asking.texts import mark_text
+from tinyeval.asking.marks import CHOICE_METRICS, check_askable, mark_choices, mark_text
 from tinyeval.errors import ConfigError, DataError, one_line
 from tinyeval.training.optional import load
 from tinyeval.training.restore_state import same_modes
