@@ -1,5 +1,6 @@
 """Local tasks of lm-evaluation-harness of every kind that the runners know, and small models."""
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -151,7 +152,11 @@ def write_tasks(folder: Path) -> Path:
 def write_model(folder: Path, seed: int) -> Path:
     """Write a small model and its tokenizer; every second one adds no start token."""
     begin = seed % 2 == 0
-    tiny_model("llama" if seed % 3 else "gpt2", begin, seed).save_pretrained(folder)
+    model = copy.deepcopy(tiny_model("llama" if seed % 3 else "gpt2", begin, seed))
+    # as models of instructions have it: what is drawn at random is not used, a penalty is
+    drawn = {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "top_k": 20}
+    model.generation_config.update(**drawn, repetition_penalty=1.0 + seed / 10)
+    model.save_pretrained(folder)
     tokenizer = bpe(begin)
     tokenizer.chat_template = TEMPLATES[seed % 2]
     try:
