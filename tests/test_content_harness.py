@@ -1,8 +1,11 @@
 """The runner asks what lm-evaluation-harness asked, and marks as it does, item by item."""
 
 import json
+import re
 import shutil
 import sys
+import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -157,3 +160,21 @@ def test_runs_with_and_without_a_template_are_told_apart(runs):
     (finding,) = found.findings
     assert "through a chat template by some runs and without by others" in str(finding)
     assert not any(one.get("chat") for one in found.content.values())
+
+
+def test_the_page_s_example_runs(runs, tmp_path, monkeypatch):
+    page = (Path(__file__).parent.parent / "docs" / "content.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for task in ("plain", "shots", "worded", "several"):
+        for file in (runs.base / "plain").rglob(f"samples_{task}_*.jsonl"):
+            place = tmp_path / "lm_eval_output" / file.parent.name
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+            shutil.copy(next(file.parent.glob("results_*.json")), place)
+    names: dict = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(code, "docs/content.md", "exec"), names)
+    assert len(names["bank"].content) == 50
+    assert names["bank"].source["content_licence"] == "MIT"

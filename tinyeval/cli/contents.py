@@ -122,5 +122,6 @@ def content_facts(bank: ItemBank, folder: Path) -> dict[str, Any] | None:
 
 def content_line(facts: Mapping[str, Any]) -> str:
     """Return facts of content as one line."""
-    fields = printable(", ".join(facts["fields"]))
-    return f"content of {facts['items']} items, {facts['bytes'] / 1e6:.2f} MB; fields: {fields}"
+    fields, kilobytes = printable(", ".join(facts["fields"])), facts["bytes"] / 1e3
+    size = f"{kilobytes:,.0f} kB" if kilobytes < 1e3 else f"{kilobytes / 1e3:,.1f} MB"
+    return f"content of {facts['items']} items, {size}; fields: {fields}"

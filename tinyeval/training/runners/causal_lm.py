@@ -88,6 +88,8 @@ class CausalLM:
         """
         check_askable(items, self.metric or "")  # before a model is read
         model, tokenizer = self._load(model)
+        if any(self._in_chat(one) for one in items):
+            chat_context(({"role": "user", "content": "?"},), tokenizer)  # before any is asked
         chosen = [one for one in items if one.choices]
         written = [one for one in items if not one.choices]
         with same_modes(model), _precision(model):
@@ -186,6 +188,8 @@ class CausalLM:
 def chat_context(messages: Messages, tokenizer: Any) -> str:
     """Return a conversation in the tokenizer's chat template, up to where the answer begins.
 
+    A template that takes no rules of a system is given none, as in the harness.
+
     Raises:
         DataError: the tokenizer has no template, or its template refuses the conversation.
     """
@@ -198,9 +202,13 @@ def chat_context(messages: Messages, tokenizer: Any) -> str:
             continue_final_message=begun,
         )
     except Exception as error:  # templates are code of the model's makers
+        asked = tuple(one for one in messages if one["role"] != "system")
+        if asked and len(asked) < len(messages):
+            return chat_context(asked, tokenizer)
         raise DataError(
             f"the tokenizer cannot put a prompt into a chat template ({one_line(error, 200)}); "
-            "give it one, or ask without (chat=False)"
+            "the history was asked through chat templates: give the tokenizer one, or ask without "
+            "(chat=False)"
         ) from error
 
 
