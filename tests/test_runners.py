@@ -260,8 +260,8 @@ def test_lettered_questions():
         ({"prompt": "a", "choices": ["b", "b"], "gold": "b"}, "one of 2 choices"),
         ({"prompt": "a", "choices": ["b", None], "gold": "b"}, "to be text"),
         ({"prompt": ["a"], "choices": ["b", "c"], "gold": "b"}, "to be text"),
-        ({"prompt": "a", "gold": []}, "none of them empty"),
-        ({"prompt": "a", "gold": "b", "stop": ""}, "none of them empty"),
+        ({"prompt": "a", "gold": []}, "of them empty"),
+        ({"prompt": "a", "gold": "b", "stop": ""}, "of them empty"),
     ],
 )
 def test_items_that_cannot_be_asked_are_refused(content, message):

@@ -112,7 +112,7 @@ class Item:
     @property
     def answers(self) -> tuple[str, ...]:
         """The texts that count as correct if the answer is written."""
-        return self._texts("gold", self._get("gold"))
+        return self._texts("gold", self._get("gold"), empty=True)
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -223,10 +223,11 @@ class Item:
             return found
         raise self._wrong("gold", f"the index or text of one of {len(choices)} choices", found)
 
-    def _texts(self, name: str, found: Any) -> tuple[str, ...]:
+    def _texts(self, name: str, found: Any, empty: bool = False) -> tuple[str, ...]:
         listed = found if isinstance(found, (list, tuple)) else [found]
-        if not listed or "" in listed:
-            raise self._wrong(name, "a text, or a list of texts, none of them empty", found)
+        if all(one == "" for one in listed) or ("" in listed and not empty):
+            few = "not all" if empty else "none"
+            raise self._wrong(name, f"a text, or a list of texts, {few} of them empty", found)
         return tuple(self._text(one, name) for one in listed)
 
     def _mappings(

@@ -33,15 +33,13 @@ def of_choices(runs: Sequence[Asked]) -> tuple[list[dict[str, Any]], list[Answer
         return [], []
     metric, labelled = runs[0].metric, _by_labels(fields, runs[0])
     if metric == "mc2" and labelled:
-        return [labelled], answers
+        return labelled, answers
     if "prompts" not in fields:  # else the target is what they all end with
         told = [{**fields, "gold": one, "metric": metric} for one in _golds(runs[0], fields)]
-        whole = all(one.mark in (0, 1) for one in answers)
+        if told and metric == "acc" and any(one.mark % 1 for one in answers):
+            told = [*labelled, *told]  # a share of the likelihood, whatever its name
         if told:
-            return [
-                labelled,
-                *told,
-            ] if labelled and metric == "acc" and not whole else told, answers
+            return told, answers
     return _by_marks(fields, metric, answers, labelled), answers
 
 
@@ -85,11 +83,14 @@ def _likelihoods(run: Asked) -> Iterator[Answer]:
         yield Answer(values, run.mark)
 
 
-def _by_labels(fields: Mapping[str, Any], run: Asked) -> dict[str, Any] | None:
-    """Return content of TruthfulQA's mc2, whose document says of each choice whether it is true."""
-    labels = find_labels(run.doc, len(fields["choices"]))
-    right = [k for k, one in enumerate(labels) if one]
-    return {**fields, "gold": right, "metric": "mc2"} if right else None
+def _by_labels(fields: Mapping[str, Any], run: Asked) -> list[dict[str, Any]]:
+    """Return content of TruthfulQA's mc2, whose document says of each choice whether it is true.
+
+    It says so for mc1, too, of which there may be as many.
+    """
+    found = find_labels(run.doc, len(fields["choices"]))
+    right = [[k for k, one in enumerate(labels) if one] for labels in found]
+    return [{**fields, "gold": one, "metric": "mc2"} for one in right if one]
 
 
 def _golds(run: Asked, fields: Mapping[str, Any]) -> Iterator[int | list[int]]:
@@ -120,7 +121,7 @@ def _by_marks(
     fields: Mapping[str, Any],
     metric: str,
     answers: Sequence[Answer],
-    labelled: dict[str, Any] | None,
+    labelled: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return content with the only choice that can be right, by the marks of all runs.
 
@@ -134,7 +135,7 @@ def _by_marks(
         return [{**fields, "gold": fitting[0], "metric": metric}]
     if fitting:
         return []
-    return [labelled or {**fields, "metric": metric}]
+    return [*labelled, {**fields, "metric": metric}]
 
 
 def _fits(fields: Mapping[str, Any], gold: int, metric: str, answer: Answer) -> bool:

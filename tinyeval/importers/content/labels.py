@@ -9,14 +9,14 @@ DEPTH = 3
 """How deep in a document labels are looked for."""
 
 
-def find_labels(doc: object, n: int, depth: int = DEPTH) -> list[int]:
-    """Return the list of n labels, 0 or 1 each, that a document has; empty if none or several.
+def find_labels(doc: object, n: int) -> list[list[int]]:
+    """Return the different lists of n labels, 0 or 1 each, that a document has.
 
     >>> find_labels({"question": "?", "mc2_targets": {"choices": ["a", "b"], "labels": [1, 0]}}, 2)
-    [1, 0]
+    [[1, 0]]
     """
-    found = _labels(doc, n, depth)
-    return found[0] if found and all(one == found[0] for one in found) else []
+    found = _labels(doc, n, DEPTH)
+    return [one for k, one in enumerate(found) if one not in found[:k]]
 
 
 def _labels(doc: object, n: int, depth: int) -> list[list[int]]:
