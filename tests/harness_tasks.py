@@ -34,6 +34,8 @@ TASKS = {
     "fewshot_split: train\ndescription: 'the cat likes:\\n\\n'\n",
     "worded": CHOICES + 'doc_to_text: "Q: {{question}}\\nA:"\ndoc_to_target: word\n'
     'target_delimiter: ": "\n',
+    "begun": CHOICES + 'doc_to_text: "{{question}}"\ndoc_to_target: "{{label}}"\nnum_fewshot: 1\n'
+    "fewshot_split: train\ngen_prefix: the bird\n",
     "several": CHOICES + "doc_to_text: question\ndoc_to_target: labels\n",
     "digits": CHOICES.replace("doc_to_choice: choices", "doc_to_choice: numbers")
     + "doc_to_text: question\ndoc_to_target: number\n",
@@ -83,8 +85,9 @@ metric_list: [{metric: exact_match}]
 
 ASKED = [
     *((task, metric, None) for task in ("plain", "worded") for metric in ("acc", "acc_bytes")),
-    *((task, "acc_norm", None) for task in ("plain", "worded", "shots", "several")),
-    *((task, "acc", None) for task in ("shots", "several", "digits", "gaps", "truth1", "truth2")),
+    *((task, "acc_norm", None) for task in ("plain", "worded", "shots", "begun", "several")),
+    *((task, "acc", None) for task in ("shots", "begun", "several", "digits", "gaps")),
+    *((task, "acc", None) for task in ("truth1", "truth2")),
     ("written", "exact_match", "strict-match"),
     ("written", "exact_match", "flexible-extract"),
     ("letters", "exact_match", None),

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from tinyeval import ItemBank, write_results
+from tinyeval import ItemBank, build, write_results
 from tinyeval.bank.content import read_content, with_content
 from tinyeval.cli import main
 from tinyeval.errors import ConfigError, DataError
@@ -136,3 +136,39 @@ def test_json_that_is_none_is_named_with_its_line(tmp_path):
     (tmp_path / "items.csv").write_text("item,prompt,choices\na,A?,x or y\n")
     with pytest.raises(DataError, match=r"items\.csv:2: expected JSON in column 'choices'"):
         read_content(tmp_path / "items.csv")
+
+
+def test_tables_in_memory_are_read(bank):
+    import pandas as pd
+    from datasets import Dataset
+
+    rows = rows_of(bank.items.ids)
+    expected = with_content(bank, {row["item"]: {**row} for row in rows}).content
+    expected = {one: {k: v for k, v in row.items() if k != "item"} for one, row in expected.items()}
+    for table in (rows, Dataset.from_list(rows), pd.DataFrame(rows)):
+        assert with_content(bank, read_content(table)).content == expected
+    with pytest.raises(DataError, match="expected paths, a pandas or polars DataFrame"):
+        read_content(7)
+
+
+@pytest.mark.slow
+def test_build_takes_content_in_every_form(source, fast):
+    rows = rows_of(source.items.ids)
+    given = {row["item"]: {"prompt": row["prompt"]} for row in rows}
+    asked = []
+
+    def some(wanted):
+        asked.append(wanted)
+        return {one: given[one] for one in list(wanted)[:3]}
+
+    bank = build(source, settings=fast, content=rows)
+    assert set(bank.content) == set(bank.anchors.items)
+    assert build(source, settings=fast, content=given, content_of="all").content == given
+    part = build(source, settings=fast, content=some, content_licence="MIT")
+    assert list(part.content) == list(bank.anchors.items[:3])
+    assert asked == [dict.fromkeys(bank.anchors.items, "")]
+    none = build(source, settings=fast, content=lambda wanted: {})
+    assert none.content is None
+    assert bank.digest == part.digest == none.digest
+    with pytest.raises(DataError, match="anchors have no content"):
+        build(source, settings=fast, content={"q": {"prompt": "?"}})

@@ -51,10 +51,10 @@ def build(
         name: name of the bank.
         source: origin of the responses, for the bank's card.
         content: what is asked, so that models can be asked by :mod:`tinyeval.training`: item ->
-            ``{"prompt": ..., "choices": ..., "gold": ...}``, a table of it
-            (:func:`tinyeval.bank.content.read_content`), or a function that is called with
-            item -> hash of its document when the anchors are known and returns it, such as one
-            that calls :func:`tinyeval.importers.import_content`.
+            ``{"prompt": ..., "choices": ..., "gold": ...}``, a table of it (a path, Dataset,
+            DataFrame or list of dicts: :func:`tinyeval.bank.content.read_content`), or a function
+            that is called with item -> hash of its document when the anchors are known and
+            returns it, such as one that calls :func:`tinyeval.importers.import_content`.
         content_of: ``anchors``, or ``all`` items.
         content_licence: under which the content may be passed on.
         progress: called with (done, total, what).

@@ -5,7 +5,7 @@ Content says how to ask the items, and nothing of what is predicted: the bank's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from tinyeval.bank.codec import JSON_SUFFIX, Content, parse_json
 from tinyeval.errors import ConfigError, DataError, examples, one_line
 from tinyeval.importers.aliases import find
 from tinyeval.importers.base import Columns
+from tinyeval.importers.in_memory import one_table
 from tinyeval.importers.readers import read_raw
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ MAY_BE_EMPTY = frozenset({"delimiter"})
 """Fields whose empty text means something."""
 
 
-def read_content(path: str | Path, item: str | None = None) -> dict[str, dict[str, Any]]:
+def read_content(path: object, item: str | None = None) -> dict[str, dict[str, Any]]:
     """Read the content of items from a table with one row per item.
 
     Args:
-        path: jsonl, json, parquet or another table.  Every other column is a field, kept as it is;
+        path: jsonl, json, parquet or another table; or one in memory: a Dataset, a DataFrame, a
+            list of dicts.  Every column but that of ids is a field, kept as it is;
             :mod:`tinyeval.asking.item` lists those that the runners read.  Lists and objects may
             be JSON text, as may columns called ``<field>.json``: another bank's content is read.
         item: column of the items' ids; recognised by its name if None.
@@ -42,7 +44,8 @@ def read_content(path: str | Path, item: str | None = None) -> dict[str, dict[st
     Raises:
         DataError: a file that is no table, no column of ids, an item with two rows.
     """
-    table = read_raw(Path(path))
+    table = read_raw(Path(path)) if isinstance(path, (str, Path)) else one_table(path)
+    path = table.path
     name = find("item", table, Columns(item=item)).one("item", table)
     if name is None:
         raise DataError(
@@ -56,10 +59,16 @@ def read_content(path: str | Path, item: str | None = None) -> dict[str, dict[st
         raise DataError(f"{path}: has a field in two columns: {examples(sorted(columns), 8)}")
     content: dict[str, dict[str, Any]] = {one: {} for one in ids}
     for field, (column, cells) in zip(fields, columns.items(), strict=True):
-        for row, (one, cell) in enumerate(zip(ids, cells, strict=True)):
+        for row, (one, cell) in enumerate(zip(ids, map(_plain, cells), strict=True)):
             if cell is not None and (cell != "" or field in MAY_BE_EMPTY):
                 content[one][field] = _value(cell, field, column, table.where(row))
     return content
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell of a frame as a plain value; one without any becomes None."""
+    found = cell.tolist() if hasattr(cell, "tolist") else cell
+    return None if isinstance(found, float) and found != found else found
 
 
 def _value(cell: Any, field: str, column: str, where: str) -> Any:
@@ -74,8 +83,9 @@ def _value(cell: Any, field: str, column: str, where: str) -> Any:
         ) from error
 
 
-Given = Content | str | Path | Callable[[Mapping[str, str]], Content]
-"""Content: item -> field -> value, a table of it, or a function of item -> hash of its document."""
+Given = Any
+"""Content: item -> field -> value, a table (a path, Dataset, DataFrame or list of dicts), or a
+function of item -> hash of its document that returns the first."""
 
 
 def wanted_of(bank: ItemBank, of: str) -> dict[str, str]:
@@ -102,7 +112,7 @@ def given_content(
     if callable(content):
         found = content(wanted_of(bank, of))
         return with_content(bank, found, of=of, licence=licence, partial=True) if found else bank
-    read = read_content(content) if isinstance(content, (str, Path)) else content
+    read = content if isinstance(content, Mapping) else read_content(content)
     return with_content(bank, read, of=of, licence=licence)
 
 
