@@ -42,7 +42,7 @@ def content_command(
 
     FILE is a table (jsonl, json, parquet ...) with one row per item. The runners read the columns
     prompt, choices (a list; none: the answer is written), gold (index or text of the right choice,
-    or the right answer), stop and more (docs/item-bank-format.md); other columns are kept for
+    or the right answer), stop and more (docs/content.md); other columns are kept for
     functions of your own. FILE may also be the logs of lm-evaluation-harness or Inspect, which
     hold all of it. What the bank predicts does not change, nor does its digest.
 

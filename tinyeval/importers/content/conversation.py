@@ -23,6 +23,12 @@ MOST_SHOTS = 64
 LONGEST = 100_000
 """Characters of a template: those of models have a few thousand."""
 
+FAILURES = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError),
+    *(TypeError, ValueError),
+)
+"""What templates of strangers raise, beside Jinja's own errors."""
+
 
 @dataclass(frozen=True)
 class Template:
@@ -66,6 +72,8 @@ class Template:
 
     def render(self, messages: Messages) -> str | None:
         """Return a conversation in this template; None where the template refuses it."""
+        from jinja2 import TemplateError
+
         begun = messages[-1]["role"] == "assistant"
         try:
             text = _compiled(self.text, self.date).render(
@@ -73,8 +81,10 @@ class Template:
                 add_generation_prompt=not begun,
                 **{"bos_token": "", "eos_token": "", **self.tokens, **self.options},
             )
-        except Exception as error:  # templates are code of strangers, and raise what they like
-            return None if error else ""
+        except TemplateError:
+            return None
+        except FAILURES:
+            return None
         if not begun:
             return text
         last = messages[-1]["content"].strip()  # the answer goes on from its beginning
@@ -117,20 +127,33 @@ def _between(rendered: str, marks: Sequence[str], prompt: str) -> list[str] | No
 @cache
 def _compiled(text: str, date: float) -> Any:
     """Return a template; it runs in a sandbox, as those of transformers do."""
+    from jinja2 import TemplateError
     from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+    class Sandbox(ImmutableSandboxedEnvironment):
+        """Leaves texts and lists as long as they are: a product of them could fill the memory."""
+
+        intercepted_binops = frozenset(("*", "**", "%"))
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
+            if operator == "**" or not numbers:
+                raise ValueError(f"{operator} of {type(left).__name__} and {type(right).__name__}")
+            return super().call_binop(context, operator, left, right)
+
     if len(text) > LONGEST:
         raise ValueError(f"a template of {len(text):,} characters")
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
+    environment = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda form: datetime.fromtimestamp(date, UTC).strftime(
         form
     )
-    return environment.from_string(text)
+    try:
+        return environment.from_string(text)
+    except TemplateError as error:
+        raise ValueError(f"no template: {error}") from error
 
 
 def _to_json(value: Any, indent: int | None = None, **_: Any) -> str:
