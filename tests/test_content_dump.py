@@ -306,6 +306,12 @@ LLAMA = (
     "{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] | trim }}<|eot|>"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 )
+FOLDED = (
+    "{% if messages[0].role == 'system' %}{% set rules = '<<SYS>>' + messages[0].content + "
+    "'<</SYS>>' %}{% set messages = messages[1:] %}{% else %}{% set rules = '' %}{% endif %}"
+    "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ rules if loop.first else '' }}"
+    "{{ m.content }} [/INST]{% else %}{{ m.content }}{% endif %}{% endfor %}"
+)
 MISTRAL = (
     "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
     "{% elif m.role == 'assistant' %} {{ m.content }}</s>"
@@ -337,6 +343,8 @@ def talk(*contents, system=""):
         (Template(LLAMA, shots=2), talk("a", "b", "c", "d", "e", system="Rules.")),
         (Template(LLAMA, shots=2), talk("Q: a\nA: b\n\nQ: c\nA:")),
         (Template(LLAMA), talk("a", "The answer is")),
+        (Template(FOLDED, system=True), talk("a", system="Rules.")),
+        (Template(FOLDED), talk("a")),
         (Template(MISTRAL, shots=1), talk("a", "b", "c")),
         (Template(MISTRAL), talk(" white space at both ends \n")),
         (Template(CHATML), talk("a")),
@@ -393,6 +401,16 @@ def test_every_model_is_asked_in_its_own_template(tmp_path):
         "gold": 1,
         "metric": "acc",
     }
+
+
+def test_white_space_that_some_templates_trim_is_kept(tmp_path):
+    for k, text in enumerate((LLAMA, CHATML, LLAMA)):
+        prompt = Template(text).render(talk("Q{}?\n"))
+        rows = [choice_row(0, (-2, -1, -3), 1, prompt=prompt)]
+        log(tmp_path, f"m{k}", rows, chat_template=text)
+    found, (said,) = content(tmp_path)
+    assert found["t/0"]["prompt"] == "Q0?\n"
+    assert said.startswith("turned: ")
 
 
 def test_conversations_that_were_sent_to_a_server_are_read(tmp_path):

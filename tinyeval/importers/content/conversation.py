@@ -39,6 +39,7 @@ class Template:
         tokens: ``bos_token``, ``eos_token`` ... of the tokenizer.
         options: more that was given to it, such as ``enable_thinking``.
         shots: number of examples that a conversation may begin with.
+        system: whether it began with rules of a system, as far as the run says.
         date: of the run, in seconds; 0: unknown.
     """
 
@@ -46,6 +47,7 @@ class Template:
     tokens: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     shots: int = 0
+    system: bool = False
     date: float = 0.0
 
     def conversation(self, prompt: str) -> Messages | None:
@@ -57,7 +59,7 @@ class Template:
             >>> Template(text).conversation("<user>1 + 1?<end>")
             [{'role': 'user', 'content': '1 + 1?'}]
         """
-        for roles in _shapes(self.shots):
+        for roles in _shapes(self.shots, self.system):
             marks = [f"tinyeval-message-{k}-of-{len(roles)}." for k in range(len(roles))]
             rendered = self.render(_messages(roles, marks))
             if rendered is None:
@@ -95,13 +97,17 @@ def _messages(roles: Sequence[str], contents: Sequence[str]) -> Messages:
     return [{"role": r, "content": c} for r, c in zip(roles, contents, strict=True)]
 
 
-def _shapes(shots: int) -> Iterator[list[str]]:
-    """Yield the roles of conversations, long ones first: a short one could swallow their turns."""
+def _shapes(shots: int, system: bool) -> Iterator[list[str]]:
+    """Yield the roles of conversations, the likeliest first.
+
+    Long ones come first: a short one could swallow their turns.  Rules of a system come first only
+    where there are some: templates have rules of their own.
+    """
     for turns in dict.fromkeys((min(shots, MOST_SHOTS), 0)):
         asked = [*["user", "assistant"] * turns, "user"]
         for roles in (asked, [*asked, "assistant"]):
-            yield roles
-            yield ["system", *roles]
+            both = [roles, ["system", *roles]]
+            yield from reversed(both) if system else both
 
 
 def _between(rendered: str, marks: Sequence[str], prompt: str) -> list[str] | None:

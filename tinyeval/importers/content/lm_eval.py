@@ -52,8 +52,16 @@ class Seen:
 
     @property
     def key(self) -> str:
-        """What is equal for runs that asked alike."""
-        return json.dumps(self.context, sort_keys=True)
+        """What is equal for runs that asked alike: some templates trim what they are given."""
+        plain = self.context
+        if self.mode == Mode.CHAT:
+            plain = json.loads(json.dumps(plain), object_hook=_trimmed)
+        return json.dumps(plain, sort_keys=True)
+
+    @property
+    def length(self) -> int:
+        """Characters of the context."""
+        return len(json.dumps(self.context))
 
 
 def lm_eval_content(paths: Sequence[Path], wanted: Mapping[str, str], options: Options) -> Contents:
@@ -82,6 +90,17 @@ def lm_eval_content(paths: Sequence[Path], wanted: Mapping[str, str], options: O
                 break
         notes.missing += [one for one in items if not content.get(one)]
     return Contents({one: content[one] for one in wanted if content.get(one)}, notes.findings())
+
+
+def _trimmed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a context, or one of its messages, without white space around its texts."""
+
+    def plain(one: Any) -> Any:
+        if isinstance(one, list):
+            return [plain(part) for part in one]
+        return one.strip() if isinstance(one, str) else one
+
+    return {name: plain(one) for name, one in fields.items()}
 
 
 def _by_task(
@@ -145,7 +164,9 @@ def _settings(file: SamplesFile) -> tuple[dict[str, Any], Template | None, bool]
         thinking = file.run.settings.get("thinking", "")
         given = {"enable_thinking": thinking == "True"} if thinking else {}
         date = date if isinstance(date, float) and 0 < date < 1e11 else 0.0
-        template = Template(text, tokens, given, n if type(n) is int else 0, date)
+        described = isinstance(config, dict) and config.get("description")
+        system = bool(content.get("system_instruction") or described)
+        template = Template(text, tokens, given, n if type(n) is int else 0, system, date)
     return config if isinstance(config, dict) else {}, template, chat
 
 
@@ -180,6 +201,7 @@ def _settled(item: str, seen: Sequence[Seen], notes: Notes) -> dict[str, Any] | 
     """Return an item's content as most runs asked it; None where more runs may say more."""
     better = [one for one in seen if one.mode != Mode.RAW] or seen
     kept = _most(_most(better, lambda one: one.mode, Mode.PLAIN), lambda one: one.key, None)
+    kept = sorted(kept, key=lambda one: -one.length)  # what nothing was trimmed of
     order = [kept[0], *(one for one in seen if one is not kept[0])]
     candidates, answers = _candidates([one.asked for one in order])
     if not candidates:
