@@ -25,6 +25,7 @@ ROOMS = {
     "version": (),
     "errors": (),
     "registry": ("errors",),
+    "asking": ("errors",),
     "atomic": (),
     "config": ("errors",),
     "compute": ("errors",),
@@ -36,6 +37,7 @@ ROOMS = {
     "importers": (
         "errors",
         "registry",
+        "asking",
         "atomic",
         "compute",
         "tables",
@@ -104,6 +106,7 @@ ROOMS = {
     "bank": (
         "version",
         "errors",
+        "asking",
         "atomic",
         "tables",
         "responses",
@@ -147,7 +150,7 @@ ROOMS = {
         "calibrated",
     ),
     "exporters": ("errors", "tables", "bank"),
-    "training": ("errors", "registry", "compute", "prediction", "bank"),
+    "training": ("errors", "registry", "asking", "compute", "prediction", "bank"),
     "cli": None,
 }
 """Every module and folder at the top of the package -> those that it may import; None: any."""

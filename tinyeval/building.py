@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
+from tinyeval.bank.content import Given, given_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
 from tinyeval.calibrated import make_predictor
@@ -32,6 +33,9 @@ def build(
     settings: Settings | None = None,
     name: str = "bank",
     source: str = "",
+    content: Given | None = None,
+    content_of: str = "anchors",
+    content_licence: str = "",
     progress: Progress | None = None,
     processes: Processes = ALONE,
 ) -> ItemBank:
@@ -46,6 +50,13 @@ def build(
         settings: all other settings; ``configs/default.yaml`` lists the defaults.
         name: name of the bank.
         source: origin of the responses, for the bank's card.
+        content: what is asked, so that models can be asked by :mod:`tinyeval.training`: item ->
+            ``{"prompt": ..., "choices": ..., "gold": ...}``, a table of it (a path, Dataset,
+            DataFrame or list of dicts: :func:`tinyeval.bank.content.read_content`), or a function
+            that is called with item -> hash of its document when the anchors are known and
+            returns it, such as one that calls :func:`tinyeval.importers.import_content`.
+        content_of: ``anchors``, or ``all`` items.
+        content_licence: under which the content may be passed on.
         progress: called with (done, total, what).
         processes: processes that make the same call and share the work; each returns the bank.
 
@@ -54,7 +65,7 @@ def build(
             another: the bank is built, but expect little of it.
 
     Raises:
-        DataError: fewer than five models, or a missing target column.
+        DataError: fewer than five models, a missing target column, or anchors without content.
         ConfigError: more anchors than items, unknown methods or options, or a budget or quotas that
             cannot be met.
 
@@ -74,7 +85,7 @@ def build(
     plan.check_known(families.responses)
     learned = learn(families.responses, plan, progress, processes=processes)
     predictor = make_predictor(learned, plan, progress, processes=processes)
-    return ItemBank(
+    bank = ItemBank(
         name=name,
         items=learned.item_table(),
         irt=learned.irt,
@@ -82,6 +93,9 @@ def build(
         settings=settings.model_dump(),
         source=facts(models, source, families.copies),
     )
+    if content is None or not processes.leads:
+        return bank
+    return given_content(bank, content, of=content_of, licence=content_licence)
 
 
 def _read(responses: ResponseMatrix | Callable[[], ResponseMatrix], warns: bool) -> SourceModels:

@@ -67,6 +67,18 @@ def read_objects(source: object, options: Options) -> tuple[Merged, str]:
     return merged, what
 
 
+def one_table(source: object) -> RawTable:
+    """Return the raw table that an object holds.
+
+    Raises:
+        DataError: an object of no known type, or one that holds several tables.
+    """
+    found = list(_tables(source))
+    if len(found) != 1:
+        raise DataError(f"expected one table, found {len(found)}; give one of them")
+    return found[0]
+
+
 def _tables(source: Any) -> Iterator[RawTable]:
     """Yield the raw tables that an object holds; one at least."""
     if _are_arrays(source):
