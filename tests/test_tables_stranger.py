@@ -502,6 +502,10 @@ def test_answers_by_model_in_one_object(tmp_path):
     assert found.responses.models.ids == ("gpt-4", "o3")
     np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 1]])
     assert "2 lists in the file are called like models: 'gpt-4', 'o3'" in str(found.findings[0])
+    other = [one | {"id": f"c{k}"} for k, one in enumerate(answered(True, True))]
+    path.write_text(json.dumps({"math": answered(True, False), "code": other}))
+    with pytest.raises(DataError, match="nothing tells whether these are models or benchmarks"):
+        read_results(path)
 
 
 def test_answers_beside_the_name_of_their_model(tmp_path):
