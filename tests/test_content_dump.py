@@ -546,3 +546,96 @@ def test_real_logs_of_inspect_with_rules_and_of_older_versions():
     assert found.content["popularity/9"]["metric"] == "match"
     found = import_content(folder / "log_formats.json", ["popularity/1"])
     assert "Please note" in found.content["popularity/1"]["messages"][0]["content"]
+
+
+# --- Inspect ------------------------------------------------------------------------------------
+
+
+def inspect_log(path, answer="It is yes.", grade="C", model="m", status="success", **sample):
+    """Write a log of Inspect with one sample, as it does."""
+    message = {"role": "assistant", "content": answer, "source": "generate"}
+    asked = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Well?"}]
+    one = {
+        "id": "q",
+        "epoch": 1,
+        "input": "Well?",
+        "target": "yes",
+        "messages": [*asked, message],
+        "output": {"choices": [{"message": message}]},
+        "scores": {"match": {"value": grade}},
+        **sample,
+    }
+    log = {
+        "version": 2,
+        "status": status,
+        "eval": {"task": "t", "model": model, "dataset": {"samples": 1}, "task_id": model},
+        "plan": {"steps": [], "config": {"max_tokens": 9}},
+        "results": {"scores": [{"name": "match", "params": {"location": "end"}}]},
+        "samples": [one],
+    }
+    return write(path, log)
+
+
+def test_a_conversation_of_inspect_is_kept_with_its_scorer_and_its_limits(tmp_path):
+    for k in range(3):
+        inspect_log(tmp_path / f"{k}.json", model=f"m{k}")
+    found = import_content(tmp_path, ["t/q"], metric="match")
+    assert found.findings == ()
+    assert found.content["t/q"] == {
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Well?"},
+        ],
+        "chat": True,
+        "gold": "yes",
+        "stop": [],
+        "max_tokens": 9,
+        "metric": "match",
+        "match": {"location": "end"},
+    }
+
+
+def test_what_inspect_marked_otherwise_is_named(tmp_path):
+    inspect_log(tmp_path / "a.json", grade="I")
+    (said,) = map(str, import_content(tmp_path, ["t/q"]).findings)
+    assert "there is no metric 'match as t defines it' of written answers here" in said
+
+
+def test_several_turns_and_pictures_are_left_to_inspect(tmp_path):
+    turn = {"role": "assistant", "content": "Let me see.", "source": "generate"}
+    tool = {"role": "tool", "content": "42"}
+    user = {"role": "user", "content": "Well?"}
+    inspect_log(tmp_path / "a" / "a.json", messages=[user, turn, tool, turn])
+    (said,) = map(str, import_content(tmp_path / "a", ["t/q"]).findings)
+    assert "there is no metric 'match of several turns'" in said
+    picture = {"role": "user", "content": [{"type": "image", "image": "x"}]}
+    inspect_log(tmp_path / "b" / "b.json", messages=[picture, turn])
+    found = import_content(tmp_path / "b", ["t/q"])
+    assert found.content == {}
+    assert str(found.findings[0]).startswith("missing: 1 items have no prompts")
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"messages": None},
+        {"messages": "x"},
+        {"messages": [3, None]},
+        {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": ["x"]}]},
+        {"messages": [{"role": "user", "content": "attachment://nowhere"}]},
+        {"messages": [{"content": "x"}]},
+        {"output": None},
+        {"output": {"choices": [None]}},
+        {"output": {"choices": [{"message": {"content": 3}}]}},
+        {"target": None},
+        {"target": []},
+        {"target": {"a": 1}},
+        {"attachments": 3},
+    ],
+)
+def test_spoilt_samples_of_inspect_give_no_content_or_one_that_is_checked(tmp_path, spoilt):
+    inspect_log(tmp_path / "a.json", **spoilt)
+    for one, fields in import_content(tmp_path, ["t/q"]).content.items():
+        Item(one, fields).check()
+        json.dumps(fields, allow_nan=False)
