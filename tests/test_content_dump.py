@@ -280,6 +280,7 @@ def test_only_a_few_runs_are_opened_and_only_the_lines_that_are_wanted(tmp_path,
         "tinyeval.importers.content.lm_eval.read_rows",
         lambda path, *rest: opened.update([path.parent.name]) or read_rows(path, *rest),
     )
+    from tinyeval.importers.lm_eval_files import describe_files
     from tinyeval.importers.lm_eval_rows import read_rows
 
     # a line that is not wanted is not even parsed
@@ -287,9 +288,15 @@ def test_only_a_few_runs_are_opened_and_only_the_lines_that_are_wanted(tmp_path,
         lines = file.read_text().splitlines()
         lines[7] = '{"doc_id": 7, "doc": {'
         file.write_text("\n".join(lines) + "\n")
+    described = []
+    monkeypatch.setattr(
+        "tinyeval.importers.content.lm_eval.describe_files",
+        lambda paths: described.append(len(list(paths))) or describe_files(paths),
+    )
     found, _ = content(tmp_path, 3, 4)
     assert len(found) == 2
     assert sorted(opened) == ["m00", "m10", "m20", "m29", "m39"]
+    assert described == [5]
 
 
 def test_items_are_found_by_a_key_of_their_documents(tmp_path):
