@@ -646,3 +646,18 @@ def test_spoilt_samples_of_inspect_give_no_content_or_one_that_is_checked(tmp_pa
     for one, fields in import_content(tmp_path, ["t/q"]).content.items():
         Item(one, fields).check()
         json.dumps(fields, allow_nan=False)
+
+
+def test_files_of_2023_are_read_by_what_their_results_file_says(tmp_path):
+    row = choice_row(0, (-2, -1, -3), 1)
+    del row["filter"], row["doc_hash"]
+    row["arguments"] = [[one["arg_0"], one["arg_1"]] for one in row["arguments"].values()]
+    write(tmp_path / "pretrained__org__m_t.jsonl", [row], lines=True)
+    results = {
+        "results": {"t": {"acc,none": 1.0}},
+        "configs": {"t": {"target_delimiter": " "}},
+        "config": {"model_args": "pretrained=org/m"},
+    }
+    write(tmp_path / "results.json", results)
+    found, said = content(tmp_path)
+    assert (found["t/0"]["choices"], found["t/0"]["gold"], said) == (["a", "b", "c"], 1, [])
