@@ -53,8 +53,8 @@ def _check_regular(path: Path) -> None:
     """Raise :class:`DataError` for a pipe or a device, which would hang or never end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise DataError(
-            f"{path}: expected a regular file of JSON lines, found a pipe, device or socket; "
-            "remove it, or name another file"
+            f"{path}: expected a regular file of predictions or answers, found a pipe, device or "
+            "socket; remove it, or name another file"
         )
 
 
