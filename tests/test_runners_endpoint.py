@@ -143,8 +143,19 @@ def test_items_are_checked_before_the_first_request():
     assert server.seen == []
 
 
+def test_an_answer_is_as_long_as_asked_or_as_the_item_says():
+    item = Item("sum", {**ITEMS[0].content, "max_tokens": 5})
+    with serving() as (server, url):
+        endpoint(url)[0]([item])
+        endpoint(url)[0](ITEMS[:1])
+        endpoint(url, max_tokens=2000)[0]([item])
+    assert [body["max_tokens"] for _, _, body in server.seen] == [5, 256, 2000]
+
+
 def test_wrong_settings_are_refused():
     with pytest.raises(ConfigError, match="http"):
         Endpoint("localhost:8000")
+    with pytest.raises(ConfigError, match="positive"):
+        Endpoint("http://x/v1", max_tokens=0)
     with pytest.raises(ConfigError, match="positive"):
         Endpoint("http://x/v1", timeout=0)

@@ -172,7 +172,7 @@ OPTIONS = (
         "--max-tokens",
         type=POSITIVE,
         metavar="N",
-        help="Most tokens that are written where the content does not say. [default: 256]",
+        help="Most tokens of a written answer. [default: as the content says, or 256]",
     ),
     click.option(
         "--timeout",

@@ -32,6 +32,9 @@ from tinyeval.training.runners.echoed import (
 from tinyeval.training.runners.posting import Poster
 from tinyeval.training.runners.scoring import LETTERS, chosen_letter, cut, lettered
 
+MAX_TOKENS = 256
+"""Most tokens of an answer, where nobody says."""
+
 MOST_STOPS = 4
 """Stop texts that OpenAI's interface takes; an answer is cut at the others afterwards."""
 
@@ -47,7 +50,7 @@ class Endpoint:
         chat: ask through the chat interface; False: ask for a completion, for base models.
         likelihood: score choices by likelihood; needs ``chat=False``, and a server that gives the
             log-probabilities of a prompt.
-        max_tokens: most tokens of an answer, where an item does not say.
+        max_tokens: most tokens of an answer; None: as an item says, or 256.
         timeout: seconds after which a request fails.
         attempts: most requests per item; the wait between them doubles from one second.
         workers: number of concurrent requests.
@@ -61,7 +64,7 @@ class Endpoint:
     key_variable: str = "OPENAI_API_KEY"
     chat: bool = True
     likelihood: bool = False
-    max_tokens: int = 256
+    max_tokens: int | None = None
     timeout: float = 120.0
     attempts: int = 5
     workers: int = 8
@@ -72,7 +75,8 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
             raise ConfigError(f"expected an address http(s)://.../v1, found {self.url!r}")
-        if min(self.attempts, self.workers, self.max_tokens) < 1 or not self.timeout > 0:
+        most = 1 if self.max_tokens is None else self.max_tokens
+        if min(self.attempts, self.workers, most) < 1 or not self.timeout > 0:
             raise ConfigError("attempts, workers, max_tokens and timeout must be positive")
         if self.chat and self.likelihood:
             raise ConfigError("a chat gives no likelihoods of choices; ask with chat=False")
@@ -154,7 +158,7 @@ class Endpoint:
 
     def _text(self, item: Item, model: str) -> str:
         """Return what the model writes."""
-        most = item.max_tokens or self.max_tokens
+        most = self.max_tokens or item.max_tokens or MAX_TOKENS
         body: dict[str, Any] = {"model": model, "temperature": 0, "max_tokens": most}
         if not item.choices and item.content.get("stop"):
             body["stop"] = list(item.stop[:MOST_STOPS])
