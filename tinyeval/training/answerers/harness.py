@@ -8,6 +8,7 @@ options.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -45,6 +46,8 @@ OWN = {
     **dict.fromkeys(("--use_cache", "-c", "--cache_requests"), "it ignores the choice of items"),
 }
 """Options of the harness that tinyeval sets or that would spoil the answers, and why."""
+
+_ERROR = re.compile(r"[\w.]*(?:Error|Exception|Exit)\b")
 
 TAIL = 4000
 """Bytes of the harness's last words that are kept for a message."""
@@ -153,13 +156,14 @@ class HarnessAnswerer(Answerer):
         command = [sys.executable, "-m", "lm_eval", "--tasks", ",".join(samples)]
         command += ["--samples", str(folder / "samples.json"), "--log_samples"]
         command += ["--output_path", str(folder / "logs")]
-        command += [one.replace(MODEL, str(model)) for one in self.arguments]
+        own = [one.replace(MODEL, str(model)) for one in self.arguments]
+        command += own
         code, words = _listen(command, self.show)
         if code != 0:
             shutil.rmtree(folder, ignore_errors=True)
             raise TinyEvalError(
-                f"lm-eval ended with code {code}: {_last_line(words)}; its arguments were "
-                f"{shlex.join(self.arguments)}"
+                f"lm-eval ended with code {code}: {_last_error(words)}; its arguments were "
+                f"{shlex.join(own)}"
             )
 
     def _read(
@@ -219,6 +223,9 @@ def _listen(command: Sequence[str], show: Callable[[bytes], None]) -> tuple[int,
     return process.returncode, words.decode("utf-8", "replace")
 
 
-def _last_line(words: str) -> str:
+def _last_error(words: str) -> str:
+    """Return the last exception that a program told of, which may take several lines, or line."""
     lines = [line for line in words.replace("\r", "\n").splitlines() if line.strip()]
-    return one_line(lines[-1], 300) if lines else "without a word"
+    begins = [k for k, line in enumerate(lines) if _ERROR.match(line)]
+    told = "\n".join(lines[begins[-1] if begins else -1 :])
+    return one_line(told, 400) if told else "without a word"
