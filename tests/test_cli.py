@@ -31,6 +31,7 @@ COMMANDS = [
     *(
         "build",
         "predict",
+        "eval",
         "compare",
         "show",
         "import",
