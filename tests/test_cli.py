@@ -19,12 +19,12 @@ from tinyeval.cli import main
 from tinyeval.cli.citations import INTERVALS, WORKS, citations
 from tinyeval.cli.output import ProgressBar, printable, table
 from tinyeval.cli.predict import prediction_table
-from tinyeval.cli.shipped import dump_path
 from tinyeval.errors import DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
 from tinyeval.selection import SELECTORS
+from tinyeval.shipped import dump_path
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
@@ -38,6 +38,7 @@ COMMANDS = [
         "content",
         "backtest",
         "methods",
+        "banks",
         "watch",
     ),
     "demo",

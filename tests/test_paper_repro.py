@@ -235,9 +235,10 @@ def test_the_scripts_are_packages_that_stay_out_of_the_wheel():
     wheel = hatch["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["tinyeval"]
     for source, target in wheel["force-include"].items():
-        assert target.startswith("tinyeval/")
-        assert (ROOT / source).is_file()
-        assert not source.endswith(".py")
+        assert target.startswith("tinyeval/data/")
+        assert (ROOT / source).exists()
+        assert source.endswith(".py") is False
+        assert not list((ROOT / source).rglob("*.py"))
 
 
 # --- the store ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tinyeval.version import __version__
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import backtest as backtest
     from tinyeval.bank.item_bank import ItemBank as ItemBank
+    from tinyeval.bank.loading import load as load
     from tinyeval.building import build as build
     from tinyeval.comparison import Comparison as Comparison
     from tinyeval.config import Settings as Settings
@@ -36,6 +37,7 @@ _HOME = {
     "TinyEvalError": "errors",
     "backtest": "backtesting.backtest",
     "build": "building",
+    "load": "bank.loading",
     "load_settings": "config",
     "read_results": "importers",
     "register_estimator": "estimators",

@@ -25,6 +25,7 @@ from tinyeval.estimators import ESTIMATORS
 from tinyeval.registry import Method, is_outside
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
+from tinyeval.shipped import recipes
 from tinyeval.source_models import usable
 
 Row = dict[str, float | int | str]
@@ -114,8 +115,9 @@ def backtest(
         responses: the whole history.
         items: numbers of anchors.
         split: see :func:`tinyeval.backtesting.splits.make_splits`.
-        methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or the path of a
-            recipe.  A selector or estimator of your own is ``MODULE:FUNCTION``.
+        methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or a recipe: its
+            path, or the name of one that ships.  A selector or estimator of your own is
+            ``MODULE:FUNCTION``.
         repeats: number of random splits.
         seed: seed of the splits and of random selections.
         settings: settings of every method, except those that its name changes.
@@ -159,7 +161,7 @@ def backtest(
 
 
 def method_settings(name: str, base: Settings) -> Settings:
-    """Return the settings of a method: ``default``, ``SELECTOR+ESTIMATOR`` or a recipe's path.
+    """Return the settings of a method: ``default``, ``SELECTOR+ESTIMATOR`` or a recipe.
 
     Raises:
         ConfigError: no such method.
@@ -178,10 +180,11 @@ def method_settings(name: str, base: Settings) -> Settings:
             selection={"method": selector, "options": {}},
             estimator={"method": estimator, "options": {}},
         )
-    if Path(name).is_file():
+    if Path(name).is_file() or name in recipes():
         return load_settings(name).replace(seed=base.seed, device=base.device)
     raise ConfigError(
-        f"unknown method {name!r}; expected default, SELECTOR+ESTIMATOR or the path of a recipe"
+        f"unknown method {name!r}; expected default, SELECTOR+ESTIMATOR, the path of a recipe"
+        + (f", or one that ships: {', '.join(recipes())}" if recipes() else "")
     )
 
 

@@ -25,6 +25,7 @@ from tinyeval.bank.contents import BankFiles as BankFiles
 from tinyeval.bank.identity import identity
 from tinyeval.bank.parquet import SHORT
 from tinyeval.errors import BankError, examples, one_line
+from tinyeval.shipped import banks, others
 
 FORMAT_VERSION = 1
 MANIFEST, README = "manifest.json", "README.md"
@@ -177,7 +178,8 @@ def _not_a_folder(path: Path) -> str:
     old = set_aside(path)
     if old:
         return f"{path}: does not exist; an interrupted overwrite left the old bank in {old[-1]}"
-    return f"{path}: does not exist; check the path, or make a bank with `tinyeval build`"
+    known = others(path, banks(), "banks")
+    return f"{path}: does not exist; check the path, or make a bank with `tinyeval build`{known}"
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

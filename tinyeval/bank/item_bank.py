@@ -27,6 +27,7 @@ from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
+from tinyeval.shipped import find_bank
 from tinyeval.tables import Table, as_ids
 
 
@@ -264,7 +265,10 @@ class ItemBank:
 
     @classmethod
     def load(cls, path: str | Path) -> ItemBank:
-        """Read a bank from a folder; everything in it is verified before use.
+        """Read a bank from a folder, or one that ships; everything in it is verified before use.
+
+        Args:
+            path: path of the folder, or the name of a bank that ships with tinyeval.
 
         Raises:
             BankError: not a bank, damaged, of another format version, or with an unknown estimator.
@@ -277,7 +281,7 @@ class ItemBank:
             >>> ItemBank.load("my_bank").digest == digest
             True
         """
-        files = read_bank(Path(path))
+        files = read_bank(find_bank(path))
         try:
             bank = cls(**unpack(files))
             bank.predictor.check(bank.level)

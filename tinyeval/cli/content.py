@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from tinyeval.cli.options import PATH
+from tinyeval.cli.options import BANK, PATH
 from tinyeval.cli.output import printable, save_bank
 
 
 @click.command("content", short_help="Give a bank its items' prompts.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.argument("file", type=PATH)
 @click.option(
     "--of",

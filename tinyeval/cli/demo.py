@@ -70,8 +70,8 @@ def demo_command(out: Path, items: int) -> None:
     again = _check_out(out)
     from tinyeval.backtesting.splits import make_splits
     from tinyeval.building import build
-    from tinyeval.cli.shipped import dump_path
     from tinyeval.importers import read_results
+    from tinyeval.shipped import dump_path
 
     dump = dump_path("digits_dump")
     with ProgressBar() as progress:

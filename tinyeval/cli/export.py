@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tinyeval.cli.options import PATH, POSITIVE, overwrite_option
+from tinyeval.cli.options import BANK, PATH, POSITIVE, overwrite_option
 from tinyeval.cli.output import check_new_file, save_text
 from tinyeval.exporters import EXPORTERS, Request
 
@@ -17,7 +17,7 @@ SAMPLES = Path("samples.json")
 
 
 @click.command("export", short_help="Write the anchors for a harness or a script.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.option(
     "--to",
     "target",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyeval.cli.group import is_debugging, show_traceback
-from tinyeval.cli.options import PATH, POSITIVE
+from tinyeval.cli.options import BANK, PATH, POSITIVE
 from tinyeval.cli.output import printable
 from tinyeval.cli.predict import flags, interval
 
@@ -22,7 +22,7 @@ SECONDS = click.FloatRange(min=0)
 @click.command("watch", short_help="Predict every checkpoint of a run.")
 @click.argument("run_dir", type=PATH)
 @click.option(
-    "--bank", type=PATH, required=True, metavar="BANK", help="Bank whose anchors are asked."
+    "--bank", type=BANK, required=True, metavar="BANK", help="Bank whose anchors are asked."
 )
 @click.option(
     "--answer",

@@ -23,6 +23,7 @@ from pydantic import (
 
 from tinyeval.config.recipe_yaml import read_yaml
 from tinyeval.errors import ConfigError, one_line
+from tinyeval.shipped import find_recipe
 
 DEFAULT_ITEMS = 100
 """Number of anchors if no number, no budget and no quotas for every group are given."""
@@ -188,14 +189,19 @@ def parse_settings(values: object, where: str) -> Settings:
 def load_settings(path: str | Path) -> Settings:
     """Read a recipe; errors (:class:`ConfigError`) name the file, the key and the remedy.
 
+    Args:
+        path: of the file, or the name of a recipe that ships with tinyeval.
+
     Example:
         >>> from pathlib import Path
         >>> from tinyeval import load_settings
         >>> _ = Path("recipe.yaml").write_text("items: 50\\nirt: {dimensions: [1, 2]}")
         >>> load_settings("recipe.yaml").irt.dimensions
         [1, 2]
+        >>> load_settings("mrmr").selection.method
+        'mrmr'
     """
-    values = read_yaml(Path(path))
+    values = read_yaml(find_recipe(path))
     return parse_settings({} if values is None else values, str(path))
 
 
