@@ -119,7 +119,8 @@ PRO = (
     "And they do not agree on what a run was. Tasks that the 9 leave out as not run, up to 167 of "
     "an agent, count as failed in the 14: Claude 4 Sonnet has 0.427 among the 9, 0.329 among the "
     "14. The answers that the 9 give to Claude Sonnet 4 are those of Claude Opus 4.1 in the 14. "
-    "The error above is small beside random tasks, but it is the distance to scores that may be wrong, and with 14 "
+    "The error above is small beside random tasks, but it is the distance to scores that may be "
+    "wrong, and with 14 "
     "agents the intervals are 22 points wide at 30 tasks."
 )
 
