@@ -26,11 +26,12 @@ ROOMS = {
     "errors": (),
     "registry": ("errors",),
     "atomic": (),
+    "display": ("errors",),
     "shipped": ("errors",),
     "config": ("errors", "shipped"),
     "compute": ("errors",),
-    "tables": ("errors",),
-    "responses": ("errors", "compute", "tables"),
+    "tables": ("errors", "display"),
+    "responses": ("errors", "display", "compute", "tables"),
     "source_models": ("errors", "responses"),
     "groups": ("errors", "tables"),
     "targets": ("errors", "compute", "tables", "responses"),
@@ -49,6 +50,7 @@ ROOMS = {
     "covariance": ("errors", "compute", "history"),
     "selection": (
         "errors",
+        "display",
         "registry",
         "config",
         "compute",
@@ -100,11 +102,12 @@ ROOMS = {
         "irt",
         "learning",
     ),
-    "prediction": ("errors", "targets", "irt", "selection", "estimators", "calibration"),
-    "comparison": ("errors", "compute", "targets", "calibration", "prediction"),
+    "prediction": ("errors", "display", "targets", "irt", "selection", "estimators", "calibration"),
+    "comparison": ("errors", "display", "compute", "targets", "calibration", "prediction"),
     "bank": (
         "version",
         "errors",
+        "display",
         "atomic",
         "shipped",
         "tables",
@@ -135,6 +138,8 @@ ROOMS = {
         "errors",
         "families",
         "groups",
+        "display",
+        "importers",
         "shipped",
         "registry",
         "config",
@@ -173,14 +178,19 @@ ONLY_IN = {
     "lightning": ("training.",),
     "pydantic": ("config",),
     "datasets": ("exporters.documents",),
-    "pandas": (),
+    "pandas": ("display.frames",),
 }
 """Libraries that are slow, or that a part of the package must do without, and where they may be."""
 
-LAZY = ("sklearn", "scipy", "datasets", "tqdm", "safetensors", "pyarrow")
+LAZY = ("sklearn", "scipy", "datasets", "tqdm", "safetensors", "pyarrow", "pandas")
 """Libraries that are imported where they are used and not before."""
 
-EXTRAS = {"transformers": "hf", "lightning": "lightning", "openpyxl": "xlsx"}
+EXTRAS = {
+    "transformers": "hf",
+    "lightning": "lightning",
+    "openpyxl": "xlsx",
+    "pandas": "pandas",
+}
 """Libraries that not everybody has, and the extra that installs them."""
 
 LONG_MODULES: set[str] = set()

@@ -3,6 +3,12 @@
     bank = tinyeval.build(tinyeval.read_results("results.parquet"), items=100)
     prediction = bank.predict({"item-17": 1, "item-3": 0, ...})
 
+Results: `read_results`, `write_results`, `ResponseMatrix`.
+Banks: `build`, `load`, `ItemBank`; `Settings` and `load_settings` say how one is built.
+Answers: `ItemBank.predict` returns a `Prediction`, `ItemBank.compare` a `Comparison`.
+How good is it: `backtest`.  Errors: `TinyEvalError`.  Methods of your own: `register_estimator`.
+In training: `tinyeval.training`.
+
 Names are imported on first use, so ``import tinyeval`` is cheap and prediction needs no torch.
 """
 
@@ -47,7 +53,13 @@ _HOME = {
 __all__ = [*sorted(_HOME), "__version__"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "training"]
+
+
 def __getattr__(name: str) -> object:
+    if name == "training":
+        return import_module("tinyeval.training")
     if name not in _HOME:
         raise AttributeError(f"module 'tinyeval' has no attribute {name!r}")
     value = getattr(import_module(f"tinyeval.{_HOME[name]}"), name)

@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from tinyeval.errors import DataError
+from tinyeval.errors import BankError, ConfigError, DataError
+from tinyeval.errors.arguments import as_path
 
 PACKAGE = Path(__file__).parent
 DATA, CHECKOUT = PACKAGE / "data", PACKAGE.parent
@@ -78,7 +79,8 @@ def _first(packed: str, checkout: str, pattern: str) -> list[Path]:
 
 def _find(given: str | Path, known: Mapping[str, Path], what: str) -> Path:
     """Return an existing path, or what ships under this name, or else the path as it is."""
-    path, shipped = Path(given), known.get(str(given))
+    error = BankError if what == "bank" else ConfigError
+    path, shipped = as_path(given, f"the {what}", error), known.get(str(given))
     if shipped is None:
         return path
     if not path.exists():

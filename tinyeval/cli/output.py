@@ -10,21 +10,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinyeval.compute.progress import Bar
 from tinyeval.errors import DataError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from tinyeval.bank.item_bank import ItemBank
 
 OVERWRITE = "pass --overwrite"
 """What a command advises where something exists already."""
-
-BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
 
 SILENCE = 30.0
 """Seconds between progress lines while files are read and there is no terminal."""
@@ -41,7 +38,7 @@ class ProgressBar:
         self.quiet = quiet
         self.on_terminal = sys.stderr.isatty()
         self.told = time.monotonic()
-        self.bar: tqdm[NoReturn] | None = None
+        self.bar = Bar()
         self.stage = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
@@ -49,7 +46,7 @@ class ProgressBar:
         if self.quiet:
             return
         if self.on_terminal:
-            self._draw(done, total, what)
+            self.bar(done, total, what)
         elif what != self.stage:
             click.echo(what, err=True)
         self.stage = what
@@ -66,20 +63,8 @@ class ProgressBar:
         """Print a line, above the bar where there is one."""
         if self.quiet:
             return
-        if self.bar is not None:
-            self.bar.clear()
+        self.bar.clear()
         click.echo(line, err=True)
-
-    def _draw(self, done: int, total: int, what: str) -> None:
-        from tqdm import tqdm
-
-        if self.bar is None:
-            self.bar = tqdm(total=total, leave=False, file=sys.stderr, bar_format=BAR)
-        if total != self.bar.total or done < self.bar.n:
-            self.bar.reset(total)
-        self.bar.set_description_str(what, refresh=False)
-        self.bar.n = done
-        self.bar.refresh()
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -90,8 +75,7 @@ class ProgressBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
 
 
 def print_json(value: Mapping[str, Any]) -> None:
