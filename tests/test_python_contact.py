@@ -26,6 +26,8 @@ from tinyeval.errors import (
 from tinyeval.responses import ResponseMatrix
 from tinyeval.tables import Table
 
+pytestmark = pytest.mark.python_words
+
 EVIL = "<script>alert('x')</script>"
 
 

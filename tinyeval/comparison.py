@@ -269,7 +269,7 @@ def _one(
         warnings.append(
             f"{who} unlike the models the bank was built from, or answered in a way that does not "
             "fit; the interval is wider and the probability nearer to 0.5: see the warnings of "
-            "`tinyeval predict`"
+            "their predictions"
         )
     return Comparison(
         a=names[0],

@@ -226,7 +226,7 @@ class Predictor:
         if nothing.size:
             raise DataError(
                 f"model {models[nothing[0]]!r} answered none of the bank's {len(self.anchors)} "
-                "anchors; `tinyeval export` writes the list of items to run"
+                "anchors; `tinyeval export` lists the items to run"
             )
         blocks = [
             self.estimator.predict(padded[k : k + MODELS_AT_ONCE])

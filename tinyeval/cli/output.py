@@ -20,9 +20,6 @@ from tinyeval.errors import DataError
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
 
-OVERWRITE = "pass --overwrite"
-"""What a command advises where something exists already."""
-
 SILENCE = 30.0
 """Seconds between progress lines while files are read and there is no terminal."""
 
@@ -129,15 +126,13 @@ def check_new_bank(path: Path, overwrite: bool) -> None:
     """Raise before the long work if a bank could not be saved at ``path`` after it."""
     from tinyeval.bank.folder import check_destination
 
-    check_destination(path, overwrite, OVERWRITE)
+    check_destination(path, overwrite)
     _check_parent(path)
 
 
 def save_bank(bank: ItemBank, path: Path, overwrite: bool) -> str:
-    """Write a bank to a folder and return its digest; messages name the option of commands."""
-    from tinyeval.bank.folder import write_bank
-
-    return write_bank(path, bank.files(), overwrite=overwrite, option=OVERWRITE)
+    """Write a bank to a folder and return its digest."""
+    return bank.save(path, overwrite=overwrite)
 
 
 def check_new_file(path: Path, overwrite: bool) -> None:
@@ -160,7 +155,7 @@ def save_text(text: str, path: Path, overwrite: bool) -> None:
 
 
 def _exists(path: Path) -> DataError:
-    return DataError(f"{path}: exists already; choose another name, or {OVERWRITE}")
+    return DataError(f"{path}: exists already; choose another name, or pass --overwrite")
 
 
 def _check_parent(path: Path) -> None:
