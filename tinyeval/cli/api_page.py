@@ -6,8 +6,8 @@ import inspect
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from types import ModuleType
-from typing import Any
+from types import ModuleType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 INTRODUCTION = """\
 # Python
@@ -129,6 +129,8 @@ def _name(annotation: Any) -> str:
         return annotation
     if hasattr(annotation, "__metadata__"):
         return _name(annotation.__origin__)
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(_name(one) for one in get_args(annotation)).replace("NoneType", "None")
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
