@@ -83,6 +83,30 @@ def tb_trial(task: str, resolved: bool | None, failure: str = "unset", n: int = 
     }
 
 
+def harbor_trial(task: str, reward: float | None, n: int = 1, **more) -> dict:
+    """A trial as harbor 0.26 writes it, in the order of its fields; ``None``: not verified."""
+    error = {"exception_type": "DockerError", "exception_message": "m"}
+    return {
+        "id": f"00000000-0000-0000-0000-{n:012}",
+        "task_name": task,
+        "trial_name": f"{task}__{n}",
+        "trial_uri": "file:///jobs",
+        "task_id": {"path": task},
+        "source": "terminal-bench",
+        "task_checksum": "c",
+        "config": {"agent": {"name": "terminus-2"}},
+        "agent_info": {
+            "name": "terminus-2",
+            "version": "1",
+            "model_info": {"name": "m", "provider": "org"},
+        },
+        "verifier_result": None if reward is None else {"rewards": {"reward": reward}},
+        "exception_info": error if reward is None else None,
+        "started_at": "2026-03-01T12:00:00",
+        **more,
+    }
+
+
 def tau_trial(number: int, reward: float, trial: int = 0, **info: object) -> dict:
     """A trial of tau-bench."""
     traj = [{"role": "user", "content": "..."}]
@@ -223,6 +247,7 @@ MADE = {
     "swe_bench lists": ("s/results/results.json", {"no_generation": [], "resolved": ["a"]}, False),
     "terminal_bench": ("r/results.json", {"results": [tb_trial("t", True)]}, False),
     "terminal_bench trial": ("t/t.1-of-5/results.json", tb_trial("t", True), False),
+    "harbor": ("jobs/j/t__1/result.json", harbor_trial("t", 1.0), False),
     "tau_bench": ("gpt-4o-retail.json", [tau_trial(0, 1.0)], False),
     "livecodebench": ("M/Scenario.codegeneration_10_0.2_eval_all.json",
                       [lcb_problem("1", [True])], False),

@@ -64,7 +64,7 @@ def test_tasks_of_terminal_bench_are_passed_one_by_one(tmp_path):
     assert words[:4] == ["harbor", "run", "-d", "terminal-bench@2.0"]
     chosen = words[4 : 4 + 2 * len(TASKS)]
     assert chosen == [word for task in TASKS for word in ("-i", task)]
-    assert words[4 + 2 * len(TASKS) :] == ["-a", "AGENT", "-m", "MODEL"]
+    assert words[4 + 2 * len(TASKS) :] == ["-a", "AGENT", "-m", "MODEL", "-k", "ATTEMPTS"]
 
 
 def test_the_benchmark_before_an_id_is_left_out_and_a_data_set_can_be_named():

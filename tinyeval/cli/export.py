@@ -114,11 +114,4 @@ def _next(
         for name in ("key", "prefix"):
             predict += [f"--{name}", lookup[name]] if name in lookup else []
         lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]
-    elif entry.file:
-        sheet = shlex.join(["tinyeval", "export", str(bank), "--to", "csv", "--out", "answers.csv"])
-        lines += [
-            "then fill the marks in, and predict:",
-            f"  {sheet}",
-            f"  {shlex.join(['tinyeval', 'predict', str(bank), 'answers.csv'])}",
-        ]
     return "\n".join(lines)

@@ -70,7 +70,9 @@ EXPORTERS: dict[str, Exporter] = {
         file="instances.txt",
         results="MODEL.RUN.json",
     ),
-    "terminal-bench": Exporter("tinyeval.exporters.agents:export_terminal_bench", file="tasks.txt"),
+    "terminal-bench": Exporter(
+        "tinyeval.exporters.agents:export_terminal_bench", file="tasks.txt", results="jobs/JOB"
+    ),
     "inspect": Exporter("tinyeval.exporters.inspect:export_inspect"),
     "csv": Exporter("tinyeval.exporters.tables:export_csv"),
     "jsonl": Exporter("tinyeval.exporters.tables:export_jsonl"),

@@ -45,7 +45,7 @@ def export_terminal_bench(bank: ItemBank, request: Request) -> Exported:
     dataset = _dataset(bank, request, "terminal-bench@2.0")
     chosen = f"$(sed 's/^/-i /' {shlex.quote(str(request.path))})"
     head = shlex.join(["harbor", "run", "-d", dataset])
-    return Exported(_lines(ids), f"{head} {chosen} -a AGENT -m MODEL")
+    return Exported(_lines(ids), f"{head} {chosen} -a AGENT -m MODEL -k ATTEMPTS")
 
 
 def _names(bank: ItemBank, form: re.Pattern[str], what: str) -> list[str]:

@@ -97,6 +97,12 @@ FORMATS: dict[str, Format] = {
         "runs with results.json, of a run or of each trial",
         "tinyeval import runs/ --out results.parquet",
     ),
+    "harbor": Format(
+        "tinyeval.importers.harbor:HarborImporter",
+        "Harbor (Terminal-Bench 2.0)",
+        "jobs with TRIAL/result.json",
+        "tinyeval import jobs/ --out results.parquet",
+    ),
     "tau_bench": Format(
         "tinyeval.importers.tau_bench:TauBenchImporter",
         "tau-bench",
