@@ -3,7 +3,7 @@
     python -m item_banks.make_swebench_verified
 
 Built from ``swebench_verified_dump`` beside this file.  Its card quotes what
-``python -m paper_repro.agents`` measured.
+``python -m paper_repro.agent_banks`` measured.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ that were resolved.
 Anchors are ordered: the first 10, 20 or 30 are themselves a good choice. Intervals are calibrated
 on agents of whole months held out, for agents that come later.
 
-Measured by `python -m paper_repro.agents` (mean absolute error, worst error and width in percentage
+Measured by `python -m paper_repro.agent_banks` (mean absolute error, worst error and width in percentage
 points, on agents that the bank has not seen):
 
 {table}

@@ -5,7 +5,7 @@
 DIR/agent_terminal_bench_112 holds ``responses.parquet`` and ``models.csv``: 112 agents on the 89
 tasks, 1 where most attempts succeeded (github.com/dariakryvosheieva/agent-psychometrics, commit
 62851ff8, ``data/terminalbench/responses.jsonl``, MIT).  See paper_repro/DATA.md.  Its card quotes
-what ``python -m paper_repro.agents`` and ``python -m paper_repro.attempts`` measured.
+what ``python -m paper_repro.agent_banks`` and ``python -m paper_repro.attempts`` measured.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ leaderboard's score):
 Anchors are ordered: the first 10 or 20 are themselves a good choice. Intervals are calibrated on
 agents of whole months held out, for agents that come later.
 
-Measured by `python -m paper_repro.agents`, answers and score both by the majority of attempts:
+Measured by `python -m paper_repro.agent_banks`, answers and score both by the majority of attempts:
 
 {table}
 

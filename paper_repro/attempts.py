@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from paper_repro.agents import OURS, PLAN, SETS
+from paper_repro.agent_banks import OURS, PLAN, SETS
 from paper_repro.engine.data import add_data_option
 from paper_repro.engine.markdown import lines_of
 from tinyeval import ItemBank, ResponseMatrix

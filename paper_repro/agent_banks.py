@@ -1,6 +1,6 @@
 """Agents on software tasks: what a bank of a few tasks is worth, before it ships.
 
-    python -m paper_repro.agents --data DIR [--jobs 2]
+    python -m paper_repro.agent_banks --data DIR [--jobs 2]
 
 SWE-bench Verified, Terminal-Bench 2.0 and SWE-bench Pro (DATA.md).  `random`: source = 75 %, test =
 the rest; `top`: source = weakest 60 %, test = strongest 15 %; `date`: source = oldest 75 %, test =
@@ -47,7 +47,7 @@ MANY = 20
 OURS = "by month"
 
 PLAN = Plan(
-    "agents",
+    "agent_banks",
     (
         *(
             Case(SETS[name], split, repeats)
