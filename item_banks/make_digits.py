@@ -25,6 +25,8 @@ NOTE = """\
 `content.parquet` holds every image as 64 numbers from 0 to 16, row by row, and its label; an answer
 scores 1 where the model names the digit, else 0."""
 
+LICENCE = "CC BY 4.0 (UCI optical recognition of handwritten digits)"
+
 
 def main() -> None:
     """Build the bank, add the images, and write it."""
@@ -35,7 +37,8 @@ def main() -> None:
     bank = tinyeval.build(responses, items=50, name="digits", source=ORIGIN)
     images = pq.read_table(HERE / "digits_dump" / "content.parquet").to_pylist()
     content = {one.pop("item"): one for one in images}
-    bank = replace(bank, content=content, source={**bank.source, "note": NOTE})
+    notes = {"note": NOTE, "content_licence": LICENCE}
+    bank = replace(bank, content=content, source={**bank.source, **notes})
     digest = bank.save(out, overwrite=True)
     print(f"{out}: {digest}")
 

@@ -32,6 +32,7 @@ NOTE = """\
 answer must be right to the letter: `tinyeval.training.CausalLM` asks so. The models of the history
 share one small tokenizer and learned from nothing but such items: other models are of another
 kind."""
+LICENCE = "Apache-2.0 (made by program, as item_banks/language/benchmark.py does)"
 
 
 def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
@@ -44,7 +45,8 @@ def make_bank(dump: Path, anchors: int) -> tinyeval.ItemBank:
     settings = recipe.replace(items=anchors, quotas=quotas, interval={"groups": "family"})
     bank = tinyeval.build(responses, settings=settings, name="language", source=ORIGIN)
     content = decode_content((dump / "content.parquet").read_bytes())
-    return replace(bank, content=content, source={**bank.source, "note": NOTE})
+    notes = {"note": NOTE, "content_licence": LICENCE}
+    return replace(bank, content=content, source={**bank.source, **notes})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,8 +35,8 @@ that were resolved.
 Anchors are ordered: the first 10, 20 or 30 are themselves a good choice. Intervals are calibrated
 on agents of whole months held out, for agents that come later.
 
-Measured by `python -m paper_repro.agent_banks` (mean absolute error, worst error and width in percentage
-points, on agents that the bank has not seen):
+Measured by `python -m paper_repro.agent_banks` (mean absolute error, worst error and width in
+percentage points, on agents that the bank has not seen):
 
 {table}
 

@@ -21,8 +21,10 @@ from item_banks.measured import PAGE, measured
 from item_banks.months import with_months
 from tinyeval import Settings, build
 from tinyeval.importers import import_results
+from tinyeval.tables import Table
 
 NAME = "agent_terminal_bench_112"
+BENCHMARK = "terminal-bench"
 ITEMS = 30
 ORIGIN = (
     "112 agents of the public leaderboard, language models of March 2025 to February 2026 "
@@ -30,10 +32,11 @@ ORIGIN = (
 )
 NOTE = """\
 Which tasks an agent did is a fact of the public leaderboard, collected by the repository above. The
-answers of the agents are not part of this bank, only parameters learned from them. Item ids are the
-names of the tasks. A score is 1 if most of the agent's attempts at the task succeeded, else 0.
+answers of the agents are not part of this bank, only parameters learned from them. Item ids are
+`terminal-bench/` and the names of the tasks. A score is 1 if most of the agent's attempts at the task succeeded, else 0.
 
     tinyeval export terminal_bench_2 --to terminal-bench --out tasks.txt
+    tinyeval predict terminal_bench_2 jobs/JOB
 
 Run each task several times (`harbor run -k 5`) and answer with the share of attempts that
 succeeded: that is what the leaderboard averages, and the prediction is then of that. One attempt is
@@ -66,8 +69,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "terminal_bench_2")
     given = parser.parse_args()
     responses = import_results(given.data / NAME / "responses.parquet").responses
-    benchmark = np.full(responses.n_items, "terminal-bench", dtype=object)
-    responses = replace(responses, items=responses.items.with_columns(benchmark=benchmark))
+    names = [f"{BENCHMARK}/{task}" for task in responses.items.ids]  # as Harbor's jobs are read
+    benchmark = np.full(responses.n_items, BENCHMARK, dtype=object)
+    responses = replace(responses, items=Table(tuple(names), {"benchmark": benchmark}))
     settings = Settings(items=ITEMS, device="cpu").replace(
         interval={"groups": "month"},
         run={"dataset": "terminal-bench@2.0"},

@@ -83,34 +83,67 @@ def tb_trial(task: str, resolved: bool | None, failure: str = "unset", n: int = 
     }
 
 
-def harbor_trial(task: str, reward: float | None, n: int = 1, **more) -> dict:
-    """A trial as harbor 0.26 writes it, in the order of its fields; ``None``: not verified."""
-    error = {"exception_type": "DockerError", "exception_message": "m"}
-    return {
-        "id": f"00000000-0000-0000-0000-{n:012}",
+def tau_trial(number: int, reward: float, trial: int = 0, **info: object) -> dict:
+    """A trial of tau-bench."""
+    traj = [{"role": "user", "content": "..."}]
+    return {"task_id": number, "reward": reward, "info": info, "traj": traj, "trial": trial}
+
+
+def tau2_run(
+    simulations: list[dict] | None, tasks: int = 2, llm: str = "org/m", agent: str = "llm_agent"
+) -> dict:
+    """Results of tau2-bench, as version 1 writes them; None: simulations lie beside."""
+    info = {
+        "git_commit": "c7b9f7c",
+        "num_trials": 2,
+        "user_info": {"implementation": "user_simulator", "llm": "gpt-4.1", "llm_args": {}},
+        "agent_info": {"implementation": agent, "llm": llm, "llm_args": {"temperature": 0.0}},
+        "environment_info": {"domain_name": "airline", "policy": "Be kind.", "tool_defs": None},
+    }
+    found = {"timestamp": "2025-09-29T01:38:13", "info": info}
+    found |= {"tasks": [{"id": str(k)} for k in range(tasks)]}
+    return found if simulations is None else found | {"simulations": simulations}
+
+
+def simulation(task: str, reward: float | None, trial: int = 0, end: str = "user_stop") -> dict:
+    """A simulation of tau2-bench."""
+    info = None if reward is None else {"reward": reward, "reward_basis": ["DB"]}
+    found = {"id": f"{task}-{trial}", "task_id": task, "termination_reason": end, "trial": trial}
+    return found | {"reward_info": info, "messages": [{"role": "user", "content": "..."}]}
+
+
+def harbor_trial(
+    task: str, reward: float | None, raised: str = "", n: int = 1, **more: object
+) -> dict:
+    """A trial of Harbor, as version 0.2 writes it; later ones say ``reward_valid``, too."""
+    raising = {"exception_type": raised, "exception_message": "m", "exception_traceback": "t"}
+    found = {
+        "id": f"{task}-{n}",
         "task_name": task,
         "trial_name": f"{task}__{n}",
         "trial_uri": "file:///jobs",
         "task_id": {"path": task},
         "source": "terminal-bench",
-        "task_checksum": "c",
-        "config": {"agent": {"name": "terminus-2"}},
+        "task_checksum": "aa",
+        "config": {"agent": {"name": "terminus-2", "model_name": "openai/gpt-5", "kwargs": {}}},
         "agent_info": {
             "name": "terminus-2",
-            "version": "1",
-            "model_info": {"name": "m", "provider": "org"},
+            "version": "2.0.0",
+            "model_info": {"name": "gpt-5", "provider": "openai"},
         },
+        "agent_result": {"n_input_tokens": 10, "cost_usd": None},
         "verifier_result": None if reward is None else {"rewards": {"reward": reward}},
-        "exception_info": error if reward is None else None,
-        "started_at": "2026-03-01T12:00:00",
-        **more,
+        "exception_info": raising if raised else None,
+        "started_at": "2025-11-10T10:00:00.000000",
     }
+    return found | more
 
 
-def tau_trial(number: int, reward: float, trial: int = 0, **info: object) -> dict:
-    """A trial of tau-bench."""
-    traj = [{"role": "user", "content": "..."}]
-    return {"task_id": number, "reward": reward, "info": info, "traj": traj, "trial": trial}
+def harbor_job(trials: list[dict] | None = None) -> dict:
+    """The summary of a job of Harbor; early versions keep its trials in it."""
+    found = {"id": "j", "started_at": "2025-11-10T10:00:00", "n_total_trials": 1}
+    found |= {"stats": {"n_trials": 1, "n_errors": 0, "evals": {}}}
+    return found if trials is None else found | {"trial_results": trials}
 
 
 def lcb_problem(question: str, graded: list[bool], **more: object) -> dict:
@@ -241,14 +274,60 @@ def pro_output(question: int, pred: str | None, answer: str = "A", category: str
     }
 
 
+def evals_log(answers: dict[str, bool | None], model: str = "gpt-4o", **more: object) -> list[dict]:
+    """A log of OpenAI Evals; None: the sample ended with an error."""
+    config = {"completion_fns": [model], "seed": 20220722, "max_samples": None} | more
+    spec = {"completion_fns": [model], "eval_name": "coqa.dev.v0", "base_eval": "coqa"}
+    spec |= {"split": "dev", "run_config": config, "run_id": "r", "created_at": "2024-01-01 00:00"}
+    lines: list[dict] = [{"spec": spec}, {"final_report": {"accuracy": 0.5}, "run_id": "r"}]
+    for name, right in answers.items():
+        event = {"run_id": "r", "event_id": len(lines), "sample_id": name, "created_by": ""}
+        lines.append(event | {"type": "sampling", "data": {"prompt": "q", "sampled": ["a"]}})
+        data = {"correct": right, "expected": "a", "picked": "a"}
+        failed = {"type": "RateLimitError", "message": "slow down"}
+        one = ("match", data) if right is not None else ("error", failed)
+        lines.append(event | {"type": one[0], "data": one[1]})
+    return lines
+
+
+def promptfoo_result(
+    test: int, success: bool, provider: str = "openai:gpt-4o", **more: object
+) -> dict:
+    """A result of promptfoo."""
+    return {
+        "promptIdx": 0,
+        "testIdx": test,
+        "testCase": {"vars": {"q": f"Q{test}"}, "assert": [{"type": "equals", "value": "a"}]},
+        "promptId": "p",
+        "provider": {"id": provider, "label": ""},
+        "prompt": {"raw": "Answer: {{q}}", "label": "Answer: {{q}}"},
+        "vars": {"q": f"Q{test}"},
+        "response": {"output": "a"},
+        "score": int(success),
+        "success": success,
+        "failureReason": 0 if success else 1,
+        "namedScores": {},
+        **more,
+    }
+
+
+def promptfoo_file(results: list[dict]) -> dict:
+    """A file of promptfoo's results, version 3."""
+    prompts = [{"raw": "Answer: {{q}}", "label": "Answer: {{q}}", "provider": "openai:gpt-4o"}]
+    found = {"version": 3, "timestamp": "2026-06-01T12:00:00Z", "prompts": prompts}
+    return {"evalId": "eval-x", "results": found | {"results": results, "stats": {}}, "config": {}}
+
+
 MADE = {
     "swe_bench": ("m.r1.json", swe_report(resolved_ids=["a__a-1"]), False),
     "swe_bench pro": ("m/eval_results.json", {"instance_a__b-1": True}, False),
     "swe_bench lists": ("s/results/results.json", {"no_generation": [], "resolved": ["a"]}, False),
     "terminal_bench": ("r/results.json", {"results": [tb_trial("t", True)]}, False),
     "terminal_bench trial": ("t/t.1-of-5/results.json", tb_trial("t", True), False),
-    "harbor": ("jobs/j/t__1/result.json", harbor_trial("t", 1.0), False),
     "tau_bench": ("gpt-4o-retail.json", [tau_trial(0, 1.0)], False),
+    "tau2_bench": ("run.json", tau2_run([simulation("0", 1.0)], 1), False),
+    "harbor": ("job/t__1/result.json", harbor_trial("t", 1.0), False),
+    "harbor job": ("job/result.json", harbor_job([harbor_trial("t", 1.0)]), False),
     "livecodebench": ("M/Scenario.codegeneration_10_0.2_eval_all.json",
                       [lcb_problem("1", [True])], False),
     "livebench": ("ground_truth_judgment.jsonl", [judgment("q", "m", 1)], True),
@@ -260,6 +339,9 @@ MADE = {
     "mt_bench": ("gpt-4_single.jsonl", [mark(81, 1, 10)], True),
     "wildbench": ("m.json", [session("a", "5")], False),
     "zeroeval": ("m.json", [zero_answer("a", correct=True)], False),
+    "openai_evals": ("log.jsonl", evals_log({"coqa.dev.0": True, "coqa.dev.1": None}), True),
+    "promptfoo": ("results.json", promptfoo_file([promptfoo_result(0, True)]), False),
+    "promptfoo lines": ("results.jsonl", [promptfoo_result(0, True)], True),
     "mmlu_pro": ("model_outputs_m_5shots.json", [pro_output(70, "A")], False),
 }  # fmt: skip
 """Small files: format, and perhaps more -> (path, content, whether it is lines)."""

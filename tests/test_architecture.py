@@ -25,6 +25,7 @@ ROOMS = {
     "version": (),
     "errors": (),
     "registry": ("errors",),
+    "asking": ("errors",),
     "atomic": (),
     "display": ("errors",),
     "shipped": ("errors",),
@@ -38,6 +39,7 @@ ROOMS = {
     "importers": (
         "errors",
         "registry",
+        "asking",
         "atomic",
         "compute",
         "tables",
@@ -108,6 +110,7 @@ ROOMS = {
         "version",
         "errors",
         "display",
+        "asking",
         "atomic",
         "shipped",
         "tables",
@@ -155,7 +158,7 @@ ROOMS = {
         "calibrated",
     ),
     "exporters": ("errors", "tables", "bank"),
-    "training": ("errors", "registry", "compute", "prediction", "bank"),
+    "training": ("errors", "registry", "asking", "compute", "prediction", "bank"),
     "cli": None,
 }
 """Every module and folder at the top of the package -> those that it may import; None: any."""

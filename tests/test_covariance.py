@@ -1,6 +1,6 @@
 """The factored item covariance against dense matrices made from its definition."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -259,3 +259,21 @@ def test_models_that_all_answer_alike_leave_no_sample_covariance():
     covariance = item_covariance(history_of(alike, history.fit), irt_share=0)
     assert covariance.factors.shape[1] == 20
     assert_allclose(dense(covariance, 0), 0, atol=1e-12)
+
+
+def test_items_that_nobody_solved_shift_together():
+    history = make_history(30, 50, seed=4)
+    scores = history.responses.scores.copy()
+    scores[:, :3] = 0.0
+    history = History(replace(history.responses, scores=scores), history.targets, history.fit)
+    solved, never = np.arange(3, 50), np.arange(3)
+    assert (scores[:, solved] > 0).any(axis=0).all()
+    covariance = item_covariance(history)
+    kernel = covariance.drift[:-1].T @ covariance.drift[:-1]
+    field = covariance.drift.T @ covariance.drift
+    assert_allclose((field - kernel)[np.ix_(never, never)], 1.0, atol=1e-9)
+    assert_allclose((field - kernel)[solved], 0.0, atol=1e-9)
+    once = scores.copy()
+    once[0, :3] = 0.5
+    once = History(replace(history.responses, scores=once), history.targets, history.fit)
+    assert len(item_covariance(once).drift) == len(covariance.drift) - 1

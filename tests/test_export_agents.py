@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers import simulate
+from importing import harbor_trial, write
 
 import tinyeval
 from tinyeval.cli import main
@@ -128,3 +129,26 @@ def test_a_report_of_the_harness_is_predicted(tmp_path, fast):
     answers = {one: float(k < 2) for k, one in enumerate(ids)}
     assert found["model"] == "mine"
     assert found["score"] == bank.predict(answers).score
+
+
+def test_jobs_of_harbor_are_predicted_by_the_bank_that_ships(tmp_path):
+    out, run = tmp_path / "tasks.txt", CliRunner()
+    done = run.invoke(
+        main, ["export", "terminal_bench_2", "--to", "terminal-bench", "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "tinyeval predict terminal_bench_2 jobs/JOB --complete" in done.stderr
+    tasks = out.read_text().split()
+    for k, task in enumerate(tasks):
+        for n in (0, 1):
+            trial = harbor_trial(task, float((k + n) % 3 == 0), n=n)
+            write(tmp_path / "jobs" / "mine" / f"{task}__{n}" / "result.json", trial)
+    folder = str(tmp_path / "jobs" / "mine")
+    shown = run.invoke(main, ["predict", "terminal_bench_2", folder, "--complete", "--json"])
+    assert shown.exit_code == 0, shown.output
+    (found,) = json.loads(shown.stdout)["predictions"]
+    shares = {
+        f"terminal-bench/{one}": ((k % 3 == 0) + (k % 3 == 2)) / 2 for k, one in enumerate(tasks)
+    }
+    assert found["n_answered"] == 30
+    assert found["score"] == tinyeval.load("terminal_bench_2").predict(shares).score

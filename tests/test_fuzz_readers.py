@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import test_import_details as details
 import test_import_every_eval_ever as every_eval_ever
 import test_import_helm as helm
 import test_import_inspect as inspect
@@ -64,6 +65,31 @@ def json_table(folder: Path) -> None:
     write(folder / "r.jsonl", [{"model": "a", "item": "q", "score": 1}] * 1, lines=True)
 
 
+def lighteval(folder: Path) -> None:
+    details.results(folder / "results" / "m" / f"results_{details.DATE}.json", "m")
+    rows = details.lighteval_rows(details.PLAIN, [1, 0, None])
+    details.details(folder / "details" / "m", "gsm8k|0", rows)
+
+
+def leaderboard(folder: Path) -> None:
+    for shape, marks in ((details.nested, [0, 1]), (details.text, [1, 0])):
+        rows = [shape(k, mark, mark) for k, mark in enumerate(marks)]
+        details.details(folder / f"details_org__{shape.__name__}", details.ARC, rows)
+
+
+def leaderboard2(suffix: str) -> Callable[[Path], object]:
+    rows = [details.lm_eval_row(k, acc=0.0, acc_norm=float(k % 2)) for k in range(3)]
+
+    def make(folder: Path) -> None:
+        place = folder / "org__m-details" / "org__m" / f"samples_{details.BBH}_{details.DATE}"
+        if suffix == ".json":
+            write(place.with_name(place.name + suffix), rows, lines=True)
+        else:
+            details.parquet(place.parent / details.BBH / "latest" / "0000.parquet", rows)
+
+    return make
+
+
 GOOD: dict[str, Callable[[Path], object]] = {
     **{name: made(name) for name in MADE},
     **{f"table {suffix}": table(suffix) for suffix in (".csv", ".parquet", ".npz")},
@@ -78,6 +104,10 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "inspect .json": lambda folder: inspect.write_json(
         folder / "log.json", inspect.header(), inspect.MIXED
     ),
+    "lighteval": lighteval,
+    "open_llm_leaderboard": leaderboard,
+    "open_llm_leaderboard2": leaderboard2(".parquet"),
+    "open_llm_leaderboard2 .json": leaderboard2(".json"),
     "every_eval_ever": lambda folder: every_eval_ever.write(folder, every_eval_ever.LINES),
     "lm_eval": lambda folder: lm_eval.samples(folder, "arc", lm_eval.rows("arc", [1, 0])),
     "opencompass": lambda folder: opencompass.write(
@@ -137,13 +167,7 @@ def read(folder: Path, form: str | None) -> str:
 
 
 def test_every_format_is_damaged():
-    missing = set(FORMATS) - {name.split()[0] for name in GOOD} - set(details_formats())
-    assert not missing
-
-
-def details_formats() -> tuple[str, ...]:
-    """Formats of Parquet files in folders, of which ``test_import_details`` makes the files."""
-    return ("lighteval", "open_llm_leaderboard", "open_llm_leaderboard2")
+    assert not set(FORMATS) - {name.split()[0] for name in GOOD}
 
 
 @pytest.mark.slow

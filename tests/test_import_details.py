@@ -1,4 +1,9 @@
-"""Details of lighteval and of both Open LLM Leaderboards: every shape in which they lie."""
+"""Details of lighteval and of both Open LLM Leaderboards: every shape in which they lie.
+
+lighteval's is that of files which version 0.13.0 itself wrote here (its dummy model, two tasks,
+two runs): columns ``doc``, ``metric``, ``model_response``, rows in shuffled order, ids of the
+documents, ``original_num_docs`` always -1.  No file of a leaderboard was at hand.
+"""
 
 from __future__ import annotations
 
@@ -246,6 +251,28 @@ def test_what_the_results_say(tmp_path):
     found = import_results(tmp_path, partial=True)
     assert row(found, "hub/org-m") == [0, 1]
     assert "turned" in {one.kind for one in found.findings}
+
+
+def test_a_run_with_max_samples(tmp_path):
+    """Version 0.13.0 does not say how many documents there are, but where it stopped."""
+    unknown = {"gsm8k|0": {"name": "gsm8k", "original_num_docs": -1}}
+    place = tmp_path / "results" / "m" / f"results_{DATE}.json"
+    details(tmp_path / "details" / "m", "gsm8k|0", lighteval_rows(PLAIN, [1, 0]))
+    results(place, "m", unknown, max_samples=2)
+    with pytest.raises(DataError, match=r"--max-samples 2, and does not say how many .*gsm8k"):
+        read_results(tmp_path)
+    assert row(import_results(tmp_path, partial=True), "m") == [1, 0]
+    results(place, "m", unknown, max_samples=500)  # the task has two documents only
+    assert row(import_results(tmp_path), "m") == [1, 0]
+
+
+def test_how_a_model_was_asked_tells_its_runs_apart(tmp_path):
+    for date, temperature in ((DATE, 0), (LATER, 0.7)):
+        config = {"generation_parameters": {"temperature": temperature, "top_p": None}}
+        results(tmp_path / f"results_{date}.json", "m", model_config=config)
+        details(tmp_path / "details" / "m", "gsm8k|0", lighteval_rows(PLAIN, [1]), date)
+    found = import_results(tmp_path)
+    assert found.responses.models.ids == ("m", "m [args.temperature=0.7]")
 
 
 def test_several_metrics_are_listed(tmp_path):

@@ -1,4 +1,8 @@
-"""Samples of Every Eval Ever: small ones in the shape of its schema."""
+"""Samples of Every Eval Ever: small ones in the shape of its schema.
+
+Read beside them were what the project's own converter (0.3.0) makes of a real run of lm-eval, its
+reference conversion, and samples of schema 0.2.1 (gpt2 on MMLU).
+"""
 
 from __future__ import annotations
 
@@ -132,3 +136,29 @@ def test_a_folder_with_scores_of_runs_only(tmp_path):
     write(tmp_path, [], {"evaluation_results": []}).unlink()
     with pytest.raises(DataError, match=r"found no \*_samples\.jsonl"):
         read_results(tmp_path, format="every_eval_ever")
+
+
+def test_the_results_of_a_run_say_range_direction_and_size(tmp_path):
+    """As the converter of version 0.3.0 writes lm-eval's results: the metric is described only."""
+    lines = [line(one, mark) for one, mark in (("1", 10.0), ("2", 1.0), ("3", 4.0))]
+    about = result("", evaluation_description="rating", min_score=1.0, max_score=10.0)
+    about["score_details"] = {"score": 5.0, "uncertainty": {"num_samples": 3}}
+    write(tmp_path, lines, {"evaluation_results": [about]})
+    found = import_results(tmp_path)
+    assert row(found) == pytest.approx([1.0, 0.0, 1 / 3])
+    assert found.chosen["gsm8k"] == {"metric": "rating"}
+    about["metric_config"]["lower_is_better"] = True
+    about["score_details"]["uncertainty"]["num_samples"] = 5000
+    write(tmp_path, lines, {"evaluation_results": [about]})
+    with pytest.raises(DataError, match=r"gsm8k \(3 of 5,000\)"):
+        read_results(tmp_path)
+    assert row(import_results(tmp_path, partial=True)) == pytest.approx([0.0, 1.0, 2 / 3])
+
+
+def test_samples_that_say_not_of_which_result(tmp_path):
+    """Several results of one evaluation, and lines without a result: what these agree on holds."""
+    both = [result("a", lower_is_better=True), result("b", lower_is_better=True)]
+    write(tmp_path, LINES, {"evaluation_results": both})
+    assert row(import_results(tmp_path, parts=tmp_path / "parts")) == [0, 1, 0.5]
+    write(tmp_path, LINES, {"evaluation_results": [result("a"), result("b")]})
+    assert row(import_results(tmp_path, parts=tmp_path / "parts")) == [1, 0, 0.5]

@@ -1,118 +1,120 @@
-"""Results of Harbor, which runs Terminal-Bench 2.0."""
+"""Results of Harbor's trials and jobs.
+
+Names of fields, and which exceptions leave a reward without meaning, are those that Harbor 0.26.0
+writes (``TrialResult``, ``JobResult``, its table of error policies); no real job was at hand.
+"""
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from click.testing import CliRunner
-from importing import harbor_trial, scores, told, trials, write
+from importing import harbor_job, harbor_trial, scores, told, trials, write
 
-import tinyeval
-from tinyeval.cli import main
 from tinyeval.errors import DataError
 from tinyeval.importers import import_results, read_results
 
-
-def job(root, name: str, results: list[dict]):
-    for k, one in enumerate(results):
-        write(root / name / f"{one['task_name'].rpartition('/')[2]}__{k}" / "result.json", one)
-    write(root / name / "result.json", {"id": "j", "n_total_trials": len(results), "stats": {}})
-    return root / name
+MODEL = "openai/gpt-5"
 
 
-def test_attempts_at_a_task_are_averaged_and_counted(tmp_path):
-    attempts = [harbor_trial("fix-git", k, n) for n, k in enumerate((1.0, 0.0, 1.0, 0))]
-    job(tmp_path, "j1", [*attempts, harbor_trial("hello", 0.25)])
-    found = import_results(tmp_path)
+def job(folder, *results: dict):
+    write(folder / "result.json", harbor_job())
+    for one in results:
+        write(folder / one["trial_name"] / "result.json", one)
+    return folder
+
+
+def test_trials_of_a_job(tmp_path):
+    results = (harbor_trial("a", 1.0), harbor_trial("a", 0.0, n=2), harbor_trial("b", 0.0))
+    found = import_results(job(tmp_path / "job", *results))
     assert found.format == "harbor"
-    assert found.why == "a trial with task_name and task_checksum (result.json)"
-    assert scores(found, "m") == {"fix-git": 0.5, "hello": 0.25}
-    assert trials(found, "m") == {"fix-git": 4, "hello": 1}
+    assert found.why == "n_total_trials and stats of a job (result.json)"
+    assert scores(found, MODEL) == {"terminal-bench/a": 0.5, "terminal-bench/b": 0.0}
+    assert trials(found, MODEL) == {"terminal-bench/a": 2, "terminal-bench/b": 1}
     assert set(found.responses.items.columns["benchmark"]) == {"terminal-bench"}
-    assert told(found) == []
+    assert (told(found), found.chosen["terminal-bench"]) == ([], {"metric": "reward"})
 
 
 @pytest.mark.parametrize("failures", ["missing", "wrong"])
-def test_trials_that_were_not_verified(tmp_path, failures):
-    results = [harbor_trial("a", None), harbor_trial("b", 1), harbor_trial("b", None)]
-    found = import_results(job(tmp_path, "j", results), failures=failures)
-    wrong = failures == "wrong"
-    assert scores(found, "m") == ({"a": 0.0, "b": 0.5} if wrong else {"b": 1.0})
-    assert "2 trials were not verified" in told(found)[0]
-    assert "'DockerError: a'" in told(found)[0]
+def test_trials_that_were_not_tested(tmp_path, failures):
+    """An agent that ran out of time is tested like any other; a failed provider is not."""
+    results = (
+        harbor_trial("a", 1.0, "AgentTimeoutError"),
+        harbor_trial("b", 0.0, "NonZeroAgentExitCodeError"),
+        harbor_trial("c", None, "EnvironmentStartTimeoutError"),
+        harbor_trial("d", 0.0, "ApiRateLimitError"),
+        harbor_trial("e", 0.0, "Own", reward_valid=False),
+        harbor_trial("f", 1.0, "RateLimitError", reward_valid=True),
+    )
+    found = import_results(job(tmp_path, *results), failures=failures)
+    mine = {one.removeprefix("terminal-bench/"): mark for one, mark in scores(found, MODEL).items()}
+    lost = dict.fromkeys("cde", 0.0) if failures == "wrong" else {}
+    assert mine == {"a": 1.0, "b": 0.0, "f": 1.0} | lost
+    assert "3 trials were not tested" in told(found)[0]
+    assert "'EnvironmentStartTimeoutError: terminal-bench/c'" in told(found)[0]
 
 
-def test_jobs_are_repeats_and_agents_are_told_apart(tmp_path):
-    job(tmp_path, "j1", [harbor_trial("a", 1)])
-    job(tmp_path, "j2", [harbor_trial("a", 0)])
+def test_a_failed_step_is_a_failure_of_its_trial(tmp_path):
+    step = {"step_name": "s", "exception_info": {"exception_type": "ApiOverloadedError"}}
+    results = (harbor_trial("a", 0.0, step_results=[step]), harbor_trial("b", 1.0))
+    assert set(scores(import_results(job(tmp_path, *results)), MODEL)) == {"terminal-bench/b"}
+
+
+def test_agents_models_and_arguments_tell_runs_apart(tmp_path):
+    named = {"name": "claude-code", "version": "1", "model_info": {"name": "gpt-5"}}
+    effort = {"agent": {"kwargs": {"reasoning_effort": "high", "api_key": "sk"}}}
+    results = (
+        harbor_trial("a", 1.0),
+        harbor_trial("a", 0.0, n=2, agent_info=named),
+        harbor_trial("a", 0.0, n=3, config=effort),
+        harbor_trial("a", 1.0, n=4, agent_info={"name": "oracle", "version": "1.0"}),
+    )
+    found = import_results(job(tmp_path, *results))
+    high = f"{MODEL} [args.reasoning_effort=high]"
+    assert set(found.responses.models.ids) == {MODEL, "gpt-5", high, "oracle"}
+
+
+def test_task_names_are_of_their_data_set(tmp_path):
+    """Later versions write the data set into the name of the task: it is the same item."""
+    job(tmp_path / "old", harbor_trial("a", 1.0))
+    later = harbor_trial("terminal-bench/a", 0.0, source=None, trial_name="a__2")
+    job(tmp_path / "new", later)
+    job(tmp_path / "own", harbor_trial("a", 0.0, source=None))
     found = import_results(tmp_path)
-    assert (scores(found, "m"), trials(found, "m")) == ({"a": 0.5}, {"a": 2})
-    other = {"name": "codex", "version": "1", "model_info": {"name": "m"}}
-    job(tmp_path, "j3", [harbor_trial("a", 0, agent_info=other)])
-    assert set(import_results(tmp_path).responses.models.ids) == {
-        "m [agent=codex]",
-        "m [agent=terminus-2]",
-    }
+    assert scores(found, MODEL) == {"terminal-bench/a": 0.5, "a": 0.0}
+    assert set(found.responses.items.columns["benchmark"]) == {"terminal-bench", "harbor"}
 
 
-def test_an_agent_without_a_model_goes_by_its_name_and_an_owner_is_left_out(tmp_path):
-    about = {"name": "oracle", "version": "1", "model_info": None}
-    one = harbor_trial("terminal-bench/fix-git", 1, agent_info=about, source=None)
-    found = import_results(job(tmp_path, "j", [one]))
-    assert scores(found, "oracle") == {"fix-git": 1.0}
-    assert set(found.responses.items.columns["benchmark"]) == {"harbor"}
+def test_several_rewards_are_a_choice(tmp_path):
+    rewards = {"rewards": {"reward": 1.0, "partial": 0.25}}
+    results = (harbor_trial("a", 1.0, verifier_result=rewards), harbor_trial("b", 1.0))
+    job(tmp_path, *results)
+    with pytest.raises(DataError, match="available: 'reward', 'partial'; choose with --metric"):
+        read_results(tmp_path)
+    found = import_results(tmp_path, metric="partial")
+    assert scores(found, MODEL) == {"terminal-bench/a": 0.25}
+    assert "1 trials have no reward of that name" in told(found)[0]
 
 
-def test_a_reward_is_the_only_one_or_is_called_so(tmp_path):
-    several = {"rewards": {"speed": 0.1, "reward": 1}}
-    path = job(tmp_path, "j", [harbor_trial("a", 1, verifier_result=several)])
-    assert scores(import_results(path), "m") == {"a": 1.0}
-    only = {"rewards": {"tests": 0.5}}
-    path = job(tmp_path, "k", [harbor_trial("a", 1, verifier_result=only)])
-    assert scores(import_results(path), "m") == {"a": 0.5}
+def test_a_summary_of_a_job(tmp_path):
+    path = write(tmp_path / "result.json", harbor_job())
+    with pytest.raises(DataError, match="the summary of a job and has no trials; give the folder"):
+        read_results(path)
+    write(path, harbor_job([harbor_trial("a", 1.0)]))
+    assert scores(import_results(path), MODEL) == {"terminal-bench/a": 1.0}
+    write(tmp_path / "a__1" / "result.json", harbor_trial("a", 0.0))
+    assert scores(import_results(tmp_path), MODEL) == {"terminal-bench/a": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("one", "complaint"),
     [
-        ({"verifier_result": {"rewards": {"a": 1, "b": 0}}}, "a single reward or one called"),
-        ({"verifier_result": {"rewards": {"reward": "yes"}}}, "the reward is no number but 'yes'"),
-        ({"verifier_result": {"rewards": {"reward": 7}}}, r"outside \[0, 1\]"),
-        ({"verifier_result": {"rewards": [1]}}, r"found \[1\]"),
-        ({"agent_info": None}, "agent_info with the name"),
-        ({"agent_info": {"name": ""}}, "agent_info with the name"),
+        (harbor_trial("", 1.0, trial_name="x"), "expected a trial with task_name"),
+        (harbor_trial("a", 30.0), r"is 30, outside \[0, 1\]"),
+        (
+            harbor_trial("a", 1.0, verifier_result={"rewards": {"reward": "good"}}),
+            "the reward 'reward' is no number but 'good'",
+        ),
     ],
 )
-def test_other_trials_are_refused(tmp_path, more, message):
-    path = job(tmp_path, "j", [harbor_trial("a", 1, **more)])
-    with pytest.raises(DataError, match=message):
-        read_results(path)
-
-
-def test_a_task_name_that_is_none_is_refused(tmp_path):
-    path = job(tmp_path, "j", [harbor_trial("a", 1)]) / "a__0" / "result.json"
-    write(path, {**harbor_trial("a", 1), "task_name": 3})
-    with pytest.raises(DataError, match="expected a trial with the text task_name"):
-        import_results(path.parent, format="harbor")
-
-
-def test_from_the_bank_that_ships_to_a_prediction(tmp_path):
-    out = tmp_path / "tasks.txt"
-    run = CliRunner()
-    done = run.invoke(
-        main, ["export", "terminal_bench_2", "--to", "terminal-bench", "--out", str(out)]
-    )
-    assert done.exit_code == 0, done.output
-    assert "tinyeval predict terminal_bench_2 jobs/JOB --complete" in done.stderr
-    tasks = out.read_text().split()
-    results = [
-        harbor_trial(one, float((k + n) % 3 == 0), n) for k, one in enumerate(tasks) for n in (0, 1)
-    ]
-    folder = job(tmp_path / "jobs", "mine", results)
-    shown = run.invoke(main, ["predict", "terminal_bench_2", str(folder), "--complete", "--json"])
-    assert shown.exit_code == 0, shown.output
-    (found,) = json.loads(shown.stdout)["predictions"]
-    shares = {one: ((k % 3 == 0) + ((k + 1) % 3 == 0)) / 2 for k, one in enumerate(tasks)}
-    assert found["n_answered"] == 30
-    assert found["score"] == tinyeval.load("terminal_bench_2").predict(shares).score
+def test_damaged(tmp_path, one, complaint):
+    with pytest.raises(DataError, match=complaint):
+        read_results(job(tmp_path, one))

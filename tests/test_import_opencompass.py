@@ -1,4 +1,8 @@
-"""Results of OpenCompass: small ones in the shapes of its versions and evaluators."""
+"""Results of OpenCompass: small ones in the shapes of its versions and evaluators.
+
+The shape with ``example_abbr`` is what the base evaluator of August 2026 (after 0.5.4) itself made
+here of one run and of four; that by number is read from its source and from users' own parsers.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +57,16 @@ def test_repeated_runs_are_trials(tmp_path):
     assert found.responses.items.ids == ("aime/aime_0", "aime/aime_1")
     assert row(found) == [0.5, 1]
     np.testing.assert_array_equal(found.responses.trials, [[2, 2]])
+
+
+def test_numbers_that_are_no_marks(tmp_path):
+    """Predictions may be numbers; what OpenCompass computes of repeated runs is no mark of one."""
+    one = {"example_abbr": "s_0", "G-Pass@2_0.5": 1.0, "mG-Pass@2": 0.25}
+    one |= {"pred": [1, 2], "answer": [1, 1], "correct": [True, False]}
+    path = write(tmp_path, "gsm8k", {"details": [one]})
+    found = import_results(path)
+    assert (row(found), found.chosen["gsm8k"]) == ([0.5], {"metric": "correct"})
+    assert row(import_results(path, metric="mG-Pass@2")) == [0.25]
 
 
 def test_marks_of_the_parts_of_an_answer_are_no_trials(tmp_path):

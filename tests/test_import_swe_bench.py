@@ -161,3 +161,26 @@ def test_real_pro():
     assert found.format == "swe_bench"
     mine = scores(found, "gptoss-paper")
     assert (sum(mine.values()), len(mine)) == (118, 728)
+
+
+def test_logs_of_single_instances(tmp_path):
+    """Without the report of the run: ``logs/run_evaluation/<run>/<model>/<instance>``."""
+    run = tmp_path / "logs" / "run_evaluation" / "r1" / "org__m"
+    for name, resolved in (("a__a-1", True), ("a__a-2", False)):
+        outcome = {"patch_is_None": False, "patch_exists": True, "resolved": resolved}
+        write(run / name / "report.json", {name: outcome})
+    write(run / "a__a-3" / "run_instance.log", "the patch does not apply")
+    found = import_results(tmp_path)
+    assert found.format == "swe_bench"
+    assert found.why == "resolved and patch_exists of an instance (a__a-1/report.json)"
+    assert scores(found, "org/m") == {"a__a-1": 1.0, "a__a-2": 0.0, "a__a-3": 0.0}
+    assert "1 instances have a log and no report" in told(found)[0]
+    import_results(tmp_path, parts=tmp_path / "parts")
+    outcome = {"patch_exists": True, "resolved": True}
+    write(run / "a__a-2" / "report.json", {"a__a-2": outcome})
+    assert scores(import_results(run, parts=tmp_path / "parts"), "org/m")["a__a-2"] == 1.0
+    write(tmp_path / "m.r1.json", swe_report(resolved_ids=["a__a-1"]))
+    assert import_results(tmp_path).responses.models.ids == ("m",)
+    write(run / "a__a-1" / "report.json", {"a__a-1": {"patch_exists": True, "resolved": "yes"}})
+    with pytest.raises(DataError, match="expected resolved true or false, found 'yes'"):
+        read_results(run)

@@ -98,7 +98,7 @@ def test_missing_path_and_no_path(tmp_path):
         read_results([])
 
 
-@pytest.mark.parametrize("name", ["results.docx", "results", "a folder"])
+@pytest.mark.parametrize("name", ["results.doc", "results", "a folder"])
 def test_what_is_no_result(tmp_path, name):
     path = tmp_path / name
     if name == "a folder":

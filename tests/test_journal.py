@@ -1,6 +1,7 @@
 """predictions.jsonl: what was written is read back, whatever interrupted the writing."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -102,3 +103,11 @@ def test_other_lines_are_refused(tmp_path, line):
     (tmp_path / "p.jsonl").write_bytes(line.encode("latin-1") + b"\n")
     with pytest.raises(DataError, match=r"p\.jsonl:1: expected a prediction"):
         read_journal(tmp_path / "p.jsonl")
+
+
+def test_a_pipe_is_refused_and_does_not_hang(tmp_path):
+    path = tmp_path / "predictions.jsonl"
+    os.mkfifo(path)
+    for use in (read_journal, lambda one: append(one, entry())):
+        with pytest.raises(DataError, match="expected a regular file of predictions, found a pipe"):
+            use(path)

@@ -8,6 +8,7 @@ from scipy.linalg import solve
 from scipy.stats import multivariate_normal
 
 from tinyeval.covariance.item_covariance import item_covariance
+from tinyeval.errors import ConfigError
 from tinyeval.estimators.kriging import DRIFT_GRID, NOVEL_DRIFT, Kriging, fit_kriging
 from tinyeval.selection.base import Anchors, equal_weights
 from tinyeval.selection.optimal_design import select_optimal_design
@@ -181,3 +182,22 @@ def test_singular_source_models_do_not_break_it():
     )
     assert np.isfinite(estimate.mean).all()
     assert np.isfinite(estimate.spread).all()
+
+
+def test_a_history_that_moved_little_makes_large_drift_improbable():
+    source, _ = split_models(make_history(40, 60), 30)
+    anchors = some(source, 10)
+    drift = np.array([0.0, 0.1, 0.3])
+    fitted = fit_kriging(
+        source,
+        anchors,
+        rng=np.random.default_rng(0),
+        drift=drift.tolist(),
+        undrifted=0.6,
+        moved=0.1,
+    )
+    prior = np.array([0.0, 0.2 / 2, 0.2 / 10])
+    prior[0] = 1 - prior.sum()
+    assert_allclose(np.exp(fitted.log_prior), prior)
+    with pytest.raises(ConfigError, match="moved must be above 0, found 0"):
+        fit_kriging(source, anchors, rng=np.random.default_rng(0), moved=0)

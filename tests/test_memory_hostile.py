@@ -98,6 +98,29 @@ def test_ids_without_end_of_npz(low, tmp_path):
     refused(tmp_path / "r.npz", r"\(200000,\) ids, which would take")
 
 
+@pytest.mark.parametrize("packing", ["zstd", "lz4"])
+@pytest.mark.parametrize("kind", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_packed_columns_of_arrow_are_not_unpacked(low, tmp_path, kind, packing):
+    """What a batch becomes is read from its message: Arrow would unpack all of it at once."""
+    path = tmp_path / "r.arrow"
+    batch = pa.record_batch({"q": np.zeros(MANY), "r": np.zeros(MANY)})
+    with kind(path, batch.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as file:
+        file.write_batch(batch)
+    before = pa.total_allocated_bytes()
+    refused(path, "hold packed columns, which would take")
+    assert pa.total_allocated_bytes() <= before
+
+
+def test_packed_words_of_arrow(low, tmp_path):
+    words = pa.array(["x" * 2**21, "y"])
+    table = pa.table({"model": pa.DictionaryArray.from_arrays([0, 1], words), "q": [1.0, 0.0]})
+    with pa.ipc.new_file(
+        tmp_path / "r.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as file:
+        file.write_table(table)
+    refused(tmp_path / "r.arrow", "hold packed columns")
+
+
 def packed(path: Path, text: str) -> Path:
     path.write_bytes(gzip.compress(text.encode()))
     return path

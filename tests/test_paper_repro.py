@@ -54,7 +54,8 @@ FOLDERS = {
     "nlu29_90": ("rte", "wic"),
     "alpaca_eval2_weighted": ("alpaca_eval",),
     "lcb_repair_17": ("repair",),
-    "agent_terminal_bench_112": ("terminal-bench",),
+    "language_soft": ("clock",),
+    "agent_terminal_bench_112": ("terminal",),
 }
 
 
@@ -73,11 +74,14 @@ def write_set(data: Path, name: str, benchmarks: tuple[str, ...], missing: float
     full = 0.2 + 0.6 * np.nanmean(responses.scores, axis=1)
     head = ["model", "base_model", "org", "family", "arch", "release_date", "list_order"]
     head += [f"full_score_{name}" for name in ("arc", "truthfulqa", "winogrande", "mmlu")]
+    head += ["size_b", *(("run", "step", "group") if name == "language_soft" else ())]
     rows = [",".join(head)]
     for k, model in enumerate(models):
         run = f"run{k // 5}"
-        cells = [model, run, run, run, run, f"2024-{k % 12 + 1:02d}", str(k)]
-        rows.append(",".join([*cells, *[f"{full[k]:.4f}"] * 4]))
+        arch = "MistralForCausalLM" if name == "ollb1_mix5_dense" and k < 40 else run
+        cells = [model, run, run, run, arch, f"2024-{k % 12 + 1:02d}", str(k)]
+        cells += [*[f"{full[k]:.4f}"] * 4, "7.24"]
+        rows.append(",".join([*cells, *((run, str(k % 5), "source") if len(head) > 12 else ())]))
     (data / name / "models.csv").write_text("\n".join(rows) + "\n")
 
 
@@ -116,6 +120,7 @@ def shrunk(plan, folders=FOLDERS, items=(6,)):
             few = replace(case, split=split, repeats=1, items=())
             cases[kind, case.which.pattern] = few
     kept = ("default", "random+mean", "random+ridge", "metabench", "floor", "random+normal")
+    kept += ("history_mean", "optimal_design+mean")
     named = tuple(m for m in plan.methods if m in kept or m in plan.variants)
     return replace(plan, cases=tuple(cases.values())[:3], methods=named, items=items)
 
@@ -306,6 +311,45 @@ def test_a_run_that_is_killed_goes_on_where_it_was(data, tmp_path, monkeypatch, 
         calls = counted(patch)
         run(patch, small, page, data, tmp_path)
         assert calls == []
+
+
+def test_a_set_keeps_the_models_that_are_asked_for(data):
+    only = (("arch", "MistralForCausalLM"), ("size_b", "7.24"))
+    found = sets.ResultSet("family", "", folder="ollb1_mix5_dense", only=only).read(data)
+    assert found.n_models == 40
+    assert "only" in sets.ResultSet("family", "", only=only).describe()
+
+
+def test_made_variants_differ_by_chance_or_by_more(tmp_path):
+    def alpha(spread):
+        scores = sets.ResultSet("v", "", spread=spread).read(tmp_path).scores
+        return 1 - scores.var(0).sum() / scores.sum(1).var()
+
+    assert abs(alpha(0.0)) < 0.5
+    assert alpha(1.0) > 0.9
+    one, same, other = (sets.make_variants(0.0, draw) for draw in (1, 1, 2))
+    assert (one.scores == same.scores).all()
+    assert (one.scores != other.scores).any()
+    described = [sets.ResultSet("v", "", spread=spread).describe() for spread in (0.0, 0.1)]
+    assert described[0] != described[1]
+
+
+def test_the_mean_of_the_history_ignores_the_answers(data):
+    split = sets.make_split(sets.ResultSet("ollb1_arc", "ARC"), "random", 0, data)
+    found = methods.get_method("history_mean").trial(split, 5, False)
+    assert np.ptp(found.scores) == 0
+    np.testing.assert_allclose(found.scores[0, 0], np.nanmean(split.source.scores), atol=1e-3)
+
+
+def test_figures_of_a_former_commit_are_of_its_default(tmp_path):
+    path = tmp_path / "before.csv"
+    assert markdown.former(path) == {}
+    path.write_text(
+        "set,split,items,method,mae,coverage\na,top,10,default,0.05,nan\na,top,10,ridge,0.1,\n"
+    )
+    found = markdown.former(path)
+    assert found.keys() == {("a", "top", 10)}
+    assert found["a", "top", 10]["mae"] == 0.05
 
 
 def test_a_damaged_result_is_measured_again(data, tmp_path, monkeypatch, small, measured):

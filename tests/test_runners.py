@@ -116,7 +116,51 @@ def test_chat_templates_are_applied():
     finally:
         tokenizer.chat_template = None
     wrapped = [Item(i.id, {**i.content, "prompt": f"the {i.prompt} is"}) for i in items]
-    assert chat == CausalLM(tokenizer, "probability")(wrapped, model)
+    # as in the harness, nothing stands between a chat template and the choice
+    assert chat == CausalLM(tokenizer, "probability", delimiter="")(wrapped, model)
+
+
+def test_items_of_a_chat_are_asked_in_a_chat_and_others_are_not():
+    tokenizer = bpe(begin=False)
+    items, model = choice_items(6), tiny_model("llama", False)
+    talks = [
+        Item(
+            one.id,
+            {
+                "messages": [
+                    {"role": "system", "content": "the"},
+                    {"role": "user", "content": one.prompt},
+                ],
+                "chat": True,
+                "delimiter": "",
+                "choices": one.choices,
+                "gold": one.gold,
+            },
+        )
+        for one in items
+    ]
+    with pytest.raises(DataError, match="cannot put a prompt into a chat template"):
+        CausalLM(tokenizer)(talks, model)
+    wrapped = [Item(i.id, {**i.content, "prompt": f"cat {i.prompt} is"}) for i in items]
+    expected = CausalLM(tokenizer, "probability", delimiter="")(wrapped, model)
+    # a template that takes no rules of a system is given none, as in the harness
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
+        "{% endif %}cat {{ m.content }} is{% endfor %}"
+    )
+    try:
+        assert CausalLM(tokenizer, "probability")(talks, model) == expected
+        raw = [
+            Item(i.id, {**w.content, "raw": True, "delimiter": ""})
+            for i, w in zip(items, wrapped, strict=True)
+        ]
+        assert CausalLM(tokenizer, "probability", chat=True)(raw, model) == expected
+    finally:
+        tokenizer.chat_template = None
+    plain = CausalLM(tokenizer, "probability", chat=False)(
+        [Item(i.id, {**i.content, "chat": True, "delimiter": ""}) for i in items], model
+    )
+    assert plain == CausalLM(tokenizer, "probability")(items, model)
 
 
 # --- generation ---------------------------------------------------------------------------------
@@ -216,8 +260,8 @@ def test_lettered_questions():
         ({"prompt": "a", "choices": ["b", "b"], "gold": "b"}, "one of 2 choices"),
         ({"prompt": "a", "choices": ["b", None], "gold": "b"}, "to be text"),
         ({"prompt": ["a"], "choices": ["b", "c"], "gold": "b"}, "to be text"),
-        ({"prompt": "a", "gold": []}, "none of them empty"),
-        ({"prompt": "a", "gold": "b", "stop": ""}, "none of them empty"),
+        ({"prompt": "a", "gold": []}, "of them empty"),
+        ({"prompt": "a", "gold": "b", "stop": ""}, "of them empty"),
     ],
 )
 def test_items_that_cannot_be_asked_are_refused(content, message):
@@ -248,7 +292,7 @@ def test_folders_without_a_model_are_refused(tmp_path):
 
 
 def test_wrong_settings_are_refused():
-    with pytest.raises(ConfigError, match="known are: acc, acc_norm, probability"):
+    with pytest.raises(ConfigError, match="known are: acc, acc_norm, acc_bytes"):
         CausalLM(metric="f1")
     with pytest.raises(ConfigError, match="1 or more"):
         CausalLM(batch_tokens=0)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from tinyeval.errors import BankError
+from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.shift import PRECISION, ShiftEstimator, fit_shift
 from tinyeval.selection.base import equal_weights
 
@@ -111,3 +111,19 @@ def test_states_of_the_wrong_shape(name):
     state = fit_shift(source, some(source, 5), rng=rng()).state()
     with pytest.raises(BankError, match=f"shift {name} has shape"):
         ShiftEstimator.from_state({**state, name: np.zeros(4)})
+
+
+def test_models_of_another_kind_keep_a_part_of_the_difficulties():
+    source, new = split_models(make_history(50, 80, seed=1), 38)
+    anchors = some(source, 15)
+    answers = new.filled[:, new.positions(anchors.items)].astype(float)
+    half = fit_shift(source, anchors, rng=rng(), kept=0.5)
+    difficulty = logit(np.clip(source.filled.astype(float).mean(0), 0.01, 0.99))
+    columns = source.positions(anchors.items)
+    assert_allclose(half.anchors[160], expit(0.5 * difficulty[columns]), atol=1e-6)
+    # without differences in difficulty only the number of right answers counts
+    none = fit_shift(source, anchors, rng=rng(), kept=0.0).predict(answers).mean[:, 0]
+    order = np.argsort(answers.sum(1), kind="stable")
+    assert (np.diff(none[order]) >= -1e-9).all()
+    with pytest.raises(ConfigError, match=r"kept must lie between 0 and 1, found 1\.5"):
+        fit_shift(source, anchors, rng=rng(), kept=1.5)

@@ -77,6 +77,11 @@ def test_it_compares_as_before(shipped):
         assert found == close(expected[2:-1])
 
 
+def test_what_ships_of_its_items_states_a_licence(shipped):
+    bank, _, _ = shipped
+    assert bool(bank.content) == bool(bank.source.get("content_licence"))
+
+
 def test_its_digest_is_in_its_manifest_and_survives_another_version(shipped, monkeypatch, tmp_path):
     bank, _, _ = shipped
     monkeypatch.setattr(packing, "__version__", "99.0")

@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 from helpers import make_history, split_models
 from numpy.testing import assert_allclose
+from scipy.integrate import quad
 from scipy.stats import norm
 
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators import stack as module
+from tinyeval.estimators.gate import (
+    ODDS,
+    ODDS_CHECKPOINTS,
+    prior_beyond,
+    share_beyond_chance,
+)
 from tinyeval.estimators.kriging import DRIFT_GRID, fit_kriging
 from tinyeval.estimators.regression import fit_kernel_ridge
 from tinyeval.estimators.shift import fit_shift
-from tinyeval.estimators.stack import ROBUST_DRIFT, Stack, fit_stack
+from tinyeval.estimators.stack import KEPT, ROBUST_DRIFT, Stack, fit_stack
 from tinyeval.selection.base import equal_weights
 
 
@@ -35,25 +42,128 @@ def parts():
     return split_models(make_history(60, 120, benchmarks=2, seed=3), 45)
 
 
+def by_quadrature(mean, spread, low, high, prior):
+    """Probability of a score beyond the range and the mean there, by scipy, of one model."""
+
+    def density(t):
+        away = max(t - high, low - t, 0.0)
+        edge = prior[1] if t > high else prior[0]
+        return norm.pdf(t, mean, spread) * (edge * (1 + away / prior[2]) ** -2 if away else 1.0)
+
+    def integral(function):
+        ends = [(0.0, low), (high, 1.0)]
+        return [quad(function, *end, epsabs=1e-12, limit=200)[0] for end in ends]
+
+    beyond, within = sum(integral(density)), quad(density, low, high, epsabs=1e-12)[0]
+    return beyond / (beyond + within), sum(integral(lambda t: t * density(t))) / beyond
+
+
 def test_it_is_the_gated_mixture_of_its_experts(parts):
     source, new = parts
     anchors = some(source, 20)
     answers = answers_of(new, anchors)
     stack = fit_stack(source, anchors, rng=rng())
     found = stack.predict(answers)
-    kriging = fit_kriging(source, anchors, rng=rng(), undrifted=0.8).predict(answers).mean
+    scores = source.target_values[:, 0]
+    moved = 2 * scores.std() * np.sqrt(share_beyond_chance(source))
+    kriging = fit_kriging(source, anchors, rng=rng(), undrifted=0.8, moved=moved)
     large = [s for s in DRIFT_GRID if s >= ROBUST_DRIFT]
     robust = fit_kriging(source, anchors, rng=rng(), drift=large).predict(answers)
-    shift = fit_shift(source, anchors, rng=rng()).predict(answers).mean
+    shift = fit_shift(source, anchors, rng=rng(), kept=KEPT).predict(answers).mean
     kernel = fit_kernel_ridge(source, anchors, rng=rng()).predict(answers).mean
-    inside = (1 - stack.share) * kriging + stack.share * kernel
+    inside = (1 - stack.share) * kriging.predict(answers).mean + stack.share * kernel
     beyond = (robust.mean + shift) / 2
-    low, high = np.quantile(source.target_values, [0.01, 0.99], axis=0)
-    gate = norm.sf(high, beyond, robust.spread) + norm.cdf(low, beyond, robust.spread)
-    gate = gate[:, :1]  # where the overall score lands decides for the benchmarks as well
+    low, high = np.quantile(scores, [0.01, 0.99])
+    prior = prior_beyond(scores, share_beyond_chance(source), ODDS)
+    gate, expected = np.transpose(
+        [
+            by_quadrature(mean, spread, low, high, prior)
+            for mean, spread in zip(beyond[:, 0], robust.spread[:, 0], strict=True)
+        ]
+    )
+    # the overall score decides for the benchmarks as well, and moves them by their own spreads
+    shift_spread = fit_shift(source, anchors, rng=rng(), kept=KEPT).predict(answers).spread
+    apart = (robust.mean - shift) / 2
+    spread = np.sqrt((robust.spread**2 + shift_spread**2) / 2 + apart**2)
+    steps = (expected - beyond[:, 0]) / spread[:, 0]
+    beyond = np.clip(beyond + steps[:, None] * spread, 0, 1)
+    gate = gate[:, None]
     assert_allclose(found.mean, (1 - gate) * inside + gate * beyond, atol=2e-3)
     assert ((gate > 0.01) & (gate < 0.99)).any()
     assert (found.spread > 0).all()
+
+
+def test_a_bank_from_before_the_prior_has_the_gate_of_then(parts):
+    source, new = parts
+    anchors = some(source, 20)
+    answers = answers_of(new, anchors)
+    state = fit_stack(source, anchors, rng=rng()).state()
+    del state["prior"]
+    old = Stack.from_state(state)
+    assert "prior" not in old.state()
+    large = [s for s in DRIFT_GRID if s >= ROBUST_DRIFT]
+    robust = fit_kriging(source, anchors, rng=rng(), drift=large).predict(answers)
+    beyond = (robust.mean + old.shift.predict(answers).mean) / 2
+    inside = old.kriging.predict(answers).mean
+    low, high = np.quantile(source.target_values, [0.01, 0.99], axis=0)
+    gate = norm.sf(high, beyond, robust.spread) + norm.cdf(low, beyond, robust.spread)
+    gate = gate[:, :1]
+    expected = (1 - gate) * inside + gate * beyond
+    assert_allclose(old.predict(answers).mean, expected, atol=1e-9)
+
+
+def variants(n=45, items=700, spread=0.0, seed=0):
+    """A history of variants of one model, whose abilities have a standard deviation ``spread``."""
+    draws = np.random.default_rng(seed)
+    difficulty, ability = draws.normal(0.4, 1.5, items), draws.normal(0, spread, (n, 1))
+    right = draws.random((n, items)) < 1 / (1 + np.exp(-(difficulty + ability)))
+    history = make_history(n, items)
+    scores = right.astype(np.float32)
+    responses = replace(history.responses, scores=scores)
+    mean = np.clip(scores.mean(0), 0.02, 0.98)
+    model = replace(
+        history.fit.model,
+        discrimination=np.zeros_like(history.fit.model.discrimination),
+        intercept=np.log(mean / (1 - mean)),
+    )
+    return replace(history, responses=responses, fit=replace(history.fit, model=model))
+
+
+def test_a_history_without_signal_predicts_its_mean():
+    error, of_mean, of_answers = 0.0, 0.0, 0.0
+    for seed in range(5):
+        source, new = split_models(variants(60, seed=seed), 45)
+        anchors = some(source, 30)
+        answers, truth = answers_of(new, anchors), new.target_values[:, 0]
+        found = fit_stack(source, anchors, rng=rng()).predict(answers).mean[:, 0]
+        error += np.abs(found - truth).mean()
+        of_mean += np.abs(source.target_values[:, 0].mean() - truth).mean()
+        of_answers += np.abs(answers.mean(1) - truth).mean()
+    assert error < 1.15 * of_mean
+    assert error < 0.3 * of_answers
+
+
+def test_even_there_answers_have_the_last_word():
+    source = variants(45)
+    anchors = some(source, 50)
+    stack = fit_stack(source, anchors, rng=rng())
+    right, wrong = stack.predict(np.array([np.ones(50), np.zeros(50)])).mean[:, 0]
+    assert right > source.target_values.max() + 0.2
+    assert wrong < source.target_values.min() - 0.2
+
+
+def test_checkpoints_are_taken_at_their_word(parts):
+    source, _ = parts
+    anchors = some(source, 10)
+    models = source.responses.models
+    named = models.with_columns(
+        run=np.array([f"run {k % 5}" for k in range(len(models))], dtype=object),
+        step=np.arange(len(models), dtype=float),
+    )
+    runs = replace(source, responses=replace(source.responses, models=named))
+    plain, told = (fit_stack(one, anchors, rng=rng()).prior for one in (source, runs))
+    assert_allclose(told[:2], plain[:2] * ODDS_CHECKPOINTS / ODDS)
+    assert_allclose(fit_stack(runs, anchors, rng=rng(), odds=ODDS).prior, plain)
 
 
 def test_a_model_beyond_the_range_is_not_pulled_back():
@@ -139,6 +249,8 @@ def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"odds": -0.1}, "odds must be a number from 0, found -0.1"),
+        ({"odds": float("inf")}, "odds must be a number from 0, found inf"),
         ({"tail": 0.5}, r"tail must lie in \[0, 0.5\), found 0.5"),
         ({"tail": -0.1}, "tail must lie"),
         ({"drift": [0.0, 0.1]}, "stack needs a drift size from 0.15 on"),
@@ -152,7 +264,10 @@ def test_options_out_of_range(options, message):
         fit_stack(source, some(source, 5), rng=rng(), **options)
 
 
-@pytest.mark.parametrize(("name", "value"), [("share", np.zeros(2)), ("score_range", np.zeros(2))])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("share", np.zeros(2)), ("score_range", np.zeros(2)), ("prior", np.zeros(2))],
+)
 def test_states_of_the_wrong_shape(name, value):
     source = make_history(12, 20)
     state = fit_stack(source, some(source, 5), rng=rng()).state()

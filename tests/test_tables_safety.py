@@ -180,6 +180,11 @@ def test_wide_rows_of_one_model(tmp_path):
     with pytest.raises(DataError, match="'a' in column 'model' has a row already"):
         read_results(path)
     assert import_results(path, repeats="average").responses.trials is not None
+    path = put(path, "model,step,q0,q1\na,100,1,0\na,200,0,1\nb,100,1,1\n")
+    with pytest.raises(DataError, match="column 'step' would tell such rows apart: pass --trial"):
+        read_results(path)
+    named = import_results(path, columns=Columns(trial="step")).responses
+    np.testing.assert_array_equal(named.scores, [[0.5, 0.5], [1, 1]])
     path = put(path, "model,seed,q0\na,1,1\na,1,0\n")
     with pytest.raises(DataError, match="has a row already"):
         read_results(path)
@@ -253,4 +258,4 @@ def test_errors_show_little_of_a_wide_header_and_of_long_cells(tmp_path):
     path = put(path, f'model,q0,q1\na,1,"{"word " * 100}"\nb,0,1\n')
     with pytest.raises(DataError) as caught:
         read_results(path)
-    assert len(str(caught.value)) - len(str(path)) < 240
+    assert len(str(caught.value)) - len(str(path)) < 280

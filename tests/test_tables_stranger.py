@@ -371,3 +371,165 @@ def test_bytes_that_are_no_text_are_said_to_be_none(tmp_path, name):
     with pytest.raises(DataError, match="found the byte 0x9c; it is not text") as caught:
         import_results(path, format="table")
     assert "save the file" not in str(caught.value)
+
+
+def test_columns_of_several_levels_are_joined_and_that_is_said():
+    table = frame(answers())
+    table.columns = pd.MultiIndex.from_tuples([("arc", k) for k in range(len(ITEMS))])
+    found = import_results(table)
+    assert found.responses.items.ids[:2] == ("arc/0", "arc/1")
+    assert "names of columns of several levels were joined by '/'" in str(found.findings[0])
+
+
+@pytest.mark.parametrize("above", ["Results of May\n\n", "Results;;;\n;;;\nMay;;;\n"])
+def test_titles_above_the_header_of_a_sheet_saved_as_text(tmp_path, above):
+    path = tmp_path / "r.csv"
+    path.write_text(f"{above}model;q1;q2;q3\na;1;0;0,5\nb;0;1;1\n")
+    found = import_results(path)
+    assert found.responses.models.ids == ("a", "b")
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0, 0.5], [0, 1, 1]])
+    assert "lines of one value above the header were left out: 'Results" in str(found.findings[0])
+    path.write_text(f"{above}model;q1;q2;q3\na;1;0;0,5\nb;0;oops;1\n")
+    with pytest.raises(DataError, match=rf"r.csv:{above.count(chr(10)) + 3}: expected a score"):
+        read_results(path)
+
+
+def test_titles_above_the_header_of_a_workbook(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["Results"], ["May", None], ["model", "q1", "q2"], ["a", 1, 0], ["b", 0, 1]):
+        book.active.append(row)
+    book.active.merge_cells("A1:C1")
+    book.save(tmp_path / "r.xlsx")
+    found = import_results(tmp_path / "r.xlsx")
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [0, 1]])
+    assert "2 rows with one cell above the header were left out: 'Results', 'May'" in str(
+        found.findings[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("r.zip", b"PK\x03\x04", "r.zip: is an archive; unpack it, and give the folder"),
+        ("r.tar.gz", b"\x1f\x8b", "r.tar.gz: is an archive"),
+        ("results", b"PK\x03\x04", "results: is an archive"),
+        ("r.pkl", b"\x80\x04\x95", "is a pickle, which may run any code when it is opened"),
+        ("r.db", b"SQLite format 3\0", "is a database; save its table as csv or parquet"),
+        ("README.md", b"| model | q1 |", "README.md: is a text for readers; save its table"),
+        ("r.xls", b"\xd0\xcf\x11\xe0", "old Office program; save the sheet as .xlsx or csv"),
+    ],
+)
+def test_files_of_other_kinds_say_what_to_do(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read_results(tmp_path / name)
+    with pytest.raises(DataError, match=f"found no results here; {name} is"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"accuracy": 0.8, "_timestamp": "2026-01-01", "_python": "3.11", "_path": "/x"},
+        {"testRunData": {"testCases": [{"name": "t", "success": True}], "testPassed": 1}},
+        {"0": [[0, {"passed": True}]], "1": [[0, {"passed": False}]]},
+    ],
+)
+def test_an_object_that_holds_no_answers(tmp_path, content):
+    """As ``evaluate.save``, DeepEval and the harness of BigCode write them."""
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"expected answers .* give the file that has a mark"):
+        read_results(path)
+
+
+def test_predictions_without_marks(tmp_path):
+    rows = [{"id": k, "model": "a", "prediction": "A", "answer": "B"} for k in range(3)]
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    with pytest.raises(DataError, match="if none holds marks, mark the answers first"):
+        read_results(path)
+
+
+def test_a_column_of_text_may_be_left_out(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("Name,State,q1\na,finished,1\nb,failed,0\n")
+    with pytest.raises(DataError, match="--drop 'State' if it is no item"):
+        read_results(path)
+    assert import_results(path, drop=["State"]).responses.items.ids == ("q1",)
+
+
+def lines(path: Path, rows: list[dict]) -> Path:
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return path
+
+
+def test_marks_by_name_in_one_cell(tmp_path):
+    rows = [
+        {"model": m, "question_id": f"q{k}", "metrics": {"acc": k % 2, "f1": 0.5, "why": "x"}}
+        for m in "ab"
+        for k in (0, 1)
+    ]
+    path = lines(tmp_path / "r.jsonl", rows)
+    with pytest.raises(DataError, match=r"choose with --score-column 'metrics.acc' or"):
+        read_results(path)
+    for asked in ({"metric": "metrics.acc"}, {"columns": Columns(score="metrics.acc")}):
+        found = import_results(path, **asked)
+        np.testing.assert_array_equal(found.responses.scores, [[0, 1], [0, 1]])
+    pd.DataFrame(rows).to_parquet(tmp_path / "r.parquet")
+    found = import_results(tmp_path / "r.parquet", metric="metrics.f1")
+    np.testing.assert_array_equal(found.responses.scores, [[0.5, 0.5], [0.5, 0.5]])
+
+
+def test_a_score_with_a_single_number_in_it(tmp_path):
+    rows = [{"model": "a", "question_id": f"q{k}", "score": {"value": k}} for k in (0, 1)]
+    path = lines(tmp_path / "r.jsonl", [*rows, {"model": "a", "question_id": "q2", "score": None}])
+    np.testing.assert_array_equal(read_results(path).scores, [[0, 1, np.nan]])
+    lines(path, [*rows, {"model": "a", "question_id": "q2", "score": "good"}])
+    with pytest.raises(DataError, match="expected a score in column 'score', found"):
+        read_results(path)
+
+
+def answered(*marks: bool) -> list[dict]:
+    return [{"id": f"q{k}", "answer": "A", "is_correct": one} for k, one in enumerate(marks)]
+
+
+def test_answers_by_model_in_one_object(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"gpt-4": answered(True, False), "o3": answered(True, True)}))
+    found = import_results(path)
+    assert found.responses.models.ids == ("gpt-4", "o3")
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 1]])
+    assert "2 lists in the file are called like models: 'gpt-4', 'o3'" in str(found.findings[0])
+
+
+def test_answers_beside_the_name_of_their_model(tmp_path):
+    path = tmp_path / "r.json"
+    about = {"model_name": "o3", "dataset": "gsm8k", "accuracy": 0.5, "config": {"t": 0}}
+    path.write_text(json.dumps(about | {"results": answered(True, False)}))
+    found = import_results(path)
+    assert found.responses.models.ids == ("o3",)
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0]])
+    assert "read as the answers of its model: 'results'" in str(found.findings[0])
+
+
+def test_an_id_that_would_tell_items_apart_is_named(tmp_path):
+    rows = [{"model": "a", "question": "q", "id": k, "correct": 1} for k in range(3)]
+    with pytest.raises(DataError, match="say --item-column 'id' if it names the items"):
+        read_results(lines(tmp_path / "r.jsonl", rows))
+
+
+def test_comparisons_of_two_models(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("question_id,model_a,model_b,winner\nq1,a,b,model_a\nq2,a,b,tie\n")
+    with pytest.raises(DataError, match="says which is better, not what each scores"):
+        read_results(path)
+
+
+def test_a_separator_at_the_end_of_lines_and_words_of_other_tongues(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("model;q1;q2;\na;WAHR;FALSCH;\nb;vrai;FAUX;\n")
+    found = import_results(path)
+    np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 0]])
+    assert "unnamed columns are empty" in " ".join(map(str, found.findings))

@@ -194,3 +194,26 @@ def test_turned_tables_have_notes_in_columns_and_summaries_in_rows(tmp_path):
     assert found.responses.items.ids == tuple(ITEMS)
     assert found.responses.benchmarks == ("arc",)
     assert dropped(found) == ["average"]
+
+
+@pytest.mark.parametrize("graded", [True, False])
+@pytest.mark.parametrize("digits", [2, 4])
+def test_a_mean_of_some_items_is_none_whatever_it_is_called(tmp_path, graded, digits):
+    scores = answers(graded)[:, :30]
+    some = scores[:, 4:16].mean(axis=1).round(digits)
+    rows = {f"q{k}": scores[:, k].tolist() for k in range(30)} | {"reasoning": some.tolist()}
+    found = import_results(table(tmp_path / "r.csv", rows))
+    assert found.responses.items.ids == tuple(ITEMS[:30])
+    assert "means of some of the other columns" in " ".join(map(str, found.findings))
+    kept = import_results(tmp_path / "r.csv", keep=["reasoning"])
+    assert len(kept.responses.items.ids) == 31
+
+
+def test_graded_items_that_go_with_others_are_items(tmp_path):
+    """Each is close to the mean of some others, as items are, and is not it."""
+    rng = np.random.default_rng(3)
+    ability = rng.random((40, 1))
+    scores = np.clip(ability + 0.05 * rng.normal(size=(40, 25)), 0, 1).round(3)
+    rows = {f"q{k}": scores[:, k].tolist() for k in range(25)}
+    found = import_results(table(tmp_path / "r.csv", rows))
+    assert len(found.responses.items.ids) == 25

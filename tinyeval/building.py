@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tinyeval.bank.content import Given, given_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
 from tinyeval.calibrated import make_predictor
@@ -35,6 +36,9 @@ def build(
     settings: Settings | Mapping[str, Any] | str | Path | None = None,
     name: str = "bank",
     source: str = "",
+    content: Given | None = None,
+    content_of: str = "anchors",
+    content_licence: str = "",
     progress: Progress | bool | None = None,
     processes: Processes = ALONE,
 ) -> ItemBank:
@@ -52,6 +56,13 @@ def build(
             ships, or its path.
         name: name of the bank.
         source: origin of the responses, for the bank's card.
+        content: what is asked, so that models can be asked by :mod:`tinyeval.training`: item ->
+            ``{"prompt": ..., "choices": ..., "gold": ...}``, a table of it (a path, Dataset,
+            DataFrame or list of dicts: :func:`tinyeval.bank.content.read_content`), or a function
+            that is called with item -> hash of its document when the anchors are known and
+            returns it, such as one that calls :func:`tinyeval.importers.import_content`.
+        content_of: ``anchors``, or ``all`` items.
+        content_licence: under which the content may be passed on.
         progress: called with (done, total, what); True shows a bar on standard error.
         processes: processes that make the same call and share the work; each returns the bank.
 
@@ -60,7 +71,7 @@ def build(
             another: the bank is built, but expect little of it.
 
     Raises:
-        DataError: fewer than five models, or a missing target column.
+        DataError: fewer than five models, a missing target column, or anchors without content.
         ConfigError: more anchors than items, unknown methods or options, or a budget or quotas that
             cannot be met.
 
@@ -81,7 +92,7 @@ def build(
         plan.check_known(families.responses)
         learned = learn(families.responses, plan, report, processes=processes)
         predictor = make_predictor(learned, plan, report, processes=processes)
-    return ItemBank(
+    bank = ItemBank(
         name=name,
         items=learned.item_table(),
         irt=learned.irt,
@@ -89,6 +100,9 @@ def build(
         settings=settings.model_dump(),
         source=facts(models, source, families.copies),
     )
+    if content is None or not processes.leads:
+        return bank
+    return given_content(bank, content, of=content_of, licence=content_licence)
 
 
 def _read(responses: object, report: Progress | None, warns: bool) -> SourceModels:

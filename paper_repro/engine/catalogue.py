@@ -40,6 +40,52 @@ FRONTIERS = {
 }
 """Splits by what is known of the models; ``list_order`` of HELM Lite is roughly that of time."""
 
+FAMILIES = {
+    "mistral_7b": (("arch", "MistralForCausalLM"), ("size_b", "7.24")),
+    "solar_11b": (("arch", "LlamaForCausalLM"), ("size_b", "10.7")),
+    "llama_8b": (("arch", "LlamaForCausalLM"), ("size_b", "8.03")),
+    "mixtral_47b": (("arch", "MixtralForCausalLM"), ("size_b", "46.7")),
+}
+"""Fine-tunes and merges of one base model on Open LLM Leaderboard v1, by architecture and size."""
+
+NARROW = {
+    one.name: one
+    for one in (
+        ResultSet(
+            "language_runs",
+            "Checkpoints of small training runs",
+            folder="language_soft",
+            only=(("group", "source"),),
+        ),
+        *(
+            ResultSet(
+                f"family_{name}",
+                "Fine-tunes of one base model (Open LLM Leaderboard v1)",
+                folder="ollb1_mix5_dense",
+                only=only,
+            )
+            for name, only in FAMILIES.items()
+        ),
+        *(
+            ResultSet(
+                f"variants_{spread:g}_{draw}", "Variants of one model", spread=spread, draw=draw
+            )
+            for spread in (0.0, 0.1, 0.2)
+            for draw in range(2)
+        ),
+    )
+}
+"""Sets whose models score much the same; those of variants are made."""
+
+AGENTS = {
+    one.name: one
+    for one in (
+        ResultSet("agent_terminal_bench_112", "Terminal-Bench 2.0"),
+        ResultSet("swebench_verified", "SWE-bench Verified"),
+    )
+}
+"""Sets of agents, with the dates of their models (`release_date`)."""
+
 RIVALS = (
     "random+mean",
     "stratified+mean",

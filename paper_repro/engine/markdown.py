@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -131,6 +133,24 @@ def shown(value: float, name: str) -> str:
     if not np.isfinite(value):
         return ""
     return f"{100 * value:.2f}" if name in IN_POINTS else f"{value:.3f}"
+
+
+Former = dict[tuple[str, str, int], dict[str, float]]
+"""Figures of the default of before, by set, split and number of items; in score units."""
+
+
+def former(path: Path) -> Former:
+    """Read the default's rows of a table that a former commit wrote; none where it is missing."""
+    if not path.is_file():
+        return {}
+    with path.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == "default"]
+    return {
+        (row["set"], row["split"], int(row["items"])): {
+            name: float(row[name]) for name in HEADS if row.get(name)
+        }
+        for row in rows
+    }
 
 
 def beside(table: Table, published: Published, names: Sequence[str]) -> str:

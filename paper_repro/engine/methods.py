@@ -4,6 +4,7 @@
     SELECTOR+ESTIMATOR any pair of the package's parts; `mrmr_mid` is mRMR by difference
     metabench          configs/metabench.yaml
     sparseeval         configs/sparseeval.yaml
+    history_mean       the source models' mean score, whatever the answers
     random+normal      the mean of random items with its normal interval for a finite population
     floor              abilities estimated from all answers, answers on random items as they are,
                        all other items by their fitted probabilities: what item noise alone leaves
@@ -104,6 +105,9 @@ def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method
     if name == "floor":
         settings = method_settings("random+mean", BASE).replace(irt=SEARCHED)
         return Method(name, settings, run=_floor)
+    if name == "history_mean":
+        settings = method_settings("random+mean", BASE).replace(irt=QUICK)
+        return Method(name, settings, run=_history_mean)
     if name == "random+normal":
         settings = method_settings("random+mean", BASE).replace(irt=QUICK)
         return Method(name, settings, run=_normal)
@@ -134,6 +138,13 @@ def _floor(split: Split, settings: Settings, items: int) -> Trial:
         predicted[draw] = link.offset[0] + link.slope[0] * (values @ weights)
     seconds = time.perf_counter() - start
     return Trial(split.truth, np.clip(predicted, 0.0, 1.0), None, seconds / DRAWS)
+
+
+def _history_mean(split: Split, settings: Settings, items: int) -> Trial:
+    start = time.perf_counter()
+    history = split.memory.history(split.source, BuildPlan.of(settings, split.source))
+    predicted = np.full((1, len(split.truth)), history.target_values[:, 0].mean())
+    return Trial(split.truth, predicted, None, time.perf_counter() - start)
 
 
 def _normal(split: Split, settings: Settings, items: int) -> Trial:

@@ -18,6 +18,7 @@ from tinyeval.errors import DataError
 from tinyeval.estimators.tiny_benchmarks import by_published_rule
 from tinyeval.learning import make_history
 from tinyeval.source_models import usable
+from tinyeval.tables import Table
 from tinyeval.targets import make_targets
 
 LARGEST = 1000
@@ -40,6 +41,9 @@ LEAST_SOURCE = 8
 
 SEED = 0
 
+VARIANTS, VARIANT_ITEMS = 60, 700
+"""Size of the sets that are made."""
+
 PUBLISHED_DIMENSIONS = (2, 5, 10, 15)
 """Numbers of dimensions from which tinyBenchmarks chooses."""
 
@@ -57,6 +61,10 @@ class ResultSet:
         target: a column of the models table to be predicted instead of the mean over items.
         pattern: a set whose pattern of missing answers the source models get.
         pattern_by: a column of both sets; models alike in it share a pattern.
+        only: columns of the models table and the value of each that models must have.
+        spread: makes the set instead of reading it: variants of one model whose abilities have
+            this standard deviation, in logits; ``draw`` is the seed.
+        draw: number of the draw of a made set.
     """
 
     name: str
@@ -67,19 +75,47 @@ class ResultSet:
     target: str | None = None
     pattern: str = ""
     pattern_by: str = ""
+    only: tuple[tuple[str, str], ...] = ()
+    spread: float | None = None
+    draw: int = 0
 
     def describe(self) -> dict[str, object]:
         """Return everything that results depend on."""
-        return {key: value for key, value in asdict(self).items() if value and key != "title"}
+        found = {key: value for key, value in asdict(self).items() if value and key != "title"}
+        return found if self.spread is None else found | {"spread": self.spread}
 
     def read(self, data: Path) -> ResponseMatrix:
         """Read the set: models without answers and exact duplicates dropped, sorted by id."""
-        return _read(data / (self.folder or self.name), self.benchmark, self.largest)
+        if self.spread is not None:
+            return make_variants(self.spread, self.draw)
+        return _read(data / (self.folder or self.name), self.benchmark, self.largest, self.only)
+
+
+def make_variants(spread: float, draw: int) -> ResponseMatrix:
+    """Return VARIANTS models of VARIANT_ITEMS items: difficulties normal, discriminations equal.
+
+    Args:
+        spread: standard deviation of the abilities, in logits; 0: they differ by chance alone.
+        draw: seed.
+    """
+    rng = np.random.default_rng([SEED, draw, 2])
+    difficulty = rng.normal(0.4, 1.5, VARIANT_ITEMS)
+    ability = rng.normal(0.0, spread, (VARIANTS, 1))
+    right = rng.random((VARIANTS, VARIANT_ITEMS)) < 1.0 / (1.0 + np.exp(-(difficulty + ability)))
+    models, items = (
+        Table(tuple(f"{name}-{k:03d}" for k in range(n)))
+        for name, n in (("variant", VARIANTS), ("item", VARIANT_ITEMS))
+    )
+    return ResponseMatrix(right.astype(np.float32), models, items)
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path, benchmark: str, largest: int) -> ResponseMatrix:
+def _read(
+    folder: Path, benchmark: str, largest: int, only: tuple[tuple[str, str], ...]
+) -> ResponseMatrix:
     responses = read_results(folder / "responses.parquet")
+    for column, value in only:
+        responses = responses.take(responses.models.column(column).astype(str) == value)
     if benchmark:
         responses = responses.take(None, responses.items.column("benchmark") == benchmark)
     responses, _ = usable(responses)

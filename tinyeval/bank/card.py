@@ -37,8 +37,9 @@ def card(facts: Facts) -> str:
     rows = "\n".join(f"| {n} | {100 * error:.2f} |" for n, error in facts.expected_error.items())
     low, high = source["lowest_score"], source["highest_score"]
     note = str(source.get("note", "")).strip()
-    if source.get("content_licence"):
-        note = f"{note}\n\nLicence of content.parquet: {source['content_licence']}.".strip()
+    if "content_licence" in source:
+        told = source["content_licence"] or "not stated; make it clear before you pass the bank on"
+        note = f"{note}\n\nLicence of content.parquet: {told}.".strip()
     return f"""---
 pretty_name: {json.dumps(facts.name, ensure_ascii=False)}
 tags: [tinyeval, item-bank, evaluation]

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinyeval.cli.contents import (
+    UNLICENSED,
+    ContentAsked,
+    content_facts,
+    content_line,
+    content_options,
+)
 from tinyeval.cli.options import (
     PATH,
     POSITIVE,
@@ -25,8 +32,10 @@ from tinyeval.cli.output import ProgressBar, check_new_bank, print_json, printab
 from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
+    from tinyeval.bank.codec import Content
     from tinyeval.bank.item_bank import ItemBank
     from tinyeval.config import Settings
+    from tinyeval.responses import ResponseMatrix
 
 
 @click.command("build", short_help="Build a bank from historical results.")
@@ -43,20 +52,7 @@ if TYPE_CHECKING:
 @settings_options()
 @reading_options()
 @click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
-@click.option(
-    "--content",
-    type=PATH,
-    metavar="FILE",
-    help="Table of the items' prompts, choices and gold answers: see `tinyeval content`.",
-)
-@click.option(
-    "--content-of",
-    type=click.Choice(["anchors", "all"]),
-    default="anchors",
-    show_default=True,
-    help="Items whose content is stored.",
-)
-@click.option("--content-licence", metavar="TEXT", default="", help="Licence of the content.")
+@content_options()
 @click.option(
     "--source", metavar="TEXT", default="", help="Origin of the results, recorded in the bank."
 )
@@ -70,9 +66,7 @@ def build_command(
     reading: Reading,
     name: str | None,
     source: str,
-    content: Path | None,
-    content_of: str,
-    content_licence: str,
+    asked: ContentAsked,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -81,7 +75,8 @@ def build_command(
     RESULTS are the scores of at least five models on all items of a benchmark: a table (csv, jsonl,
     json, parquet, npz; wide with one column per item, or long with the columns model, item, score)
     or the output folder of an evaluation harness. Several files are joined by model and item ids.
-    To share the work among processes, run `torchrun ... -m tinyeval build ...`.
+    Prompts that they hold (lm-evaluation-harness, Inspect) are stored for the anchors, so that
+    models can be asked. To share the work, run `torchrun ... -m tinyeval build ...`.
 
     \b
     Example:
@@ -94,36 +89,61 @@ def build_command(
     start = time.perf_counter()
     check_new_bank(out, overwrite)
     settings = recipe.settings(reading, items)
-    prompts = None if content is None else _content(content)
+    table = asked.table()
     with launched(settings.device) as processes, ProgressBar(quiet=not processes.leads) as progress:
         from tinyeval.building import build
 
+        history = _History(results, reading, settings, progress)
         bank = build(
-            lambda: reading.told(results, progress, item_key(settings), overall=_overall(settings)),
+            history.read,
             settings=settings,
             name=name or out.resolve().name,
             source=source,
             progress=progress,
             processes=processes,
         )
-    if not processes.leads:
-        return
-    if prompts is not None:
-        from tinyeval.bank.content import with_content
-
-        bank = with_content(bank, prompts, of=content_of, licence=content_licence)
+        if not processes.leads:
+            return
+        bank, problem = asked.add(bank, table, history.content)
     digest = save_bank(bank, out, overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
     if as_json:
         print_json(facts)
     else:
         click.echo(_text(facts))
+    if bank.content and not asked.content_licence:
+        click.echo(UNLICENSED.format("--content-licence"), err=True)
+    asked.tell(problem)
 
 
-def _content(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    from tinyeval.bank.content import read_content
+class _History:
+    """Reads results, and then what they hold of the anchors' prompts.
 
-    return read_content(path)
+    Args:
+        results: files or folders.
+        reading: how they are read.
+        settings: of the bank.
+        progress: shows it.
+    """
+
+    def __init__(
+        self, results: Sequence[Path], reading: Reading, settings: Settings, progress: ProgressBar
+    ) -> None:
+        self.results, self.reading, self.settings = results, reading, settings
+        self.progress = progress
+        self.format: str | None = None
+
+    def read(self) -> ResponseMatrix:
+        """Return the results."""
+        key, overall = item_key(self.settings), _overall(self.settings)
+        found = self.reading.told(self.results, self.progress, key, overall=overall)
+        self.format = found.format
+        return found.responses
+
+    def content(self, wanted: Mapping[str, str]) -> Content:
+        """Return the content of items: id -> hash of the document."""
+        key = item_key(self.settings)
+        return self.reading.content(self.results, wanted, self.progress, key, self.format)
 
 
 def _overall(settings: Settings) -> str:
@@ -154,6 +174,7 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "cost": bank.cost,
         "level": bank.level,
         "expected_error": bank.expected_error,
+        "content": content_facts(bank, out),
         "seconds": round(seconds, 1),
     }
 
@@ -165,11 +186,12 @@ def _text(facts: dict[str, Any]) -> str:
     told += [f"{near} are near copies, held out together"] if near else []
     copies = f" ({'; '.join(told)})" if told else ""
     cost = "" if facts["cost"] is None else f", at a cost of {facts['cost']:,.6g} in all"
+    asked = "" if facts["content"] is None else f"\n{content_line(facts['content'])}"
     half = max((size for size in errors if size <= n / 2), default=None)
     fewer = "" if half is None else f", {errors[half]:.3f} with {half}"
     return f"""\
 {out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}{cost}
-expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}
+expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
 {facts["seconds"]:.0f} s
 
 next:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from tinyeval.cli.output import ProgressBar, printable
 from tinyeval.cli.packing import PATH, packed
 
 if TYPE_CHECKING:
+    from tinyeval.bank.codec import Content
     from tinyeval.importers import Imported, ItemKey
     from tinyeval.responses import ResponseMatrix
 
@@ -86,14 +87,48 @@ class Reading:
         item_key: ItemKey | None = None,
         *,
         overall: str = "",
-    ) -> ResponseMatrix:
+    ) -> Imported:
         """Read results as :meth:`read` does, and tell in some five lines what was understood."""
         from tinyeval.importers import describe
 
         found = self.imported(paths, progress, item_key)
         for line in describe(found, overall=overall).lines():
             progress.say(printable(line))
-        return found.responses
+        return found
+
+    def content(
+        self,
+        paths: Sequence[Path],
+        wanted: Mapping[str, str],
+        progress: ProgressBar,
+        item_key: ItemKey | None = None,
+        format: str | None = None,
+    ) -> Content:
+        """Return the content of items out of the results, as far as these hold it; tell of it.
+
+        Args:
+            paths: files or folders.
+            wanted: item -> hash of its document.
+            progress: shows what was found.
+            item_key: how a recipe or bank identifies items; the options come first.
+            format: of the results, where it is known already.
+        """
+        from tinyeval.importers import ItemKey, import_content
+
+        if self.key is not None:
+            item_key = ItemKey(self.key, self.prefix or "")
+        found = import_content(
+            paths,
+            wanted,
+            format=self.format or format,
+            metric=self.metric,
+            filter=self.filter,
+            item_key=item_key,
+            failures=self.failures,
+        )
+        for one in found.findings:
+            progress.say(printable(f"content: {one}"))
+        return found.content
 
     def imported(
         self,

@@ -89,6 +89,7 @@ def _text(bank: ItemBank, path: Path, shown: int) -> str:
         "method": f"{settings['selection']['method']} + {settings['estimator']['method']}, "
         f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
         "intervals": f"{100 * bank.level:g} %",
+        "content": _content(bank),
         "created": bank.created,
         "digest": bank.digest,
     }
@@ -113,6 +114,15 @@ tinyeval predict {folder} ANSWERS
 How to cite it
 
 {citations(settings["selection"]["method"], settings["estimator"]["method"])}"""
+
+
+def _content(bank: ItemBank) -> str:
+    """Say whose content a bank has, so that models can be asked."""
+    if not bank.content:
+        return "none: `tinyeval content` adds what is asked"
+    asked = sum(one in bank.content for one in bank.anchors.items)
+    licence = bank.source.get("content_licence") or "not stated"
+    return f"{asked} of {len(bank.anchors)} anchors, {len(bank.content)} items; licence: {licence}"
 
 
 def _anchors(bank: ItemBank, shown: int) -> str:

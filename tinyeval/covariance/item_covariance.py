@@ -13,6 +13,10 @@ by a smooth shift of the items' mean scores, a Gaussian process over the items' 
 no variance in C; only drift lets a design spend anchors on them.  ``G`` is the pivoted Cholesky
 factor of the kernel (Harbrecht, Peters and Schneider 2012), ``rest`` its truncated diagonal.
 
+The items that no source model solved have a shift of their own besides, of the same size: one more
+row of ``G``, 1 on them and 0 elsewhere.  The history cannot say how far apart in difficulty they
+are, so what strong models newly solve is learned from these items alone.
+
 No array has the shape (items, items): the largest are (rank, items).
 """
 
@@ -21,10 +25,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import Processes
-from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, times
+from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, slabs, times
 from tinyeval.covariance.components import blend, compress, sum_of_squares
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
@@ -219,7 +224,7 @@ def _noise_of_irt(scores: Matrix, fitted: Matrix, processes: Processes) -> Array
 
 
 def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, Array]:
-    """Pivoted Cholesky factor of the drift kernel, (rank, items), and its truncated diagonal."""
+    """Factor of the drift field, (rank, items), and the kernel's truncated diagonal, (items,)."""
     clipped = np.clip(mean, 0.002, 0.998)
     difficulty = np.log(clipped / (1 - clipped))
     difficulty = (difficulty - difficulty.mean()) / max(float(difficulty.std()), 1e-6)
@@ -232,9 +237,22 @@ def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, A
     for k in range(len(factor)):
         pivot = int(np.argmax(residual))
         if residual[pivot] < 1e-6:
-            return factor[:k], np.maximum(residual, 0.0)
+            factor = factor[:k]
+            break
         kernel = 1.0 + np.exp(-0.5 * ((features - features[pivot]) ** 2).sum(1))
         column = (kernel - factor[:k].T @ factor[:k, pivot]) / np.sqrt(residual[pivot])
         factor[k] = column
         residual = residual - column**2
+    never = ~_ever_solved(history)
+    if never.any():
+        factor = np.vstack([factor, never])
     return factor, np.maximum(residual, 0.0)
+
+
+def _ever_solved(history: History) -> NDArray[np.bool_]:
+    """Say of each item whether any source model scored above 0 on it."""
+    scores = history.responses.scores
+    solved = np.zeros(scores.shape[1], dtype=bool)
+    for cut in slabs(scores.shape):
+        solved |= (scores[cut] > 0).any(axis=0)
+    return solved

@@ -161,6 +161,7 @@ def fit_kriging(
     rng: np.random.Generator,
     drift: Sequence[float] = DRIFT_GRID,
     undrifted: float | None = None,
+    moved: float | None = None,
     temper: float = 2.0,
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
@@ -174,6 +175,9 @@ def fit_kriging(
         rng: for the :class:`Estimator` protocol.
         drift: drift sizes to average over.
         undrifted: prior weight of the first size; the others share the rest.  None: equal weights.
+        moved: how far models like these have moved, in score units; the prior weight of a size s
+            after the first is divided by 1 + (s / moved)^2, and the first gets what is left.
+            None: it is not known.
         temper: the marginal likelihood has exponent 1 / temper.
         irt_share, shrinkage, length: options of :func:`item_covariance`.
     """
@@ -193,16 +197,22 @@ def fit_kriging(
         cov=np.array(cov),
         cross=np.array([covariance.with_targets(s)[index] for s in drift]),
         target_variance=np.array([covariance.target_variance(s) for s in drift]),
-        log_prior=_log_prior(len(drift), undrifted),
+        log_prior=_log_prior(np.array(drift, dtype=np.float64), undrifted, moved),
         drift=np.array(drift, dtype=np.float64),
         temper=np.array(float(temper)),
     )
 
 
-def _log_prior(n: int, first: float | None) -> Array:
-    """Log prior weights of ``n`` hypotheses; the first has weight ``first``."""
-    if first is None or n == 1:
-        return np.full(n, -np.log(n))
-    if not 0 < first < 1:
+def _log_prior(drift: Array, first: float | None, moved: float | None) -> Array:
+    """Log prior weights of drift sizes; the first has weight ``first``, or more."""
+    n = len(drift)
+    if n > 1 and first is not None and not 0 < first < 1:
         raise ConfigError(f"undrifted must lie between 0 and 1, found {first}")
-    return np.log(np.r_[first, np.full(n - 1, (1 - first) / (n - 1))])
+    if moved is not None and not moved > 0:
+        raise ConfigError(f"moved must be above 0, found {moved}")
+    if n == 1:
+        return np.zeros(1)
+    rest = np.full(n - 1, 1 / n if first is None else (1 - first) / (n - 1))
+    if moved is not None:
+        rest /= 1 + (drift[1:] / moved) ** 2
+    return np.log(np.r_[1 - rest.sum(), rest])

@@ -7,6 +7,10 @@ posterior mode under a wide normal prior, and
 
     target = sum_{i answered} w_i y_i + sum_{i unanswered} w_i P_i(delta).
 
+Difficulties differ less for models of another kind than for the source models, because the two
+agree only in part on what is hard.  With ``kept`` = k, logit m_i is replaced by k logit m_i: items
+that no source model solved are then expected to be solved sooner.
+
 If there are several benchmarks, each has its own delta: one Newton step from the overall delta,
 under a normal prior of precision OWN_PRECISION around it.
 
@@ -27,6 +31,7 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import column_means
+from tinyeval.errors import ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.common import SMALLEST_SPREAD, fit_link
 from tinyeval.history import History
@@ -144,10 +149,21 @@ def _between(delta: Array) -> tuple[NDArray[np.intp], Array]:
     return place, apart - place
 
 
-def fit_shift(history: History, anchors: Anchors, *, rng: np.random.Generator) -> ShiftEstimator:
-    """Fit on source models; ``rng`` is not used."""
+def fit_shift(
+    history: History, anchors: Anchors, *, rng: np.random.Generator, kept: float = 1.0
+) -> ShiftEstimator:
+    """Fit on source models; ``rng`` is not used.
+
+    Args:
+        history: source models only.
+        anchors: the items that a new model answers.
+        rng: for the :class:`Estimator` protocol.
+        kept: share of the differences in difficulty that new models keep, from 0 to 1.
+    """
+    if not 0 <= kept <= 1:
+        raise ConfigError(f"kept must lie between 0 and 1, found {kept}")
     mean = np.clip(column_means(history.filled), 1 - EASIEST, EASIEST)
-    difficulty, columns = np.log(mean / (1 - mean)), history.positions(anchors.items)
+    difficulty, columns = kept * np.log(mean / (1 - mean)), history.positions(anchors.items)
     weights, link = history.targets.weights, fit_link(history)
     unasked = weights.copy()
     unasked[:, columns] = 0.0

@@ -7,25 +7,32 @@ determine it (Wolpert 1992, stacked generalisation).
 
 Beyond the range, reliance on the history breaks every learned method.  Two predictors that rely on
 the model's own answers hold: kriging under large drift, and shifted difficulty, which takes only
-the items' difficulties from the history.  They err differently (the first uses how items vary
+the items' difficulties from the history, and only KEPT of their differences, because what is hard
+for one kind of model is less hard for another.  They err differently (the first uses how items vary
 together, the second that scores are bounded), so their mean is better than either.
 
-The gate g decides between the two.  It is the probability, under the robust prediction t ~ N(r, v),
-that the model's score lies outside the central 98 % of the source models' scores,
+The gate g (:mod:`tinyeval.estimators.gate`) decides between the two.  It is the probability, given
+the robust prediction t ~ N(r, v) and a prior, that the model's score lies outside the central 98 %
+of the source models' scores:
 
-    g = P(t > q99) + P(t < q01),        prediction = (1 - g) inside + g robust.
+    prediction = (1 - g) inside + g E[t | t outside, r].
 
-So a model stronger or weaker than the source models is not pulled back to them, and a model among
-them keeps the precision that the history gives.  The drift averaging of the first predictor still
-notices models that score like the source models but answer unlike them.  The gate of the overall
-score serves the benchmarks as well, because a single benchmark has too few anchors for its own.
+The prior is what a history says of models beyond it: next to nothing where scores differ by chance
+alone, little where they lie close together, most where they are spread and break off.  So a model
+stronger or weaker than the source models is not pulled back to them, a model among them keeps the
+precision that the history gives, and a history of much the same models is not left for the scatter
+of a few answers.  The drift averaging of the first predictor still notices models that score like
+the source models but answer unlike them; it too expects less where the history has moved less.  The
+gate of the overall score serves the benchmarks as well, because a single benchmark has too few
+anchors for its own.
+
+Banks from before the prior have a gate of their own: P(t outside) under N(r, v), and r itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -34,6 +41,15 @@ from numpy.typing import NDArray
 from tinyeval.compute.arrays import Array
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
+from tinyeval.estimators.gate import (
+    ODDS,
+    ODDS_CHECKPOINTS,
+    are_checkpoints,
+    normal_cdf,
+    posterior_beyond,
+    prior_beyond,
+    share_beyond_chance,
+)
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
 from tinyeval.estimators.shift import ShiftEstimator, fit_shift
@@ -56,6 +72,15 @@ MANY = 1000
 LONG_HISTORY = 100
 """Fewest source models with which folds can tell a better predictor from a luckier one."""
 
+KEPT = 0.7
+"""Share of the items' differences in difficulty that models beyond the range keep."""
+
+MOVED = 2.0
+"""Drift size at which its prior weight is halved, in standard deviations without chance."""
+
+LEAST_MOVED = 0.01
+"""The same in score units where source models hardly differ."""
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -68,6 +93,8 @@ class Stack:
         share: weight of kernel ridge within the range, shape (targets,).
         score_range: quantiles of the source models' targets that bound the range, shape
             (2, targets).
+        prior: of scores beyond the range, as :func:`tinyeval.estimators.gate.prior_beyond` returns
+            it, shape (3,); None in banks from before it.
     """
 
     kriging: Kriging
@@ -75,10 +102,12 @@ class Stack:
     kernel: KernelEstimator
     share: Array
     score_range: Array
+    prior: Array | None = None
 
     def __post_init__(self) -> None:
         targets = len(self.kriging.target_mean)
-        check_shapes("stack", self, {"share": (targets,), "score_range": (2, targets)})
+        expected = {"share": (targets,), "score_range": (2, targets)}
+        check_shapes("stack", self, expected if self.prior is None else expected | {"prior": (3,)})
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 
@@ -87,25 +116,33 @@ class Stack:
         means, variances, evidence = self.kriging.hypotheses(answers)
         *inside, drifted = self.kriging.average(means, variances, evidence)
         large = self.kriging.drift >= ROBUST_DRIFT
+        alike = np.where(large, self.kriging.log_prior, np.inf)  # large sizes weigh the same
         *robust, _ = self.kriging.average(
-            np.clip(means, 0.0, 1.0), variances, np.where(large[:, None], evidence, -np.inf)
+            np.clip(means, 0.0, 1.0), variances, evidence - alike[:, None]
         )
         kernel, shift = self.kernel.predict(answers), self.shift.predict(answers)
         inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
         beyond = _mix(0.5, robust, (shift.mean, shift.spread))
-        gate = self._outside(beyond[0][:, 0], robust[1][:, 0])
+        gate, expected = self._outside(beyond[0][:, 0], robust[1][:, 0])
+        # the benchmarks move by as many of their own spreads as the overall score
+        steps = (expected - beyond[0][:, 0]) / beyond[1][:, 0]
+        beyond[0] = np.clip(beyond[0] + steps[:, None] * beyond[1], 0.0, 1.0)
         mean, spread = _mix(gate[:, None], inside, beyond)
         return Estimate(mean=mean, spread=spread, novelty=1 - (1 - gate) * (1 - drifted))
 
-    def _outside(self, mean: Array, spread: Array) -> Array:
-        """Probability that the overall score lies outside the range, shape (models,)."""
+    def _outside(self, mean: Array, spread: Array) -> tuple[Array, Array]:
+        """Probability that the overall score lies outside the range, and its mean there."""
         low, high = self.score_range[:, 0]
-        beyond = _normal_cdf((mean - high) / spread) + _normal_cdf((low - mean) / spread)
-        return np.asarray(np.minimum(beyond, 1.0))
+        if self.prior is not None:
+            return posterior_beyond(mean, spread, low, high, self.prior)
+        beyond = normal_cdf((mean - high) / spread) + normal_cdf((low - mean) / spread)
+        return np.asarray(np.minimum(beyond, 1.0)), mean
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
         arrays = {"share": self.share, "score_range": self.score_range}
+        if self.prior is not None:
+            arrays["prior"] = self.prior
         for part in EXPERTS:
             state = getattr(self, part).state()
             arrays.update({f"{part}/{name}": np.asarray(value) for name, value in state.items()})
@@ -121,7 +158,8 @@ class Stack:
             )
             for part, expert in EXPERTS.items()
         }
-        return cls(**parts, share=arrays["share"], score_range=arrays["score_range"])
+        own: dict[str, Any] = {n: arrays.get(n) for n in ("share", "score_range", "prior")}
+        return cls(**parts, **own)
 
 
 EXPERTS: dict[str, Any] = {"kriging": Kriging, "shift": ShiftEstimator, "kernel": KernelEstimator}
@@ -139,6 +177,7 @@ def fit_stack(
     shrinkage: float = 0.3,
     length: float = 1.0,
     tail: float = 0.01,
+    odds: float | None = None,
 ) -> Stack:
     """Fit on source models; ``rng`` is not used.
 
@@ -148,6 +187,9 @@ def fit_stack(
         rng: for the :class:`Estimator` protocol.
         drift, undrifted, temper, irt_share, shrinkage, length: options of :func:`fit_kriging`.
         tail: share of the source models beyond each end of the range, in [0, 0.5).
+        odds: prior density just beyond the range of a wide history, relative to within, from 0; the
+            larger, the sooner a model counts as beyond.  None: ODDS, or ODDS_CHECKPOINTS where the
+            models table has the columns ``run`` and ``step``.
 
     Raises:
         ConfigError: an option outside its range, or no drift size of at least ROBUST_DRIFT.
@@ -156,19 +198,25 @@ def fit_stack(
         raise ConfigError(f"tail must lie in [0, 0.5), found {tail}")
     if max(drift) < ROBUST_DRIFT:
         raise ConfigError(f"stack needs a drift size from {ROBUST_DRIFT:g} on, found {list(drift)}")
+    if odds is not None and not 0 <= odds < np.inf:
+        raise ConfigError(f"odds must be a number from 0, found {odds}")
+    if odds is None:
+        odds = ODDS_CHECKPOINTS if are_checkpoints(history) else ODDS
     covariance = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
+    scores, alpha = history.target_values[:, 0], share_beyond_chance(history)
+    moved = max(MOVED * float(scores.std()) * alpha**0.5, LEAST_MOVED)
 
     def krige(part: History, drift: Sequence[float]) -> Kriging:
-        return fit_kriging(
-            part, anchors, rng=rng, drift=drift, undrifted=undrifted, temper=temper, **covariance
-        )
+        own = {"undrifted": undrifted, "moved": moved, "temper": temper, **covariance}
+        return fit_kriging(part, anchors, rng=rng, drift=drift, **own)
 
     return Stack(
         kriging=krige(history, drift),
-        shift=fit_shift(history, anchors, rng=rng),
+        shift=fit_shift(history, anchors, rng=rng, kept=KEPT),
         kernel=fit_kernel_ridge(history, anchors, rng=rng),
         share=_kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
         score_range=np.quantile(history.target_values, [tail, 1 - tail], axis=0),
+        prior=prior_beyond(scores, alpha, odds),
     )
 
 
@@ -206,9 +254,3 @@ def _mix(share: Array | float, a: Sequence[Array], b: Sequence[Array]) -> list[A
     mean = (1 - share) * a[0] + share * b[0]
     within = (1 - share) * a[1] ** 2 + share * b[1] ** 2
     return [mean, np.sqrt(within + share * (1 - share) * (a[0] - b[0]) ** 2)]
-
-
-def _normal_cdf(x: Array) -> Array:
-    """Standard normal distribution function of numbers of shape (models,)."""
-    # Importing scipy's takes longer than all else that `tinyeval predict` imports.
-    return np.fromiter(map(NormalDist().cdf, x.tolist()), np.float64, len(x))

@@ -58,6 +58,9 @@ WEAK: Mapping[str, Sequence[str]] = {
 NOTES = ("benchmark", "subject", "weight", "cost", "hash")
 """Notes on items that a table may have; all but the first two under these names only."""
 
+USUAL_SPLITS = frozenset({"train", "test", "validation", "valid", "dev", "latest", "default"})
+"""Names of parts of a data set, which are no models."""
+
 SAMPLE = 200
 """Cells from which it is told whether a column can be scores."""
 
@@ -75,6 +78,17 @@ def plain(name: str) -> str:
 def is_named(name: str) -> bool:
     """Say whether a name is one of a model's or an item's column."""
     return plain(name) in ALIASES["model"] or plain(name) in ALIASES["item"]
+
+
+def is_answer(record: object) -> bool:
+    """Say whether an object has keys for an item and for its score.
+
+    >>> is_answer({"id": 1, "correct": True}), is_answer({"id": 1, "answer": "B"})
+    (True, False)
+    """
+    names = set(map(plain, map(str, record))) if isinstance(record, dict) else set()
+    items = {*ALIASES["item"], *WEAK["item"]}
+    return bool(names & items) and bool(names & set(ALIASES["score"]))
 
 
 class Found(NamedTuple):

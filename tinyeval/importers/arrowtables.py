@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
 from tinyeval.importers.delimited import unique_names
+from tinyeval.importers.ipcsizes import unpacked
 from tinyeval.importers.opening import check_bound
 from tinyeval.importers.rawtable import RawTable
 
@@ -109,6 +110,11 @@ def _batches(file: Path) -> Iterator[Any]:
 
     needed = 0
     with pa.OSFile(str(file)) as source:  # mapped, what lies beyond its end ends the process
+        for size in unpacked(source):
+            needed += size
+            check_bound(file, needed, "packed columns")
+        source.seek(0)
+        needed = 0
         try:
             reader = pa.ipc.open_file(source)
             batches = (reader.get_batch(k) for k in range(reader.num_record_batches))

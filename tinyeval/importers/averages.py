@@ -17,8 +17,9 @@ from tinyeval.importers.aliases import plain
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Finding
 from tinyeval.importers.columnnames import SUMMARY
-from tinyeval.importers.longtable import LongRoles, encode
+from tinyeval.importers.longtable import LongRoles
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.repeats import encode
 from tinyeval.importers.scales import options
 from tinyeval.importers.summaries import CLOSE, FEW, ROUNDED
 

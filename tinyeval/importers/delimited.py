@@ -13,6 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -26,6 +27,10 @@ from tinyeval.importers.values import shown
 
 LONGEST = 2**27
 """Characters of a line, and of a cell; ``csv`` takes four bytes for each."""
+
+ABOVE = "lines of one value above the header were left out"
+MOST_TITLES = 10
+"""Lines at the top below which a header is looked for."""
 
 NUMBER = re.compile(r"\s*[+-]?[\d.,]+(e[+-]?\d+)?%?\s*", re.IGNORECASE)
 
@@ -42,24 +47,42 @@ def read_delimited(path: Path) -> RawTable:
     lines = array("q")
     with open_text(path) as file, _long_cells():
         records = _Records(path, file, separator)
-        header = next(records, None)
-        if header is None:
-            raise DataError(f"{path}: the file is empty")
+        titles, header, first = _header(records)
         columns: list[list[object]] = [[] for _ in unique_names(path, header)]
         chunk: list[list[str]] = []
-        for row in records:
+        for line, row in chain(first, ((records.line, row) for row in records)):
             if len(row) != len(header):
                 raise DataError(_uneven(records, header, row))
-            lines.append(records.line)
+            lines.append(line)
             chunk.append(row)
             if len(chunk) == 4096:
                 _append(columns, chunk)
                 check_cells(path, len(lines), len(columns))
                 chunk = []
         _append(columns, chunk)
-    cut = _last_cell(path, columns[-1]) if records.open_end and len(lines) else ()
+    said = [*_last_cell(path, columns[-1])] if records.open_end and len(lines) else []
+    if titles:
+        said.append(Finding("dropped", ABOVE, len(titles), tuple(titles)))
     # Where commas separate values, one inside a value was quoted, so it is a decimal one, too.
-    return RawTable(path, dict(zip(header, columns, strict=True)), lines, True, findings=cut)
+    table = dict(zip(header, columns, strict=True))
+    return RawTable(path, table, lines, True, findings=tuple(said))
+
+
+def _header(records: _Records) -> tuple[list[str], list[str], list[tuple[int, list[str]]]]:
+    """Return titles above the header, the header, and rows after it that were read.
+
+    A title is a line of one value over lines of several: what a spreadsheet has above its table.
+    """
+    read: list[tuple[int, list[str]]] = []
+    for row in records:
+        if sum(map(bool, row)) > 1:
+            return [one for _, each in read for one in each if one], row, []
+        read.append((records.line, row))
+        if len(read) > MOST_TITLES:
+            break
+    if not read:
+        raise DataError(f"{records.path}: the file is empty")
+    return [], read[0][1], read[1:]
 
 
 class _Records(Iterator[list[str]]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ from tinyeval.responses import ResponseMatrix
 
 SHOWN = 20
 """Benchmarks, groups and items that the full text lists."""
+
+FEW = 6
+"""Near copies that it names of each group."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Description:
         if self.audit.copies.groups:
             text += [
                 f"near copies among {self.audit.copies.models:,} models:",
-                *_listed(self.audit.copies.groups, ", ".join),
+                *_listed(self.audit.copies.groups, _some),
             ]
         return "\n".join(text)
 
@@ -197,6 +200,11 @@ def _listed(values: Any, text: Any) -> list[str]:
     listed = list(values)
     more = [f"  ... and {len(listed) - SHOWN:,} more"] if len(listed) > SHOWN else []
     return [*(f"  {text(one)}" for one in listed[:SHOWN]), *more]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" ... and {len(names) - FEW:,} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
 
 
 def _benchmark_line(one: Benchmark) -> str:

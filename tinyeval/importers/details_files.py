@@ -77,6 +77,7 @@ class DetailsFile:
         higher: metric -> whether higher is better, where the run says so.
         guessed: whether the model is called like a folder.
         start: number of the task's documents in the files before it, of which it is the sequel.
+        limit: number of documents at which the run stopped (``--max-samples``); 0: at none.
     """
 
     path: Path
@@ -86,6 +87,7 @@ class DetailsFile:
     higher: Mapping[str, bool] = field(default_factory=dict)
     guessed: bool = False
     start: int = 0
+    limit: int = 0
 
 
 def task_of(path: Path) -> Task | None:
@@ -143,18 +145,31 @@ def _describe(path: Path, results: dict[Path, Mapping[str, Any]]) -> DetailsFile
     said = _results_of(path, model, date, results) if date else {}
     general = _mapping(said, "config_general")
     config = _config(said, task)
-    size = config.get("original_num_docs")
     named = str(general.get("model_name") or "").strip()
     identity = {"revision": _revision(general)}
     settings = {"n-shot": task.shots, "version": str(config.get("version") or "")}
+    settings |= _sampling(_mapping(general, "model_config"))
     return DetailsFile(
         path,
         task,
         Run(named or model, identity, settings, date),
-        size if type(size) is int and size > 0 else 0,
+        _count(config.get("original_num_docs")),
         _directions(config),
         not named and not known,
+        limit=_count(general.get("max_samples")),
     )
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def _sampling(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings of a model's own that change its answers, where they are not the usual."""
+    generation = _mapping(config, "generation_parameters")
+    found = {f"args.{name}": generation.get(name) for name in ("temperature", "top_p", "top_k")}
+    found["args.system_prompt"] = config.get("system_prompt")
+    return {name: str(value) for name, value in found.items() if value}
 
 
 def _model_of_folders(path: Path) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -87,7 +88,7 @@ def schema_of(path: Path) -> pa.Schema | None:
 
     try:
         return pq.read_schema(path)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return None
 
 
@@ -98,7 +99,7 @@ def count_rows(path: Path) -> int:
 
     try:
         return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return 0
 
 
@@ -108,13 +109,20 @@ def read_details(path: Path) -> Details:
     Raises:
         DataError: a damaged file, no marks, marks that are no numbers.
     """
+    with open_parquet(path) as file:
+        return _read(path, file)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; raise :class:`DataError` where it, or what is read of it, is damaged."""
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows > MOST_ROWS:
                 raise DataError(f"{path}: says that it has {file.metadata.num_rows:,} rows")
-            return _read(path, file)
+            yield file
     except DataError:
         raise
     except Exception as error:  # pyarrow raises several kinds on damaged bytes

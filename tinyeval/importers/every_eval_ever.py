@@ -8,6 +8,7 @@ sample_id``, its benchmark the evaluation.  Several lines of one sample and metr
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.block import Block, Finding, Merged, Run
-from tinyeval.importers.harness import read_jobs, run_block
+from tinyeval.importers.harness import read_jobs, run_block, scaled
 from tinyeval.importers.heads import has_keys, head
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records, read_json
@@ -48,7 +49,12 @@ class EveryEvalEverImporter:
                     f"{path}: found no *_samples.jsonl, which hold the scores of single items"
                 )
             files |= dict.fromkeys(found)
-        jobs = [SamplesJob(one, name, options.rules) for one in files for name in _evaluations(one)]
+        jobs = [
+            SamplesJob(one, name, options.rules, about)
+            for one in files
+            for about in [_aggregate(one)]
+            for name in _evaluations(one)
+        ]
         return read_jobs(jobs, options)
 
 
@@ -95,15 +101,17 @@ class SamplesJob:
         path: the file.
         evaluation: its name.
         rules: of the import.
+        about: what the file beside it says of the run; nothing where there is none.
     """
 
     path: Path
     evaluation: str
     rules: Rules
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self) -> Block:
         """Read one metric."""
-        about = _aggregate(self.path)
+        about = self.about
         results = _results(about, self.evaluation)
         samples = self._samples()
         named = {_label(one, results): one for one in samples.marks}
@@ -111,20 +119,20 @@ class SamplesJob:
             named = {one: one for one in samples.marks}
         metric = self.rules.metric.pick(self.evaluation, list(named), str(self.path))
         result = named[metric]
-        lower = _mapping(results.get(result, results.get("", {})), "metric_config").get(
-            "lower_is_better"
-        )
+        told = [results[result]] if result in results else list(results.values())
+        lower = {_mapping(one, "metric_config").get("lower_is_better") for one in told}
         date = str(about.get("evaluation_timestamp") or about.get("retrieved_timestamp") or "")
         items = {one: f"{self.evaluation}/{one}" for one in samples.marks[result]}
         return run_block(
             self.path,
             Run(samples.model, {}, {}, date),
             {items[one]: marks for one, marks in samples.marks[result].items()},
-            self.rules,
+            _scaled(self.rules, told),
             benchmark=self.evaluation,
             chosen={"metric": metric},
-            higher=not lower if isinstance(lower, bool) else None,
+            higher=not lower.pop() if lower in ({True}, {False}) else None,
             notes={"hash": {items[one]: samples.hashes[one] for one in items}},
+            sizes=_sizes(self.evaluation, told),
             findings=list(self._findings(samples)),
         )
 
@@ -202,7 +210,37 @@ def _label(result: str, results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return what a metric is called: as the run calls it, else by the id of its result."""
     config = _mapping(results.get(result, {}), "metric_config")
     named = config.get("metric_id") or config.get("metric_name")
+    described = config.get(
+        "evaluation_description"
+    )  # the converter of lm-eval's results names it so
+    if not named and isinstance(described, str) and re.fullmatch(r"\w{1,40}", described):
+        named = described
     return str(named or result or ONE)
+
+
+def _scaled(rules: Rules, results: Sequence[Mapping[str, Any]]) -> Rules:
+    """Return rules by which the range of all these results becomes 0 to 1, where they have one."""
+    configs = [_mapping(one, "metric_config") for one in results]
+    ranges = {(_number(one.get("min_score")), _number(one.get("max_score"))) for one in configs}
+    low, high = ranges.pop() if len(ranges) == 1 else (math.nan, math.nan)
+    whole = math.isfinite(low) and math.isfinite(high) and low < high
+    return scaled(rules, low, high) if whole and (low, high) != (0.0, 1.0) else rules
+
+
+def _sizes(evaluation: str, results: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return of how many samples these results are, where they say so, and agree."""
+    sizes = set()
+    for one in results:
+        uncertainty = _mapping(_mapping(one, "score_details"), "uncertainty")
+        source = _mapping(one, "source_data")
+        sizes.add(uncertainty.get("num_samples") or source.get("samples_number"))
+    size = sizes.pop() if len(sizes) == 1 else None
+    return {evaluation: size} if type(size) is int and size > 0 else {}
+
+
+def _number(value: object) -> float:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known else math.nan  # type: ignore[arg-type]
 
 
 def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

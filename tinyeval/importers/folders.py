@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyeval.errors import DataError
+from tinyeval.importers.aliases import USUAL_SPLITS
 from tinyeval.importers.readers import READERS, suffix_of
 from tinyeval.importers.separators import HEAD, is_table
 from tinyeval.importers.textfiles import open_text, read_json
@@ -17,8 +18,6 @@ STATE, SPLITS = "state.json", "dataset_dict.json"
 
 BESIDE = ("items", "models", "trials")
 """Tables of this name, or with it before the suffix, belong to others."""
-
-USUAL_SPLITS = frozenset({"train", "test", "validation", "valid", "dev", "latest", "default"})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.base import Importer
+from tinyeval.importers.foreign import about
 from tinyeval.importers.outside import outside_importer
 from tinyeval.registry import is_outside
 
@@ -99,9 +100,15 @@ FORMATS: dict[str, Format] = {
     ),
     "harbor": Format(
         "tinyeval.importers.harbor:HarborImporter",
-        "Harbor (Terminal-Bench 2.0)",
-        "jobs with TRIAL/result.json",
+        "Harbor",
+        "jobs/JOB/TRIAL/result.json with task_name, agent_info and verifier_result",
         "tinyeval import jobs/ --out results.parquet",
+    ),
+    "tau2_bench": Format(
+        "tinyeval.importers.tau2_bench:Tau2BenchImporter",
+        "tau2-bench",
+        "results of runs with info, tasks and simulations",
+        "tinyeval import data/simulations/ --out results.parquet",
     ),
     "tau_bench": Format(
         "tinyeval.importers.tau_bench:TauBenchImporter",
@@ -169,6 +176,18 @@ FORMATS: dict[str, Format] = {
         "model_outputs_MODEL_5shots.json with answer and pred",
         "tinyeval import eval_results/ --out results.parquet",
     ),
+    "openai_evals": Format(
+        "tinyeval.importers.openai_evals:OpenAiEvalsImporter",
+        "OpenAI Evals",
+        "logs *.jsonl whose first line is the spec of a run, then events such as match",
+        "tinyeval import evallogs/ --out results.parquet",
+    ),
+    "promptfoo": Format(
+        "tinyeval.importers.promptfoo:PromptfooImporter",
+        "promptfoo",
+        "results.json with evalId and results, or lines with promptIdx and testIdx",
+        "tinyeval import results.json --metric success --out results.parquet",
+    ),
     "table": Format(
         "tinyeval.importers.table:TableImporter",
         "table",
@@ -211,6 +230,8 @@ def recognise(paths: Sequence[Path]) -> tuple[str, str]:
                 f"{paths[found]} looks like {name} ({reasons[found]}), but "
                 f"{paths[reasons.index('')]} does not; read one format at a time"
             )
+    if reason := about(paths[0]):
+        raise DataError(reason)
     harnesses = ", ".join(one.title for one in FORMATS.values() if not one.tables)
     raise DataError(
         f"{paths[0]}: found no results here; expected a table (csv, jsonl, json, parquet, npz), a "

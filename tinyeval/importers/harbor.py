@@ -1,150 +1,246 @@
-"""Results of Harbor, the harness of Terminal-Bench 2.0: ``jobs/<job>/<trial>/result.json``.
+"""Results of Harbor, Terminal-Bench's second harness: ``jobs/<job>/<trial>/result.json``.
 
-A trial has the rewards that its verifier gave; the one called ``reward``, or the only one, is the
-mark.  An item is a task, without the name of its owner before a slash.  A trial without rewards
-ended before it was verified, and is lost.
+A trial is one try of one task by one agent; its verifier gives rewards by name, mostly one called
+``reward``.  An item is ``<dataset>/<task>``.  A trial is lost where no verifier gave a reward, or
+where Harbor itself says that the reward does not count (``reward_valid``).  Older files do not
+say: there the exception tells, for an agent that ran out of time was tested, and one whose
+provider or sandbox failed was not.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyeval.errors import DataError, examples
+from tinyeval.errors import DataError
 from tinyeval.importers.base import Options, Rules
-from tinyeval.importers.block import Block, Merged, Run
+from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, sniff_below
 from tinyeval.importers.harness import lost, lost_mark, read_jobs, run_block
-from tinyeval.importers.heads import beginning
+from tinyeval.importers.heads import beginning, has_keys, head
+from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import read_json
 
-FILES = r"(.+\.)?result\.json"
-REWARD = "reward"
+FILES = r"result\.json"
+TRIAL = ("task_name", "trial_name", "agent_info")
+JOB = ("n_total_trials", "stats")
+ADHOC = "harbor"
+"""The benchmark of tasks that are of no data set."""
+
+NOT_TESTED = frozenset(
+    {
+        *("AgentAuthenticationError", "AgentSetupTimeoutError", "APIConnectionError", "APIError"),
+        *("ApiConnectionClosedError", "ApiConnectionError", "ApiError", "ApiInternalServerError"),
+        *("ApiOverloadedError", "ApiProviderResourceNotFoundError", "ApiRateLimitError"),
+        *("ApiResponseStalledError", "ApiUsageLimitError", "AuthenticationError"),
+        *("BudgetExceededError", "CancelledError", "EnvironmentStartTimeoutError"),
+        *("HealthcheckError", "InternalServerError", "MemoryLimitExceededError"),
+        *("ModelNotFoundError", "NetworkConnectionError", "PermissionDeniedError"),
+        *("RateLimitError", "RewardFileEmptyError", "RewardFileNotFoundError"),
+        *("SandboxBuildFailedError", "SandboxLikelyOutOfMemoryError", "ServiceUnavailableError"),
+        *("Timeout", "UnknownApiError", "VerifierOutputParseError", "VerifierTimeoutError"),
+    }
+)
+"""Exceptions after which a reward says nothing of the agent, where a file does not say so."""
+
+SECRET = ("key", "token", "secret", "url", "base", "header")
+"""Parts of the names of arguments that are no facts of a model."""
 
 
 class HarborImporter:
     """Reads results of trials, and folders of jobs."""
 
     def sniff(self, path: Path) -> str:
-        """Accept JSON with task_name, trial_name and task_checksum."""
+        """Accept result.json with task_name, trial_name and agent_info, or of a job."""
         return sniff_below(path, FILES, _why)
 
     def read(self, paths: Sequence[Path], options: Options) -> Merged:
-        """Read the reward of each trial."""
-        missing = "found no result.json of a trial here"
-        files = files_of(paths, FILES, _why, missing)
-        return read_jobs(_jobs(files, options.rules), options)
+        """Read one reward of each trial."""
+        missing = "found no result.json of a trial with task_name and agent_info here"
+        return read_jobs(_jobs(files_of(paths, FILES, _why, missing), options.rules), options)
 
 
 def _why(path: Path) -> str:
     found = beginning(path)
-    if found.kind == "{" and found.has("task_name", "trial_name", "task_checksum"):
-        return f"a trial with task_name and task_checksum ({path.name})"
+    if found.kind != "{":
+        return ""
+    text = head(path)
+    if has_keys(text, "trial_results") and has_keys(text, *JOB):
+        return f"trial_results of a job ({path.name})"
+    if found.has(*JOB):
+        return f"n_total_trials and stats of a job ({path.name})"
+    if found.has(*TRIAL[:2]) and has_keys(text, *TRIAL):
+        return f"a trial with task_name and agent_info ({path.parent.name}/{path.name})"
     return ""
 
 
 @dataclass(frozen=True)
-class HarborJob:
-    """How the trials of one agent with one model in one job are read.
+class Trial:
+    """One trial.
 
     Attributes:
-        path: the file of the first trial.
-        run: which it is.
-        benchmark: whose tasks it did.
-        marks: of each task, NaN where a trial was not verified.
-        failures: why trials were not verified, with their tasks.
+        where: the file, for messages.
+        item: what was to be done.
+        benchmark: whose task it is.
+        run: of which it is.
+        rewards: by name, raw; empty where no verifier gave any.
+        failure: why the reward does not count; empty where it does.
+    """
+
+    where: str
+    item: str
+    benchmark: str
+    run: Run
+    rewards: Mapping[str, object]
+    failure: str
+
+
+def _jobs(files: Sequence[Path], rules: Rules) -> list[RunJob]:
+    """Return one job for each agent and benchmark of a folder of trials."""
+    trials: dict[tuple[object, ...], dict[Path, list[Trial]]] = {}
+    summaries: dict[Path, Mapping[str, Any]] = {}
+    of_trials: set[Path] = set()
+    for path in files:
+        content = _mapping(read_json(path))
+        if content.keys() >= set(JOB):
+            summaries[path] = content
+            continue
+        folder = path.resolve().parent.parent
+        of_trials.add(folder)
+        _add(trials, folder, path, _trial(path, str(path), content))
+    for path, content in summaries.items():
+        if (folder := path.resolve().parent) in of_trials:
+            continue
+        listed = content.get("trial_results")
+        for k, one in enumerate(listed if isinstance(listed, list) else ()):
+            _add(trials, folder, path, _trial(path, f"{path}: trial {k + 1}", _mapping(one)))
+    if not trials:
+        raise DataError(
+            f"{next(iter(summaries))}: is the summary of a job and has no trials; give the folder "
+            "of the job, which has a folder with a result.json for every trial"
+        )
+    return [
+        RunJob(next(iter(of_file)), tuple(one for each in of_file.values() for one in each), rules)
+        for of_file in trials.values()
+    ]
+
+
+def _add(
+    trials: dict[tuple[object, ...], dict[Path, list[Trial]]], folder: Path, path: Path, one: Trial
+) -> None:
+    facts = (tuple(one.run.identity.items()), tuple(one.run.settings.items()))
+    key = (folder, one.run.model, one.benchmark, *facts)
+    trials.setdefault(key, {}).setdefault(path, []).append(one)
+
+
+def _mapping(content: object) -> Mapping[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _trial(path: Path, where: str, content: Mapping[str, Any]) -> Trial:
+    task, agent = content.get("task_name"), _mapping(content.get("agent_info"))
+    name = agent.get("name")
+    if not (isinstance(task, str) and task and isinstance(name, str) and name):
+        raise DataError(
+            f"{where}: expected a trial with task_name and the name of its agent, found "
+            f"{task!r:.60} and {name!r:.60}"
+        )
+    source = content.get("source")
+    benchmark = source if isinstance(source, str) and source else task.rpartition("/")[0] or ADHOC
+    item = task if "/" in task or benchmark == ADHOC else f"{benchmark}/{task}"
+    verified = _mapping(content.get("verifier_result"))
+    rewards = dict(_mapping(verified.get("rewards")))
+    return Trial(where, item, benchmark, _run(content, agent), rewards, _failure(content, rewards))
+
+
+def _run(content: Mapping[str, Any], agent: Mapping[str, Any]) -> Run:
+    model = _mapping(agent.get("model_info"))
+    parts = [str(one) for one in (model.get("provider"), model.get("name")) if one]
+    asked = _mapping(_mapping(_mapping(content.get("config")).get("agent")).get("kwargs"))
+    settings = {
+        f"args.{key}": str(value)
+        for key, value in sorted(asked.items())
+        if isinstance(value, str | int | float) and not any(one in key.lower() for one in SECRET)
+    }
+    settings["args.version"] = str(agent.get("version") or "")
+    name = "/".join(parts) if model.get("name") else str(agent["name"])
+    date = str(content.get("started_at") or "")[:10]
+    return Run(name, {"agent": str(agent["name"]) if parts else ""}, settings, date)
+
+
+def _failure(content: Mapping[str, Any], rewards: Mapping[str, object]) -> str:
+    """Return why the reward of a trial does not count; empty where it does."""
+    steps = content.get("step_results")
+    failed = [content, *(map(_mapping, steps) if isinstance(steps, list) else ())]
+    raised = [_mapping(one.get("exception_info")).get("exception_type") for one in failed]
+    kinds = [one for one in raised if isinstance(one, str) and one]
+    if not rewards:
+        return kinds[0] if kinds else "no reward"
+    valid = content.get("reward_valid")
+    if isinstance(valid, bool):
+        return "" if valid else (kinds[0] if kinds else "the reward is not valid")
+    return next((one for one in kinds if one in NOT_TESTED), "")
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """How the trials of one agent are read.
+
+    Attributes:
+        path: the file of the first.
+        trials: all of them, of one run and benchmark.
         rules: of the import.
     """
 
     path: Path
-    run: Run
-    benchmark: str
-    marks: Mapping[str, Sequence[float]]
-    failures: tuple[str, ...]
+    trials: tuple[Trial, ...]
     rules: Rules
 
     def read(self) -> Block:
-        """Read the marks of all trials."""
-        nothing = lost_mark(self.rules)
-        marks = {
-            task: [nothing if math.isnan(one) else one for one in trials]
-            for task, trials in self.marks.items()
-        }
+        """Read one reward of every trial."""
+        benchmark = self.trials[0].benchmark
+        names = {name: None for one in self.trials for name in one.rewards}
+        chosen = {}
+        if names:
+            chosen["metric"] = self.rules.metric.pick(benchmark, list(names), str(self.path))
+        marks: dict[str, list[float]] = {}
+        failed: list[str] = []
+        without: list[str] = []
+        for one in self.trials:
+            mark = lost_mark(self.rules)
+            if one.failure:
+                failed.append(f"{one.failure}: {one.item}")
+            elif chosen["metric"] not in one.rewards:
+                without.append(one.item)
+                mark = math.nan
+            else:
+                mark = _reward(one, chosen["metric"])
+            marks.setdefault(one.item, []).append(mark)
+        findings = [*lost(self.rules, "trials were not tested", failed), *_lacking(without)]
+        run = self.trials[0].run
+        date = min(one.run.date for one in self.trials)
         return run_block(
             self.path,
-            self.run,
+            Run(run.model, run.identity, run.settings, date),
             marks,
             self.rules,
-            benchmark=self.benchmark,
-            findings=lost(self.rules, "trials were not verified", self.failures),
+            benchmark=benchmark,
+            chosen=chosen,
+            findings=findings,
         )
 
 
-def _jobs(files: Sequence[Path], rules: Rules) -> list[HarborJob]:
-    """Return one job for each agent, model, data set and job folder."""
-    runs: dict[tuple[str, str, str, str], dict[Path, Mapping[str, Any]]] = {}
-    for path in files:
-        trial = read_json(path)
-        if not isinstance(trial, dict) or not isinstance(trial.get("task_name"), str):
-            raise DataError(f"{path}: expected a trial with the text task_name")
-        agent, model = _who(path, trial)
-        job = path.resolve().parent.parent.name
-        source = trial.get("source")
-        benchmark = source if isinstance(source, str) and source else "harbor"
-        runs.setdefault((job, agent, model, benchmark), {})[path] = trial
-    return [_job(*key, trials, rules) for key, trials in runs.items()]
+def _lacking(items: Sequence[str]) -> Iterator[Finding]:
+    if items:
+        what = "trials have no reward of that name, and are missing"
+        yield Finding("missing", what, len(items), tuple(items[:3]))
 
 
-def _who(path: Path, trial: Mapping[str, Any]) -> tuple[str, str]:
-    """Return agent and model; an agent without a model goes by its own name."""
-    about = trial.get("agent_info")
-    agent = about.get("name") if isinstance(about, dict) else None
-    if not isinstance(about, dict) or not isinstance(agent, str) or not agent:
-        raise DataError(f"{path}: expected agent_info with the name of the agent")
-    known = about.get("model_info")
-    name = known.get("name") if isinstance(known, dict) else None
-    return (agent, name) if isinstance(name, str) and name else ("", agent)
-
-
-def _job(
-    job: str,
-    agent: str,
-    model: str,
-    benchmark: str,
-    trials: Mapping[Path, Mapping[str, Any]],
-    rules: Rules,
-) -> HarborJob:
-    marks: dict[str, list[float]] = {}
-    failures: list[str] = []
-    for path, trial in trials.items():
-        task = trial["task_name"].rpartition("/")[2]
-        mark = _mark(path, trial)
-        marks.setdefault(task, []).append(mark)
-        if math.isnan(mark):
-            failures.append(f"{_failure(trial)}: {task}")
-    run = Run(model, {"agent": agent}, {}, job)
-    return HarborJob(next(iter(trials)), run, benchmark, marks, tuple(failures), rules)
-
-
-def _mark(path: Path, trial: Mapping[str, Any]) -> float:
-    """Return the reward of a trial; NaN if it was not verified."""
-    result = trial.get("verifier_result")
-    rewards = result.get("rewards") if isinstance(result, dict) else None
-    if rewards is None or rewards == {}:
-        return math.nan
-    if not isinstance(rewards, dict) or (REWARD not in rewards and len(rewards) > 1):
-        found = examples(rewards) if isinstance(rewards, dict) else repr(rewards)
-        raise DataError(f"{path}: expected a single reward or one called {REWARD!r}, found {found}")
-    reward = rewards.get(REWARD, next(iter(rewards.values())))
-    if isinstance(reward, bool) or not isinstance(reward, (int, float)):
-        raise DataError(f"{path}: the reward is no number but {reward!r}")
-    return float(reward)
-
-
-def _failure(trial: Mapping[str, Any]) -> str:
-    error = trial.get("exception_info")
-    kind = error.get("exception_type") if isinstance(error, dict) else None
-    return str(kind or "no rewards")
+def _reward(trial: Trial, name: str) -> float:
+    try:
+        return parse_score(trial.rewards[name])
+    except ValueError as error:
+        raise DataError(f"{trial.where}: the reward {name!r} is no number but {error}") from error

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import ALIASES, WEAK, plain
+from tinyeval.importers.aliases import ALIASES, USUAL_SPLITS, WEAK, plain
 from tinyeval.importers.arrowtables import from_arrow
 from tinyeval.importers.base import Options
-from tinyeval.importers.block import Block, Merged
-from tinyeval.importers.folders import USUAL_SPLITS
+from tinyeval.importers.block import Block, Finding, Merged
 from tinyeval.importers.jsontables import columns_of, from_object
 from tinyeval.importers.layouts import to_block
 from tinyeval.importers.merge import merge
@@ -70,6 +69,18 @@ def read_objects(source: object, options: Options) -> tuple[Merged, str]:
     merged, what = merge(blocks(), options), str(tables[0].path)
     check_known(merged, what)
     return merged, what
+
+
+def one_table(source: object) -> RawTable:
+    """Return the raw table that an object holds.
+
+    Raises:
+        DataError: an object of no known type, or one that holds several tables.
+    """
+    found = list(_tables(source))
+    if len(found) != 1:
+        raise DataError(f"expected one table, found {len(found)}; give one of them")
+    return found[0]
 
 
 def _tables(source: Any) -> Iterator[RawTable]:
@@ -131,7 +142,10 @@ def _of_pandas(frame: Any, what: Path) -> RawTable:
         columns[name] = _cells(frame.iloc[:, k])
     if not columns:
         raise DataError(f"{what}: has no columns")
-    return RawTable(what, columns, owner=UNNAMED)
+    levels = tuple(name for name, one in zip(names, frame, strict=True) if isinstance(one, tuple))
+    told = "names of columns of several levels were joined by '/'"
+    findings = (Finding("joined", told, len(levels), levels[:3]),) if levels else ()
+    return RawTable(what, columns, owner=UNNAMED, findings=findings)
 
 
 def _of_series(series: Any, what: Path) -> RawTable:

@@ -44,16 +44,25 @@ class InspectImporter:
 
     def read(self, paths: Sequence[Path], options: Options) -> Merged:
         """Read one scorer of each task."""
-        files: dict[Path, None] = {}
-        for path in paths:
-            found = [path] if path.is_file() else list(_logs_below(path))
-            if not found:
-                raise DataError(f"{path}: found no logs of Inspect (.eval, .json) in this folder")
-            files |= dict.fromkeys(found)
-        kept, findings = _without_retried(files)
+        kept, findings = _without_retried(logs_in(paths))
         jobs = [LogJob(one, options.rules, len(kept) == 1) for one in kept]
         merged = read_jobs(jobs, options)
         return merged._replace(findings=gather((*findings, *merged.findings)))
+
+
+def logs_in(paths: Sequence[Path]) -> list[Path]:
+    """Return logs, and those below folders, each once.
+
+    Raises:
+        DataError: a folder without logs.
+    """
+    files: dict[Path, None] = {}
+    for path in paths:
+        found = [path] if path.is_file() else list(_logs_below(path))
+        if not found:
+            raise DataError(f"{path}: found no logs of Inspect (.eval, .json) in this folder")
+        files |= dict.fromkeys(found)
+    return list(files)
 
 
 def _logs_below(path: Path) -> Iterable[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ HEADER, START = "header.json", "_journal/start.json"
 SUMMARIES, REDUCTIONS = "summaries.json", "reductions.json"
 AS_VALUES = 16
 """How many times the size of its text a sample may take."""
+
+SAMPLE = re.compile(r"samples/(.+)_epoch_1\.json")
 
 JOURNAL = re.compile(r"_journal/summaries/(\d+)\.json")
 
@@ -104,6 +106,33 @@ def read_log(path: Path) -> Log:
     results = mapping(header, "results")
     reductions = header.pop("reductions", None) or results.get("sample_reductions") or []
     return Log(path, header, samples, _objects(path, reductions))
+
+
+def whole_samples(log: Log, ids: Collection[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield samples with their conversations, the first epoch of each.
+
+    Args:
+        log: as :func:`read_log` returned it.
+        ids: of the samples that are wanted.
+
+    Raises:
+        DataError: a damaged file.
+    """
+    seen: set[str] = set()
+    for sample in log.samples if log.path.suffix != ".eval" else _members(log.path, ids):
+        one = str(sample.get("id"))
+        if one in ids and one not in seen:
+            seen.add(one)
+            yield sample
+
+
+def _members(path: Path, ids: Collection[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the samples of an archive, one in memory at a time."""
+    with _opened(path) as archive:
+        names = {m[1]: one for one in archive.namelist() if (m := SAMPLE.fullmatch(one))}
+        for one in ids:
+            if one in names:
+                yield from _objects(path, [_json(path, archive, names[one])])
 
 
 def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

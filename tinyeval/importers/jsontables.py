@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import is_named
+from tinyeval.importers.aliases import ALIASES, USUAL_SPLITS, is_answer, is_named, plain, short
 from tinyeval.importers.block import Finding
 from tinyeval.importers.jsonarray import LONGEST, check_values, parse_json
 from tinyeval.importers.opening import check_cells
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.textfiles import json_records, open_text, read_json, starts_array
+from tinyeval.importers.values import read_marks
 
 SHAPES = "expected {item: score}, {model: {item: score}}, a list of objects, or a line each"
 
@@ -68,6 +69,8 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
         if columns.get("index") == list(range(len(data))):  # pandas numbers its rows so
             del columns["index"]
         return RawTable(path, columns)
+    if (found := _of_models(path, value)) is not None:
+        return found
     if isinstance(value.get("model"), str):
         return RawTable(path, columns_of([value]))
     lists = [name for name, one in value.items() if isinstance(one, list) and one]
@@ -86,7 +89,49 @@ def from_object(path: Path, value: Mapping[str, Any]) -> RawTable:
             return RawTable(path, _by_column(value))
         if all(any(is_named(name) for name in one) for one in inner[:20]):
             return RawTable(path, columns_of(inner))
-    return RawTable(path, columns_of(_answers(path, value)), nested=bool(inner))
+    columns = columns_of(_answers(path, value))
+    _check_answers(path, value, columns.get("score", []))
+    return RawTable(path, columns, nested=bool(inner))
+
+
+def _of_models(path: Path, value: Mapping[str, Any]) -> RawTable | None:
+    """Return the answers of a run whose model stands beside them, or of {model: [answers]}."""
+    lists = {
+        name: one for name, one in value.items() if isinstance(one, list) and _are_answers(one)
+    }
+    model = next((one for name, one in value.items() if plain(name) in ALIASES["model"]), None)
+    if len(lists) == 1 and isinstance(model, str):
+        name, answers = next(iter(lists.items()))
+        of_model = [{"model": model, **one} for one in _objects(path, answers)]
+        what = "list of objects in the file was read as the answers of its model"
+        said = Finding("guessed", what, 1, (name,))
+        return RawTable(path, columns_of(of_model, path), findings=(said,))
+    if len(lists) < 2 or len(lists) < len(value) or USUAL_SPLITS & lists.keys():
+        return None
+    if any("model" in answers[0] for answers in lists.values()):
+        return None
+    of_models = [
+        {"model": name, **one} for name, answers in lists.items() for one in _objects(path, answers)
+    ]
+    said = Finding("guessed", "lists in the file are called like models", len(lists), (*lists,)[:3])
+    return RawTable(path, columns_of(of_models, path), findings=(said,))
+
+
+def _are_answers(values: Sequence[object]) -> bool:
+    """Say whether a list begins with an answer: an object with an item and its score."""
+    return bool(values) and is_answer(values[0])
+
+
+def _check_answers(path: Path, value: Mapping[str, Any], scores: Sequence[object]) -> None:
+    """Raise where most of an object is plainly something else than scores by item."""
+    wrong = read_marks(scores).wrong
+    nested = any(isinstance(scores[k], (list, dict)) for k in wrong)
+    if nested or len(wrong) > max(1, 0.1 * len(scores)):
+        raise DataError(
+            f"{path}: expected answers ({{model: {{item: score}}}}, {{item: score}}, or a list of "
+            f"objects), found an object with {short(list(value), 5)}: settings, a summary of a "
+            "run, or a shape that is not known; give the file that has a mark for each answer"
+        )
 
 
 def columns_of(

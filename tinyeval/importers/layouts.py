@@ -11,12 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.importers.aliases import ALIASES, Found, can_be_scores, find, find_weak, plain, short
+from tinyeval.importers.aliases import (
+    ALIASES,
+    WEAK,
+    Found,
+    can_be_scores,
+    find,
+    find_weak,
+    plain,
+    short,
+)
 from tinyeval.importers.averages import leave_out_rows
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding
+from tinyeval.importers.columnnames import is_fact
 from tinyeval.importers.longtable import LongRoles, long_block
 from tinyeval.importers.modelnames import identity_columns
+from tinyeval.importers.nested import unfold
 from tinyeval.importers.rawtable import RawTable
 from tinyeval.importers.transposed import lies_on_side, right_way_round
 from tinyeval.importers.widetable import wide_block
@@ -47,6 +58,9 @@ def to_block(
         )
     if table.sure and score is None and not rules.transpose:
         return wide_block(table, next(iter(table.columns)), rules, average)
+    if len(table.columns) <= NARROW:
+        _check_pairs(table)
+        table = unfold(table)
     found = _Roles(table, rules, score)
     if found.is_long():
         roles = found.long()
@@ -60,7 +74,19 @@ def to_block(
         raise _no_long(table, found)
     key = found.key()
     trials = found.trials((key,)) if _repeats(table, key) else ()
+    if _repeats(table, key) and not found.has_marks(key):
+        raise _no_long(table, found)
     return wide_block(table, key, rules, average, trials, found.said())
+
+
+def _check_pairs(table: RawTable) -> None:
+    """Raise for comparisons of two models, which are no marks of either."""
+    if {"model_a", "model_b"} <= {plain(one) for one in table.columns}:
+        raise DataError(
+            f"{table.path}: compares two models in each row (model_a, model_b), and says which is "
+            "better, not what each scores; give marks of single answers, or compare all models "
+            "with one and take the outcome as the mark"
+        )
 
 
 class _Roles:
@@ -197,6 +223,10 @@ class _Roles:
             f"{short(columns, 5)}; name them with --model-column, --item-column, --score-column"
         )
 
+    def has_marks(self, key: str) -> bool:
+        """Say whether a column beside that of models, ids and facts may have scores."""
+        return any(_may_be_marks(self.table, one) for one in self.table.columns if one != key)
+
     def _named(self, role: str, name: str) -> str:
         if name not in (role, ""):
             self._names[role] = name
@@ -214,15 +244,23 @@ class _Roles:
 
 def _no_long(table: RawTable, found: _Roles) -> DataError:
     taken = {*found.model.names, *found.item.names}
-    some = [one for one in table.columns if one not in taken and can_be_scores(table, one)]
+    some = [one for one in table.columns if one not in taken and _may_be_marks(table, one)]
     wanted = found.asked_score or "score"
     remedy = " or ".join(f"--score-column {one[:40]!r}" for one in some[:3]) or "--score-column"
     if not found.item.names:
         remedy = f"--item-column NAME and {remedy}"
+    if not some:
+        remedy += ", or, if none holds marks, mark the answers first: a number from 0 to 1 for each"
     return DataError(
         f"{table.path}: expected the columns 'item' and {wanted!r}, found "
         f"{short(table.columns)}; name them with {remedy}"
     )
+
+
+def _may_be_marks(table: RawTable, name: str) -> bool:
+    called = plain(name)
+    known = called in ALIASES["item"] or called in WEAK["item"] or is_fact(called)
+    return not known and can_be_scores(table, name)
 
 
 def _repeats(table: RawTable, name: str) -> bool:

@@ -13,9 +13,9 @@ from pathlib import Path
 from tinyeval.errors import DataError
 from tinyeval.importers.base import Options
 from tinyeval.importers.block import Merged
-from tinyeval.importers.details_files import describe, details_below, is_results
+from tinyeval.importers.details_files import DetailsFile, describe, details_below, is_results
 from tinyeval.importers.details_job import DetailsJob
-from tinyeval.importers.details_table import DOCUMENTS, STRUCTURES, may_name, schema_of
+from tinyeval.importers.details_table import DOCUMENTS, STRUCTURES, count_rows, may_name, schema_of
 from tinyeval.importers.harness import read_jobs
 from tinyeval.importers.walk import files_below
 
@@ -44,13 +44,16 @@ class LightevalImporter:
         files: dict[Path, None] = {}
         for path in paths:
             parquet = path.is_file() and path.suffix == ".parquet"
-            found = [path] if parquet else list(details_below(path, harness=False))
-            if not found:
+            there = [path] if parquet else list(details_below(path, harness=False))
+            if not there:
                 raise DataError(
                     f"{path}: found no details_*.parquet, which hold the scores of single items; "
                     "run lighteval with --save-details"
                 )
-            files |= dict.fromkeys(found)
+            files |= dict.fromkeys(there)
+        found = describe(files)
+        if not options.partial:
+            _check_limits(found)
         jobs = [
             DetailsJob(
                 one.path,
@@ -63,6 +66,16 @@ class LightevalImporter:
                 guessed=one.guessed,
                 start=one.start,
             )
-            for one in describe(files)
+            for one in found
         ]
         return read_jobs(jobs, options)
+
+
+def _check_limits(files: Sequence[DetailsFile]) -> None:
+    """Raise where a run stopped at ``--max-samples`` and nothing says how many there are."""
+    for one in files:
+        if one.limit and not one.size and count_rows(one.path) == one.limit:
+            raise DataError(
+                f"{one.path}: was run with --max-samples {one.limit:,}, and does not say how many "
+                f"documents {one.task.name!r} has; pass --partial to take it as it is"
+            )

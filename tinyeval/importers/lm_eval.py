@@ -100,16 +100,15 @@ class SamplesJob:
     def read(self) -> Block:
         """Read one metric of one filter."""
         rows = read_rows(self.path, self.task, self.rules.item_key, self.filters)
-        where = str(self.path)
-        filter_ = self.rules.filter.pick(self.task, list(rows), where, group=self.group)
+        filter_ = self.pick_filter(list(rows))
         some = rows[filter_]
-        metric = self._pick_metric(some)
+        metric = self.pick_metric(some)
         self._refuse_repeats(some)
         items = [row.item for row in some]
         return run_block(
             self.path,
             self.run,
-            {row.item: [self._mark(row, metric)] for row in some},
+            {row.item: [self.mark(row, metric)] for row in some},
             self.rules,
             benchmark=self.group or self.task,
             chosen={"metric": metric, "filter": filter_},
@@ -122,7 +121,12 @@ class SamplesJob:
             lines=[row.line for row in some],
         )
 
-    def _pick_metric(self, rows: Sequence[Row]) -> str:
+    def pick_filter(self, names: Sequence[str]) -> str:
+        """Return which of the file's filters to read."""
+        return self.rules.filter.pick(self.task, names, str(self.path), group=self.group)
+
+    def pick_metric(self, rows: Sequence[Row]) -> str:
+        """Return which of the metrics of some rows to read."""
         names = dict.fromkeys(name for row in rows for name in row.values)
         kinds = {name: {type(row.values.get(name)) for row in rows} for name in names}
         single = [name for name, found in kinds.items() if found <= {bool, int, float, type(None)}]
@@ -144,7 +148,8 @@ class SamplesJob:
                     "--samples list held an index twice or was not sorted: sort it, and run again"
                 )
 
-    def _mark(self, row: Row, metric: str) -> float:
+    def mark(self, row: Row, metric: str) -> float:
+        """Return a row's mark by a metric."""
         where = f"{self.path}:{row.line}"
         if metric not in row.values:
             found = examples(row.values, 8)

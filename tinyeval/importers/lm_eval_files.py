@@ -13,7 +13,7 @@ Files may be packed (``.jsonl.gz``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -76,6 +76,42 @@ def find_samples(paths: Iterable[Path]) -> Found:
         without |= {one.path: one for one in files.without}
     files_ = _with_groups(_with_commits(list(found.values())))
     return Found(files_, _left_out(files_, without.values()))
+
+
+def some_samples(paths: Iterable[Path], tasks: Collection[str] | None) -> dict[str, list[Path]]:
+    """Return the samples files of tasks, by task, from their names alone.
+
+    Args:
+        paths: as :func:`find_samples` takes them.
+        tasks: that are wanted; None: all.
+
+    Returns:
+        Paths in order; nothing where files are not named as the harness names them now.
+    """
+    found: dict[str, dict[Path, None]] = {}
+    for path in paths:
+        for file in [path] if path.is_file() else files_below(path, LINES):
+            match = SAMPLES.fullmatch(file.name)
+            if match and (tasks is None or match["task"] in tasks):
+                found.setdefault(match["task"], {})[file] = None
+    return {task: sorted(files) for task, files in found.items()}
+
+
+def describe_files(paths: Iterable[Path]) -> list[SamplesFile]:
+    """Return what is known of the runs of samples files, in the order of their folders."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path.resolve().parent, []).append(path)
+    found: list[SamplesFile] = []
+    for folder, files in by_folder.items():
+        dates = {match["date"] for one in files if (match := SAMPLES.fullmatch(one.name))}
+        beside = [
+            one
+            for one in sorted(folder.glob("*.json"))
+            if (match := RESULTS.fullmatch(one.name)) is None or match["date"] in dates
+        ]
+        found += _describe(folder, files, beside).files
+    return _with_groups(found)
 
 
 class _Described(NamedTuple):

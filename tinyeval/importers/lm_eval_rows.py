@@ -7,8 +7,9 @@ in the order of the task's filters, whose names are then those of the results fi
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -26,14 +27,18 @@ NO_FILTER = "none"
 """The harness's own name of a filter that changes nothing."""
 
 
+_DOC_ID = re.compile(r'\{"doc_id": ?(\d+),')
+
+
 class Row(NamedTuple):
-    """What is kept of a line."""
+    """What is kept of a line; all of it, ``logged``, for items that are asked for."""
 
     line: int
     doc_id: str
     item: str
     doc_hash: str
     values: dict[str, object]
+    logged: Mapping[str, object] = {}
 
 
 def has_samples(path: Path) -> bool:
@@ -46,7 +51,11 @@ def has_samples(path: Path) -> bool:
 
 
 def read_rows(
-    path: Path, task: str, key: ItemKey | None, filters: Sequence[str] = ()
+    path: Path,
+    task: str,
+    key: ItemKey | None,
+    filters: Sequence[str] = (),
+    wanted: Collection[str] | None = None,
 ) -> dict[str, list[Row]]:
     """Return the rows of each filter, without documents, prompts and answers.
 
@@ -55,27 +64,43 @@ def read_rows(
         task: names the items, with ``doc_id``.
         key: names the items in place of these.
         filters: of the task, in order, for files that do not name them.
+        wanted: items whose rows are returned whole, and no others; there may be none.
 
     Raises:
         DataError: no rows; a row without an id, or a damaged file.
     """
     rows: dict[str, list[Row]] = {}
     unnamed: list[Row] = []
-    for line, row in json_records(path):
+    skip = _skipper(task, wanted) if wanted is not None and key is None else None
+    for line, row in json_records(path, skip=skip):
         doc_id = row.get("doc_id")
         if isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
             raise DataError(f"{path}:{line}: expected an integer doc_id, found {doc_id!r}")
         item = f"{task}/{doc_id}" if key is None else _keyed(row, key, f"{path}:{line}")
-        kept = Row(line, str(doc_id), item, _hash_of(row), _metrics_of(row))
+        if wanted is not None and item not in wanted:
+            continue
+        logged = row if wanted is not None else {}
+        kept = Row(line, str(doc_id), item, _hash_of(row), _metrics_of(row), logged)
         name = row.get("filter")
         (rows.setdefault(str(name), []) if name else unnamed).append(kept)
     if unnamed and not rows:
         rows = _by_filter(unnamed, filters)
     elif unnamed:
         rows.setdefault(NO_FILTER, []).extend(unnamed)
-    if not rows:
+    if not rows and wanted is None:
         raise DataError(f"{path}: the file is empty; run the task again, or leave it out")
     return rows
+
+
+def _skipper(task: str, wanted: Collection[str]) -> Callable[[str], bool]:
+    """Return what says that a line is of another item, by its beginning, as it is written."""
+    ids = {one.removeprefix(f"{task}/") for one in wanted}
+
+    def skip(line: str) -> bool:
+        found = _DOC_ID.match(line)
+        return found is not None and found[1] not in ids
+
+    return skip
 
 
 def _by_filter(rows: Sequence[Row], filters: Sequence[str]) -> dict[str, list[Row]]:

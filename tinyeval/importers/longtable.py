@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import NOTES
+from tinyeval.importers.aliases import ALIASES, NOTES, WEAK, plain
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.direction import is_lower_better, orient
@@ -22,6 +22,7 @@ from tinyeval.importers.harness import cell_means
 from tinyeval.importers.modelnames import model_names
 from tinyeval.importers.notes import is_unknown
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.repeats import encode, separating
 from tinyeval.importers.scales import outside, place, to_scale, told
 from tinyeval.importers.values import shown
 
@@ -79,13 +80,6 @@ def long_block(
         trials=counted,
         findings=(*findings, *more),
     )
-
-
-def encode(values: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Return each value's number, in order of first appearance, and the distinct values."""
-    known: dict[str, int] = {}
-    numbers = (known.setdefault(one, len(known)) for one in values)
-    return np.fromiter(numbers, np.intp, len(values)), list(known)
 
 
 def _dense(
@@ -200,21 +194,26 @@ def _tell_repeats(
 def _apart(table: RawTable, key: NDArray[np.intp], roles: LongRoles) -> str:
     """Return advice on rows of one cell: the columns that would tell them apart, if any would."""
     taken = {*roles.trials, *roles.identity, roles.model, roles.item, roles.score, roles.benchmark}
-    found = []
-    for name in table.columns:
-        of_row, distinct = encode([str(one) for one in table.columns[name]])
-        if name in taken or len(distinct) in (1, len(table)):  # of all rows, or of each its own
-            continue
-        pairs = key * len(distinct) + of_row
-        if len(np.unique(pairs)) == len(table):
-            found.append((len(distinct), name))
+    names = separating(table, key, [one for one in table.columns if one not in taken])
     average = "or average them (--repeats average)"
-    if not found:
+    ids = [
+        one
+        for one in table.columns
+        if one not in taken
+        and plain(one) in (*ALIASES["item"], *WEAK["item"])
+        and len(np.unique(key * len(table) + encode(list(map(str, table.columns[one])))[0]))
+        == len(table)
+    ]
+    if ids:
+        return (
+            f"say --item-column {ids[0][:60]!r} if it names the items, remove one, or average them "
+            "(--repeats average)"
+        )
+    if not names:
         return (
             "remove one, tell repeats apart by a column 'repeat', 'epoch' or 'trial' "
             f"(--trial-column), {average}"
         )
-    names = [name for _, name in sorted(found, key=lambda one: one[0])]
     first = names[0][:60]
     listed = ", ".join(repr(one[:60]) for one in names[:3])
     return (

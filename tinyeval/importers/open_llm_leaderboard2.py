@@ -18,7 +18,7 @@ from typing import Any
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.block import Block, Finding, Merged, Run
-from tinyeval.importers.details_table import MOST_ROWS, may_name, schema_of
+from tinyeval.importers.details_table import may_name, open_parquet, schema_of
 from tinyeval.importers.harness import read_jobs, run_block
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
@@ -185,15 +185,11 @@ def _json(path: Path) -> Iterator[Mapping[str, object]]:
 
 def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
     """Yield rows of a Parquet file, without documents, prompts and answers."""
-    import pyarrow.parquet as pq
-
     schema = schema_of(path)
     names = [] if schema is None else [one.name for one in schema if _is_small(one)]
     if "doc_id" not in names:
         raise DataError(f"{path}: expected a Parquet file with a column doc_id, found {names}")
-    with pq.ParquetFile(path) as file:
-        if file.metadata.num_rows > MOST_ROWS:
-            raise DataError(f"{path}: says that it has {file.metadata.num_rows:,} rows")
+    with open_parquet(path) as file:
         for batch in file.iter_batches(4096, columns=names):
             yield from batch.to_pylist()
 

@@ -25,7 +25,14 @@ from tinyeval.importers.walk import files_below
 
 TIME = re.compile(r"\d{8}_\d{6}")
 ROWS = ("origin_prediction", "predictions", "references", "example_abbr", "pred", "answer")
-NO_METRICS = frozenset({"example_abbr", "idx", "index", "id", "subdivision", "length"})
+NO_METRICS = frozenset(
+    {*ROWS, "answers", "gold", "label", "prediction", "prompt", "reference"}
+    | {"idx", "index", "id", "subdivision", "length"}
+)
+"""What details say of an answer that is no mark, though it may be a number."""
+
+DERIVED = re.compile(r"m?G-Pass@.+")
+"""Marks that OpenCompass computes from how many of the repeated runs are correct."""
 
 
 class OpenCompassImporter:
@@ -103,6 +110,9 @@ class ResultsJob:
         names = [name for name in kinds if any(_is_marks(row.get(name)) for row in rows.values())]
         if not names:
             raise DataError(self._without_marks(list(kinds)))
+        own = [name for name in names if not DERIVED.fullmatch(name)]
+        asked = {*self.rules.metric.bare, *self.rules.metric.by_task.values()} & set(names)
+        names = own if own and not asked else names
         metric = self.rules.metric.pick(self.dataset, names, str(self.path))
         marks = {
             f"{self.dataset}/{one}": self._marks(one, row, metric) for one, row in rows.items()

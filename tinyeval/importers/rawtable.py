@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -76,15 +76,20 @@ class RawTable:
                 raise DataError(f"{self.where(row)}: the id in column {name!r} is empty")
         return [str(value) for value in values]
 
-    def unique_ids(self, name: str) -> list[str]:
-        """Return a column as ids, each of which may have one row only."""
+    def unique_ids(self, name: str, advice: Callable[[], str] = str) -> list[str]:
+        """Return a column as ids, each of which may have one row only.
+
+        Args:
+            name: of the column.
+            advice: called where one has several, for what the message says before the usual.
+        """
         ids = self.ids(name)
         first: dict[str, int] = {}
         for row, one in enumerate(ids):
             if first.setdefault(one, row) != row:
                 raise DataError(
                     f"{self.where(row)}: {shown(one)} in column {name!r} has a row already, at "
-                    f"{self.where(first[one])}; keep one row of each, or average them "
+                    f"{self.where(first[one])}; {advice()}keep one row of each, or average them "
                     "(--repeats average)"
                 )
         return ids
@@ -113,8 +118,8 @@ class RawTable:
         read = (read_marks(values, self.comma) for values in self.columns.values())
         return frozenset().union(*(one.letters for one in read if not len(one.wrong)))
 
-    def no_mark(self, name: str, row: int) -> DataError:
-        """Return what to raise for a cell that is no mark."""
+    def no_mark(self, name: str, row: int, advice: str = "") -> DataError:
+        """Return what to raise for a cell that is no mark; ``advice`` comes last."""
         value, wrong = self.columns[name][row], self.marks(name).wrong
         words = dict.fromkeys(shown(self.columns[name][one]) for one in wrong)
         others = [word for word in words if word != shown(value)][:3]
@@ -124,7 +129,7 @@ class RawTable:
             says = ACCEPTED
         return DataError(
             f"{self.where(row)}: expected a score in column {name[:60]!r}, found {shown(value)}"
-            f"{more}; {says}"
+            f"{more}; {says}{advice}"
         )
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import dropwhile
 
 SEPARATORS = ",;\t|"
 
@@ -24,6 +25,8 @@ def separator_of(head: str) -> str:
     (';', ',')
     """
     found = {one: list(_widths(head, one)) for one in SEPARATORS}
+    if all(widths[:1] <= [1] for widths in found.values()):  # a title above the header
+        found = {one: list(dropwhile(lambda n: n == 1, widths)) for one, widths in found.items()}
     several = {one: widths for one, widths in found.items() if widths and widths[0] > 1}
     even = {one: widths[0] for one, widths in several.items() if len(set(widths)) == 1}
     if even:

@@ -19,6 +19,7 @@ from tinyeval.importers.aliases import plain
 from tinyeval.importers.block import Finding
 from tinyeval.importers.columnnames import SUMMARY, is_fact, is_flag, is_of_some
 from tinyeval.importers.scales import options, stand_for_missing
+from tinyeval.importers.subsets import subset_means
 from tinyeval.importers.summaries import CLOSE, correlation, find_means
 
 ENOUGH = 5
@@ -142,6 +143,9 @@ class _Judged:
         graded = [k for k in candidates if not self.columns.binary[k]]
         for k in find_means(self.columns.names, self.scores, self.core, graded):
             self.sure[k] = "summaries of other columns"
+        left = [k for k in graded if k not in self.sure]
+        for k in subset_means(self.scores, self.core, left):
+            self.sure[k] = "means of some of the other columns"
         n_inside, n_outside = int(self.core.sum()), int(self.outside.sum())
         few_odd = int(self.odd.sum()) <= _few(len(self.odd))
         for k in candidates:

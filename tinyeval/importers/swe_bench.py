@@ -20,6 +20,7 @@ from tinyeval.importers.find import files_of, named_by, sniff_below
 from tinyeval.importers.harness import lost, lost_mark, read_jobs, run_block
 from tinyeval.importers.heads import CUT, beginning
 from tinyeval.importers.swe_bench_lists import Outcomes, Report, instances_of, outcomes, read_report
+from tinyeval.importers.swe_bench_logs import NAME, log_jobs, why_log
 
 COUNTS = ("total_instances", "submitted_instances", "resolved_instances")
 RESULTS = r"(.+\.)?(eval_)?results\.json"
@@ -36,10 +37,15 @@ class SweBenchImporter:
     def sniff(self, path: Path) -> str:
         """Accept JSON with the counts of a report, with lists of instances, or true and false."""
         # trajectories and logs beside results may be many
-        return sniff_below(path, RESULTS, _why) or sniff_below(path, r".+\.json", _why)
+        found = sniff_below(path, RESULTS, _why) or sniff_below(path, r".+\.json", _why)
+        return found or sniff_below(path, NAME, why_log)
 
     def read(self, paths: Sequence[Path], options: Options) -> Merged:
         """Read whether each instance was resolved."""
+        if not any(sniff_below(one, r".+\.json", _why) for one in paths):
+            logs = log_jobs(paths, options.rules)
+            if logs:
+                return read_jobs(logs, options)
         missing = "found no reports of SWE-bench's harness and no results/results.json here"
         reports = [read_report(one) for one in files_of(paths, r".+\.json", _why, missing)]
         listed = instances_of(reports)

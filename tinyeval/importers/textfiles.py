@@ -10,7 +10,7 @@ import io
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -52,13 +52,14 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def json_records(
-    path: Path, *, unique_keys: bool = False
+    path: Path, *, unique_keys: bool = False, skip: Callable[[str], bool] | None = None
 ) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield (line number, object) of a file of JSON objects, one in memory at a time.
 
     Args:
         path: a file with one object per line, or with one array of objects.
         unique_keys: refuse an object that has a key twice (``json`` would keep the last one).
+        skip: says of a line that it need not be read; an array has no lines.
 
     Raises:
         DataError: something that is not a JSON object, or that was cut off.
@@ -69,7 +70,7 @@ def json_records(
             yield from array_objects(path, file, head, unique_keys)
             return
     with open_text(path) as file:  # anew: what is packed cannot always be wound back
-        yield from _line_objects(path, file, unique_keys)
+        yield from _line_objects(path, file, unique_keys, skip)
 
 
 def starts_array(path: Path) -> bool:
@@ -79,14 +80,14 @@ def starts_array(path: Path) -> bool:
 
 
 def _line_objects(
-    path: Path, file: TextIO, unique_keys: bool
+    path: Path, file: TextIO, unique_keys: bool, skip: Callable[[str], bool] | None
 ) -> Iterator[tuple[int, dict[str, object]]]:
     for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
         if len(line) == LONGEST:
             raise DataError(
                 f"{path}:{number}: is longer than {LONGEST:,} characters: not JSON lines"
             )
-        if not line.strip():
+        if not line.strip() or (skip is not None and skip(line)):
             continue
         check_values(path, line)
         try:

@@ -27,6 +27,8 @@ WORDS = {
     **dict.fromkeys(("resolved", "solved", "success", "succeeded", "c"), 1.0),
     **dict.fromkeys(("false", "no", "n", "fail", "failed", "incorrect", "wrong"), 0.0),
     **dict.fromkeys(("unresolved", "unsolved", "failure", "i", "f"), 0.0),
+    **dict.fromkeys(("wahr", "ja", "richtig", "vrai", "verdadero", "vero", "verdadeiro"), 1.0),
+    **dict.fromkeys(("falsch", "nein", "faux", "falso"), 0.0),  # as spreadsheets write them abroad
     **dict.fromkeys(("partial", "p"), 0.5),
     **dict.fromkeys(("✓", "✔", "✔\ufe0f", "✅", "☑"), 1.0),
     **dict.fromkeys(("✗", "✘", "×", "❌", "✖", "✖\ufe0f"), 0.0),

@@ -20,8 +20,8 @@ from tinyeval.importers.averages import leave_out_models
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.columnnames import is_fact
-from tinyeval.importers.longtable import encode
 from tinyeval.importers.rawtable import RawTable
+from tinyeval.importers.repeats import encode, wide_advice
 from tinyeval.importers.scales import outside, place, to_scale, told
 from tinyeval.importers.suspicious import Columns, judge
 from tinyeval.importers.transposed import lies_on_side, may_lie_on_side
@@ -53,7 +53,7 @@ def wide_block(
     """
     names, unnamed = _item_columns(table, key, trials)
     repeated = average or bool(trials)
-    ids = table.ids(key) if repeated else table.unique_ids(key)
+    ids = table.ids(key) if repeated else table.unique_ids(key, lambda: wide_advice(table, key))
     found = _Matrix(table, names, rules)
     if not (rules.transpose or table.sure):
         models, left = leave_out_models(ids, found.scores, rules)
@@ -88,6 +88,10 @@ def _item_columns(
     findings = []
     for name in [one for one in names if not one.strip()]:
         values = [str(one) for one in table.columns[name]]
+        if all(one.strip() in ("", "None") for one in values):  # after a separator at the end
+            names.remove(name)
+            findings.append(Finding("dropped", "unnamed columns are empty"))
+            continue
         counts = (list(map(str, range(start, start + len(values)))) for start in (0, 1))
         if len(values) < 2 or values not in counts:
             raise DataError(f"{table.path}: the header holds an empty item id")
@@ -137,12 +141,16 @@ class _Matrix:
             fact = is_fact(plain(name)) or name in self.rules.drop
             text = len(marks.wrong) == known >= TEXTS and name not in self.rules.keep
             if not (fact or text):
-                raise self.table.no_mark(name, marks.wrong[0])
+                raise self.table.no_mark(name, marks.wrong[0], _drop(name))
             self.text[k] = marks.wrong[0]
             return np.full(len(self.table), np.nan)
         if name not in self.rules.drop:
             self.kinds.update(marks.kinds)
         return to_scale(marks, self.rules, place(self.table.path, name))
+
+
+def _drop(name: str) -> str:
+    return f"; --drop {name[:40]!r} if it is no item"
 
 
 def _items(
@@ -153,7 +161,7 @@ def _items(
     facts = sum(is_fact(plain(names[k])) or names[k] in rules.drop for k in text)
     if text and 2 * (len(text) - facts) > len(names) - facts:
         k = next(k for k in text if not is_fact(plain(names[k])))
-        raise table.no_mark(names[k], text[k])
+        raise table.no_mark(names[k], text[k], _drop(names[k]))
     if table.sure:
         drop = set(rules.drop)
         return np.array([name not in drop for name in names], dtype=bool)

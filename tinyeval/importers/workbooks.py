@@ -9,6 +9,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from tinyeval.errors import DataError, DependencyError, examples
+from tinyeval.importers.block import Finding
 from tinyeval.importers.delimited import unique_names
 from tinyeval.importers.opening import check_bound, check_cells
 from tinyeval.importers.rawtable import RawTable
@@ -45,12 +46,23 @@ def read_workbook(path: Path) -> RawTable:
     if len(filled) != 1:
         raise DataError(
             f"{path}: expected one sheet with a table, found {len(filled)}: {examples(filled)}; "
-            "save the right one as csv"
+            "save the right one as csv, or each as a csv of its own, called like its model, in one "
+            "folder"
         )
-    header, *rows = next(iter(filled.values()))
+    (header, *rows), above = _below_titles(next(iter(filled.values())))
     width = max(k for k, name in enumerate(header, 1) if name is not None)
     names = unique_names(path, ["" if name is None else str(name) for name in header[:width]])
-    return RawTable(path, {name: [row[k] for row in rows] for k, name in enumerate(names)})
+    columns = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+    what = "rows with one cell above the header were left out"
+    said = (Finding("dropped", what, len(above), tuple(above)),) if above else ()
+    return RawTable(path, columns, findings=said)
+
+
+def _below_titles(rows: list[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[str]]:
+    """Return rows from the header on, and the titles above it: rows of one cell over wider ones."""
+    filled = [[str(cell) for cell in row if cell is not None] for row in rows[:MOST_TITLES]]
+    start = next((k for k, cells in enumerate(filled) if len(cells) > 1), 0)
+    return rows[start:], [cells[0] for cells in filled[:start]]
 
 
 def _rows(path: Path, sheet: Any) -> list[Sequence[Any]]:
@@ -72,3 +84,6 @@ def _rows(path: Path, sheet: Any) -> list[Sequence[Any]]:
 
 MOST_ROWS = 2**20
 """Rows of a sheet in Excel."""
+
+MOST_TITLES = 10
+"""Rows at the top of a sheet in which a header is looked for."""

@@ -57,9 +57,11 @@ def append(path: Path, entry: Entry) -> None:
     """Append a line to the file, and flush it to disk.
 
     Raises:
+        DataError: something that is no regular file.
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _check_regular(path)
     _drop_unfinished(path)
     with path.open("ab") as handle:
         handle.write(entry.to_json().encode() + b"\n")
@@ -73,14 +75,24 @@ def read_journal(path: Path) -> list[Entry]:
     A file that does not exist has none.  An unfinished last line is skipped.
 
     Raises:
-        DataError: a line that is not an entry.
+        DataError: a line that is not an entry; something that is no regular file.
     """
+    _check_regular(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return []
     *lines, _ = data.split(b"\n")
     return [_parse(line, f"{path}:{k}") for k, line in enumerate(lines, 1) if line.strip()]
+
+
+def _check_regular(path: Path) -> None:
+    """Raise :class:`DataError` for a pipe or a device, which would hang or never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(
+            f"{path}: expected a regular file of predictions, found a pipe, device or socket; "
+            "remove it, or name another file"
+        )
 
 
 def _drop_unfinished(path: Path) -> None:

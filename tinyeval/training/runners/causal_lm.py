@@ -1,8 +1,8 @@
 """Answers items with a causal language model of transformers, in memory or in a folder.
 
-Multiple choice is scored as in lm-evaluation-harness (Gao et al. 2024): the answer is the choice
-with the largest log-likelihood after the prompt (``acc``), or the largest per character
-(``acc_norm``).  Items without choices are answered greedily and scored by exact match.
+Items are asked and marked as lm-evaluation-harness does it (Gao et al. 2024), by the metric that
+their content names: choices by their log-likelihoods after the prompt, written answers, which are
+the likeliest token after token, by exact match (:mod:`tinyeval.asking.marks`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.errors import ConfigError, DataError
-from tinyeval.training.items import Item
+from tinyeval.asking.item import DELIMITER, Item, Messages
+from tinyeval.asking.marks import CHOICE_METRICS, check_askable, mark_choices, mark_text
+from tinyeval.errors import ConfigError, DataError, one_line
 from tinyeval.training.optional import load
 from tinyeval.training.restore_state import same_modes
 from tinyeval.training.runners.encoding import (
@@ -27,9 +28,7 @@ from tinyeval.training.runners.encoding import (
     max_length,
     pad_token,
 )
-from tinyeval.training.runners.scoring import exact_match
 
-METRICS = ("acc", "acc_norm", "probability")
 BATCH_TOKENS = {"cpu": 4096}
 """Tokens per batch by type of device; on a CPU, larger batches overflow its caches (measured)."""
 _MANY_TOKENS = 32768
@@ -41,20 +40,23 @@ class CausalLM:
 
     Attributes:
         tokenizer: tokenizer of the model; None: the one in the model's folder.
-        metric: metric of items with choices: ``acc``, ``acc_norm``, or ``probability``, the
-            likelihood of the correct choice divided by that of all choices.
-        delimiter: text between prompt and choice.
-        chat: put the prompt into the tokenizer's chat template, as the user's message.
-        max_tokens: most tokens of a generated answer.
+        metric: metric of items with choices: ``acc``, ``acc_norm``, ``acc_bytes``, or
+            ``probability``, the likelihood of the right choices divided by that of all choices;
+            None: the one that an item names, or ``acc``.
+        delimiter: text between prompt and choice; None: the item's, or a space, or nothing
+            after a chat template.
+        chat: put the prompt into the tokenizer's chat template, as the user's message; None: where
+            an item says that its history was asked so.
+        max_tokens: most tokens of a written answer, where an item does not say.
         batch_tokens: tokens per batch; None: 4,096 on a CPU, 32,768 elsewhere.
         device: device of a model that is read from a folder; ``auto``: a GPU if there is one.
         share: process the context that choices share only once, if the model allows it.
     """
 
     tokenizer: Any = None
-    metric: str = "acc"
-    delimiter: str = " "
-    chat: bool = False
+    metric: str | None = None
+    delimiter: str | None = None
+    chat: bool | None = None
     max_tokens: int = 256
     batch_tokens: int | None = None
     device: str = "auto"
@@ -62,8 +64,9 @@ class CausalLM:
     _last: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.metric not in METRICS:
-            raise ConfigError(f"unknown metric {self.metric!r}; known are: {', '.join(METRICS)}")
+        if self.metric is not None and self.metric not in CHOICE_METRICS:
+            known = ", ".join(CHOICE_METRICS)
+            raise ConfigError(f"unknown metric {self.metric!r}; known are: {known}")
         if self.max_tokens < 1 or (self.batch_tokens is not None and self.batch_tokens < 1):
             raise ConfigError("max_tokens and batch_tokens must be 1 or more")
 
@@ -79,10 +82,14 @@ class CausalLM:
             A score in [0, 1] for each item.
 
         Raises:
-            DataError: items that lack a field, or a folder that cannot be read.
+            DataError: items that lack a field, or cannot be answered as their history was; a
+                folder that cannot be read.
             TinyEvalError: memory is too small for a single item.
         """
+        check_askable(items, self.metric or "")  # before a model is read
         model, tokenizer = self._load(model)
+        if any(self._in_chat(one) for one in items):
+            chat_context(({"role": "user", "content": "?"},), tokenizer)  # before any is asked
         chosen = [one for one in items if one.choices]
         written = [one for one in items if not one.choices]
         with same_modes(model), _precision(model):
@@ -97,12 +104,7 @@ class CausalLM:
         """Return the log-likelihood of each choice of each item, in nats."""
         from tinyeval.training.runners.loglikelihood import log_likelihoods
 
-        prompts = self._prompts(items, tokenizer)
-        pairs = [
-            (prompt, self.delimiter + choice)
-            for one, prompt in zip(items, prompts, strict=True)
-            for choice in one.choices
-        ]
+        pairs = [pair for one in items for pair in self._pairs(one, tokenizer)]
         values = log_likelihoods(
             model,
             self._encode(tokenizer, pairs, max_length(model, tokenizer)),
@@ -122,55 +124,53 @@ class CausalLM:
         return last["requests"]
 
     def _choose(self, items: Sequence[Item], model: Any, tokenizer: Any) -> dict[str, float]:
-        gold = {one.id: one.gold for one in items}
         if not items:
             return {}
+        for one in items:
+            one.golds  # noqa: B018  (an item that lacks it is refused before any is asked)
         values = self.choice_log_likelihoods(items, model, tokenizer)
         return {
-            one.id: self._mark(one, gold[one.id], value)
+            one.id: mark_choices(one, value, self.metric or "")
             for one, value in zip(items, values, strict=True)
         }
-
-    def _mark(self, item: Item, gold: int, value: NDArray[np.float64]) -> float:
-        if not np.isfinite(value).all():
-            raise DataError(
-                f"item {item.id!r}: the model gives log-likelihoods {value.tolist()}; its weights "
-                "or its precision are broken"
-            )
-        if self.metric == "probability":
-            share = np.exp(value - value.max())
-            return float(share[gold] / share.sum())
-        if self.metric == "acc_norm":
-            value = value / [max(1, len(one)) for one in item.choices]
-        return float(np.argmax(value) == gold)
 
     def _write(self, items: Sequence[Item], model: Any, tokenizer: Any) -> dict[str, float]:
         from tinyeval.training.runners.generation import generate
 
-        gold = {one.id: one.answers for one in items}
-        by_stop: dict[tuple[str, ...], list[Item]] = {}
+        groups: dict[tuple[tuple[str, ...], int], list[Item]] = {}
         for one in items:
-            by_stop.setdefault(one.stop, []).append(one)
+            one.answers  # noqa: B018  (likewise)
+            stop = _stops(one, tokenizer)
+            groups.setdefault((stop, one.max_tokens or self.max_tokens), []).append(one)
         scores = {}
-        for stop, group in by_stop.items():
+        for (stop, max_tokens), group in groups.items():
             texts = generate(
                 model,
                 tokenizer,
-                self._prompts(group, tokenizer),
+                [self._context(one, tokenizer) for one in group],
                 stop=stop,
-                max_tokens=self.max_tokens,
+                max_tokens=max_tokens,
                 max_length=max_length(model, tokenizer),
                 batch_tokens=self._budget(model),
             )
             for one, text in zip(group, texts, strict=True):
-                scores[one.id] = exact_match(text, gold[one.id])
+                scores[one.id] = mark_text(one, text)
         return scores
 
-    def _prompts(self, items: Sequence[Item], tokenizer: Any) -> list[str]:
-        if not self.chat:
-            return [one.prompt for one in items]
-        messages = [[{"role": "user", "content": one.prompt}] for one in items]
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    def _in_chat(self, item: Item) -> bool:
+        return not item.raw and (item.chat if self.chat is None else self.chat)
+
+    def _context(self, item: Item, tokenizer: Any) -> str:
+        if not self._in_chat(item):
+            return item.prompt
+        return chat_context(item.messages, tokenizer)
+
+    def _pairs(self, item: Item, tokenizer: Any) -> list[Pair]:
+        chat, delimiter = self._in_chat(item), self.delimiter
+        if delimiter is None and chat != item.chat and not item.raw:
+            delimiter = "" if chat else DELIMITER  # the harness has none after a chat template
+        template = (lambda messages: chat_context(messages, tokenizer)) if chat else None
+        return item.pairs(delimiter, template)
 
     def _budget(self, model: Any) -> int:
         kind = next(model.parameters()).device.type
@@ -183,6 +183,39 @@ class CausalLM:
                 raise ConfigError("a model in memory needs its tokenizer: CausalLM(tokenizer)")
             return getattr(model, "_orig_mod", model), self.tokenizer
         return _from_folder(Path(model), self.device, self.tokenizer)
+
+
+def chat_context(messages: Messages, tokenizer: Any) -> str:
+    """Return a conversation in the tokenizer's chat template, up to where the answer begins.
+
+    A template that takes no rules of a system is given none, as in the harness.
+
+    Raises:
+        DataError: the tokenizer has no template, or its template refuses the conversation.
+    """
+    begun = messages[-1]["role"] == "assistant"  # the answer goes on from its beginning
+    try:
+        return tokenizer.apply_chat_template(
+            [dict(one) for one in messages],
+            tokenize=False,
+            add_generation_prompt=not begun,
+            continue_final_message=begun,
+        )
+    except Exception as error:  # templates are code of the model's makers
+        asked = tuple(one for one in messages if one["role"] != "system")
+        if asked and len(asked) < len(messages):
+            return chat_context(asked, tokenizer)
+        raise DataError(
+            f"the tokenizer cannot put a prompt into a chat template ({one_line(error, 200)}); "
+            "the history was asked through chat templates: give the tokenizer one, or ask without "
+            "(chat=False)"
+        ) from error
+
+
+def _stops(item: Item, tokenizer: Any) -> tuple[str, ...]:
+    """Return where an answer ends; the harness adds the end token's own text."""
+    end = tokenizer.eos_token if item.metric else None
+    return item.stop if not end or end in item.stop else (*item.stop, end)
 
 
 def causal_lm(items: Sequence[Item], model: Any) -> Mapping[str, float]:

@@ -66,7 +66,7 @@ def _greedy(
         ids[k, length - len(row) :] = row
         mask[k, length - len(row) :] = 1
     end = model.generation_config.eos_token_id
-    # a new config: sampling or penalties of the model's own would make it less than greedy
+    # what it leaves open is the model's own: penalties count, as they do in the harness
     config = transformers.GenerationConfig(
         do_sample=False,
         max_new_tokens=max_tokens,

@@ -1,0 +1,72 @@
+"""Agents: few tasks, a moving frontier, and many tasks that no source model solved.
+
+    python -m paper_repro.agents --data DIR [--jobs 2]
+
+`agents_before.csv` is what the same command wrote with the gate and the drift of before (commit
+b117a80).
+"""
+
+from __future__ import annotations
+
+from paper_repro.engine.catalogue import AGENTS
+from paper_repro.engine.markdown import former, lines_of, shown
+from paper_repro.engine.measure import Case, Plan
+from paper_repro.engine.script import HERE, main
+from paper_repro.engine.table import Table
+
+ITEMS = {"agent_terminal_bench_112": (10, 20, 30, 44), "swebench_verified": (10, 30, 100, 250)}
+"""Numbers of tasks; the last is half of the benchmark."""
+
+SPLITS = {"random": 5, "top": 1, "bottom": 1, "date:release_date": 1}
+
+ASKED = "optimal_design+mean"
+"""The mean of the answers to the default's own anchors."""
+
+PLAN = Plan(
+    "agents",
+    tuple(
+        Case(which, split, repeats, ITEMS[name])
+        for name, which in AGENTS.items()
+        for split, repeats in SPLITS.items()
+    ),
+    ("default", ASKED, "random+mean", "random+ridge"),
+    calibrated=("default",),
+)
+
+
+def report(table: Table) -> str:
+    """Return the page."""
+    before, rows = former(HERE / "agents_before.csv"), []
+    for unit in table.units:
+        if "default" not in table.results[unit]:
+            continue
+        old = before.get((unit.set, unit.split, unit.items), {})
+        row = [unit.set, unit.split, str(unit.items)]
+        row += [shown(old[name], name) if name in old else "" for name in ("mae", "coverage")]
+        row += [shown(table.figure(unit, "default", name), name) for name in ("mae", "coverage")]
+        row += [shown(table.figure(unit, one, "mae"), "mae") for one in PLAN.methods[1:]]
+        rows.append(row)
+    head = [
+        *(
+            "set",
+            "split",
+            "tasks",
+            "default, before",
+            "interval holds",
+            "default",
+            "interval holds",
+        ),
+        *("mean of what was asked", "random, mean", "random, ridge"),
+    ]
+    return f"# Agents\n\n{ABOUT}\n\n{lines_of(head, rows)}\n"
+
+
+ABOUT = (
+    "Mean absolute error of new agents' full scores, percentage points, and how often the 90 % "
+    "interval holds. random: five splits; top: source = weakest 60 %, test = strongest 15 %; "
+    "bottom: its mirror; date: oldest three quarters against the rest. The last number of tasks is "
+    "half of the benchmark. *Mean of what was asked*: of the answers to the default's own anchors."
+)
+
+if __name__ == "__main__":
+    main(PLAN, report, __doc__)
