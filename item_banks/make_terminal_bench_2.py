@@ -33,7 +33,8 @@ ORIGIN = (
 NOTE = """\
 Which tasks an agent did is a fact of the public leaderboard, collected by the repository above. The
 answers of the agents are not part of this bank, only parameters learned from them. Item ids are
-`terminal-bench/` and the names of the tasks. A score is 1 if most of the agent's attempts at the task succeeded, else 0.
+`terminal-bench/` and the names of the tasks. A score is 1 if most of the agent's attempts at the
+task succeeded, else 0.
 
     tinyeval export terminal_bench_2 --to terminal-bench --out tasks.txt
     tinyeval predict terminal_bench_2 jobs/JOB

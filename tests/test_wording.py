@@ -23,7 +23,16 @@ ROOT = Path(tinyeval.__file__).parent
 FOREIGN = {
     *("cache_requests", "dump-eval-details", "instance_ids", "limit", "log-samples", "log_samples"),
     *("dataset_name", "mode", "model", "model_args", "output_path", "predictions_path", "run_id"),
-    *("sample-id", "samples", "save-details", "tasks", "to", "use_cache"),
+    *(
+        "max-samples",
+        "max_samples",
+        "sample-id",
+        "samples",
+        "save-details",
+        "tasks",
+        "to",
+        "use_cache",
+    ),
 }
 """Options of other programs, which stay as they are whoever reads them."""
 
