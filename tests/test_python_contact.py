@@ -269,6 +269,7 @@ WRONG = {
     "write": (lambda b, r: tinyeval.write_results("x", "y.csv"), DataError, "found str"),
     "write, path": (lambda b, r: tinyeval.write_results(r, 3), DataError, "found int"),
     "load": (lambda b, r: tinyeval.load(3), BankError, "the bank: expected a path, found int"),
+    "load, nothing": (lambda b, r: tinyeval.load(""), BankError, "found an empty text"),
     "load, None": (lambda b, r: tinyeval.load(None), BankError, "found NoneType"),
     "recipe": (lambda b, r: tinyeval.load_settings(3), ConfigError, "the recipe: expected a path"),
     "predict, number": (lambda b, r: b.predict(3), DataError, "the answers: expected.*found int"),

@@ -1,6 +1,7 @@
 """What ships is known by name, from Python and on the command line, and is in the wheel."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import tinyeval
+from item_banks.measured import PAGE, measured
 from tinyeval import shipped
 from tinyeval.cli import main
 from tinyeval.cli.banks import TITLES
@@ -167,3 +169,31 @@ def test_the_wheel_has_all_of_it(tmp_path):
     assert where.startswith(str(site))
     assert recipes == list(shipped.recipes())
     assert banks == {name: tinyeval.load(name).digest for name in shipped.banks()}
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("swebench_verified", "SWE-bench Verified"), ("terminal_bench_2", "Terminal-Bench")],
+)
+def test_the_card_of_a_bank_of_agents_quotes_what_was_measured(name, title):
+    card = (ROOT / "item_banks" / name / "README.md").read_text(encoding="utf-8")
+    assert measured(title) in card
+    for split in ("random", "top", "date"):
+        for items in (10, 20, 30, 50):
+            assert f"| {split} | {items} | " in measured(title)
+    with pytest.raises(LookupError, match="no section 'elsewhere'"):
+        measured("elsewhere")
+
+
+def test_the_readme_states_the_errors_of_the_table():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"\| date \| 30 \| (.*) \|", measured("SWE-bench Verified"))
+    ours, mean = (f"{float(one):.1f}" for one in row.split(" | ")[:2])
+    assert f"| {ours} points, of agents submitted after those it knows" in readme
+    assert f"(mean of 30 random tasks: {mean})" in readme
+    attempts = measured("Results", PAGE.with_name("attempts.md"))
+    shares, once = (
+        float(re.findall(rf"\| 30 \| {way} \| attempts \| ([\d.]+) ", attempts)[0])
+        for way in ("share of attempts", "one attempt")
+    )
+    assert f"{shares:.1f} points (once each: {once:.1f})" in readme

@@ -21,7 +21,7 @@ from tinyeval.tables import Table
 Answers = Mapping[str, float]
 
 ACCEPTED = (
-    "answers as {item: score}, {model: {item: score}}, a ResponseMatrix, a pandas Series or "
+    "{item: score}, {model: {item: score}}, a ResponseMatrix, a pandas Series or "
     "DataFrame, a list of records, or the path of a file or folder"
 )
 

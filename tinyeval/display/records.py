@@ -52,7 +52,11 @@ class Records(list[R], Generic[R]):
 
     def __repr__(self) -> str:
         lines = [f"{len(self)} {self.what}"]
-        lines += ["  " + "  ".join(one.cells().values()).rstrip() for one in self[:MOST_LINES]]
+        rows = [list(one.cells().values()) for one in self[:MOST_LINES]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            lines.append(("  " + "  ".join(cells)).rstrip())
         if len(self) > MOST_LINES:
             lines.append(f"  ... {len(self) - MOST_LINES} more")
         return "\n".join(lines)

@@ -28,6 +28,8 @@ def as_path(value: object, what: str, error: type[TinyEvalError]) -> Path:
         >>> as_path("folder/bank", "the bank", BankError).name
         'bank'
     """
+    if value == "":
+        raise error(f"{what}: expected a path, found an empty text")
     if isinstance(value, (str, os.PathLike)):
         return Path(value)
     raise error(wrong_type(what, "a path", value))
