@@ -502,6 +502,10 @@ def test_answers_by_model_in_one_object(tmp_path):
     assert found.responses.models.ids == ("gpt-4", "o3")
     np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 1]])
     assert "2 lists in the file are called like models: 'gpt-4', 'o3'" in str(found.findings[0])
+    other = [one | {"id": f"c{k}"} for k, one in enumerate(answered(True, True))]
+    path.write_text(json.dumps({"math": answered(True, False), "code": other}))
+    with pytest.raises(DataError, match="nothing tells whether these are models or benchmarks"):
+        read_results(path)
 
 
 def test_answers_beside_the_name_of_their_model(tmp_path):
@@ -533,3 +537,33 @@ def test_a_separator_at_the_end_of_lines_and_words_of_other_tongues(tmp_path):
     found = import_results(path)
     np.testing.assert_array_equal(found.responses.scores, [[1, 0], [1, 0]])
     assert "unnamed columns are empty" in " ".join(map(str, found.findings))
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        (",q1\na,1\nb,0\n", ("a", "b")),  # pandas' unnamed index, and one item
+        ("id,q1,q2\na,1,0\nb,0,1\n", ("a", "b")),
+        ("Results\n,q1\na,1\nb,0\n", ("a", "b")),
+    ],
+)
+def test_what_may_be_a_header_is_no_title(tmp_path, text, models):
+    path = tmp_path / "r.csv"
+    path.write_text(text)
+    assert import_results(path).responses.models.ids == models
+
+
+@pytest.mark.parametrize("text", ["model,\na,1\nb,0\n", "model,,\na,1,0\n", "model\na,1\n"])
+def test_a_header_that_lacks_names_is_refused(tmp_path, text):
+    path = tmp_path / "r.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"empty item id|found 2|more than once"):
+        read_results(path)
+
+
+def test_objects_beside_the_score_are_not_unfolded(tmp_path):
+    rows = [
+        {"model": "a", "question_id": f"q{k}", "response": {"text": "x", "tokens": 5}, "correct": k}
+        for k in (0, 1)
+    ]
+    np.testing.assert_array_equal(read_results(lines(tmp_path / "r.jsonl", rows)).scores, [[0, 1]])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tinyeval.errors import DataError, examples
+from tinyeval.importers.aliases import ALIASES, WEAK, plain
 from tinyeval.importers.block import Finding
 from tinyeval.importers.opening import check_cells
 from tinyeval.importers.rawtable import RawTable
@@ -68,18 +69,29 @@ def read_delimited(path: Path) -> RawTable:
     return RawTable(path, table, lines, True, findings=tuple(said))
 
 
-def _header(records: _Records) -> tuple[list[str], list[str], list[tuple[int, list[str]]]]:
-    """Return titles above the header, the header, and rows after it that were read.
+def is_title(row: Sequence[object]) -> bool:
+    """Say whether a row may be a title above a table: one value, in its first cell, or none.
 
-    A title is a line of one value over lines of several: what a spreadsheet has above its table.
+    What may be the header of a column, followed by one without a name, is none.
+
+    >>> is_title(["Results of May", "", ""]), is_title(["", "q1"]), is_title(["model", "", ""])
+    (True, False, False)
     """
+    first, *others = row or [""]
+    names = {*ALIASES["model"], *WEAK["model"], *ALIASES["item"], *WEAK["item"]}
+    return not any(others) and len(row) != 2 and plain(str(first or "")) not in names
+
+
+def _header(records: _Records) -> tuple[list[str], list[str], list[tuple[int, list[str]]]]:
+    """Return titles above the header, the header, and rows after it that were read."""
     read: list[tuple[int, list[str]]] = []
     for row in records:
-        if sum(map(bool, row)) > 1:
-            return [one for _, each in read for one in each if one], row, []
         read.append((records.line, row))
-        if len(read) > MOST_TITLES:
+        if not is_title(row) or len(read) > MOST_TITLES:
             break
+    *titles, (_, header) = read or [(0, [])]
+    if titles and not is_title(header) and len(header) > 1:
+        return [one for _, each in titles for one in each if one], header, []
     if not read:
         raise DataError(f"{records.path}: the file is empty")
     return [], read[0][1], read[1:]

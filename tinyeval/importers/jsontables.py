@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.aliases import ALIASES, USUAL_SPLITS, is_answer, is_named, plain, short
+from tinyeval.importers.aliases import (
+    ALIASES,
+    USUAL_SPLITS,
+    WEAK,
+    is_answer,
+    is_named,
+    plain,
+    short,
+)
 from tinyeval.importers.block import Finding
 from tinyeval.importers.jsonarray import LONGEST, check_values, parse_json
 from tinyeval.importers.opening import check_cells
@@ -113,8 +121,24 @@ def _of_models(path: Path, value: Mapping[str, Any]) -> RawTable | None:
     of_models = [
         {"model": name, **one} for name, answers in lists.items() for one in _objects(path, answers)
     ]
+    _check_shared(path, lists)
     said = Finding("guessed", "lists in the file are called like models", len(lists), (*lists,)[:3])
     return RawTable(path, columns_of(of_models, path), findings=(said,))
+
+
+def _check_shared(path: Path, lists: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+    """Raise where lists of answers have other items each: they may be of one model's benchmarks."""
+    first, *others = lists.values()
+    key = next(name for name in first[0] if plain(str(name)) in (*ALIASES["item"], *WEAK["item"]))
+    known = {str(one.get(key)) for one in first}
+    for answers in others:
+        found = {str(one.get(key)) for one in answers}
+        if 2 * len(found & known) < min(len(found), len(known)):
+            raise DataError(
+                f"{path}: has lists of answers called {short(list(lists), 4)}, which share few of "
+                f"their items ({key!r}): nothing tells whether these are models or benchmarks; "
+                "write 'model' or 'benchmark' into every answer, or a file for each model"
+            )
 
 
 def _are_answers(values: Sequence[object]) -> bool:

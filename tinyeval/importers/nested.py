@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from tinyeval.importers.aliases import ALIASES, plain
+from tinyeval.importers.aliases import ALIASES, WEAK, plain
 from tinyeval.importers.rawtable import RawTable
 
 HOLDERS = frozenset({"metrics", "metric", "grades", "evaluation", "eval", "results", "marks"})
@@ -21,11 +21,12 @@ def unfold(table: RawTable) -> RawTable:
 
     A score of which a single number is told, ``{"value": 1}``, keeps its column's name.
     """
-    if not any(_may_hold(name) and _leaves(values) for name, values in table.columns.items()):
+    of = {name: _marks_in(name, values) for name, values in table.columns.items()}
+    if not any(of.values()):
         return table
     columns: dict[str, Sequence[object]] = {}
     for name, values in table.columns.items():
-        leaves = _leaves(values) if _may_hold(name) else []
+        leaves = of[name]
         if not leaves:
             columns[name] = values
             continue
@@ -36,8 +37,14 @@ def unfold(table: RawTable) -> RawTable:
     return replace(table, columns=columns)
 
 
-def _may_hold(name: str) -> bool:
-    return plain(name) in HOLDERS or plain(name) in ALIASES["score"]
+def _marks_in(name: str, values: Sequence[object]) -> list[str]:
+    """Return the names of the marks in a column's cells; those in a score are called like one."""
+    scores = {*ALIASES["score"], *WEAK["score"]}
+    if plain(name) in HOLDERS:
+        return _leaves(values)
+    if plain(name) in scores:
+        return [one for one in _leaves(values) if plain(one) in scores]
+    return []
 
 
 def _leaves(values: Sequence[object]) -> list[str]:

@@ -114,10 +114,10 @@ class SimulationsJob(FileJob):
         listed = content.get("simulations")
         for k, one in enumerate(listed if isinstance(listed, list) else ()):
             yield f"{self.path}: simulation {k + 1}", _mapping(one)
-        if isinstance(listed, list):
+        if listed:
             return
         beside = list(files_below(self.path.parent / "simulations", FILES))
-        if not beside:
+        if not beside and not isinstance(listed, list):
             raise DataError(
                 f"{self.path}: has no simulations, and no folder 'simulations' lies beside it; "
                 "copy that, too"

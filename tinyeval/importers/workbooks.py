@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 from tinyeval.errors import DataError, DependencyError, examples
 from tinyeval.importers.block import Finding
-from tinyeval.importers.delimited import unique_names
+from tinyeval.importers.delimited import is_title, unique_names
 from tinyeval.importers.opening import check_bound, check_cells
 from tinyeval.importers.rawtable import RawTable
 
@@ -60,9 +60,8 @@ def read_workbook(path: Path) -> RawTable:
 
 def _below_titles(rows: list[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[str]]:
     """Return rows from the header on, and the titles above it: rows of one cell over wider ones."""
-    filled = [[str(cell) for cell in row if cell is not None] for row in rows[:MOST_TITLES]]
-    start = next((k for k, cells in enumerate(filled) if len(cells) > 1), 0)
-    return rows[start:], [cells[0] for cells in filled[:start]]
+    start = next((k for k, row in enumerate(rows[:MOST_TITLES]) if not is_title(row)), 0)
+    return rows[start:], [str(row[0]) for row in rows[:start]]
 
 
 def _rows(path: Path, sheet: Any) -> list[Sequence[Any]]:
