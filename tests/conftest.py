@@ -1,5 +1,6 @@
 """Banks that are built once for every test that only reads them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from helpers import simulate
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.config import Settings
+from tinyeval.errors.wording import words_for_commands
 from tinyeval.responses import ResponseMatrix
 
 collect_ignore = ["harness.py", "language_models.py", "small_benchmark.py", "two_processes.py"]
@@ -19,6 +21,13 @@ collect_ignore = ["harness.py", "language_models.py", "small_benchmark.py", "two
 # How busy a machine is tells nothing of the code.
 hypothesis.settings.register_profile("tinyeval", deadline=None)
 hypothesis.settings.load_profile("tinyeval")
+
+
+@pytest.fixture(autouse=True)
+def messages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Messages as commands show them, with options; ``python_words`` leaves them with keywords."""
+    with words_for_commands(request.node.get_closest_marker("python_words") is None):
+        yield
 
 
 @pytest.fixture(scope="session")

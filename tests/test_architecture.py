@@ -27,10 +27,12 @@ ROOMS = {
     "registry": ("errors",),
     "asking": ("errors",),
     "atomic": (),
-    "config": ("errors",),
+    "display": ("errors",),
+    "shipped": ("errors",),
+    "config": ("errors", "shipped"),
     "compute": ("errors",),
-    "tables": ("errors",),
-    "responses": ("errors", "compute", "tables"),
+    "tables": ("errors", "display"),
+    "responses": ("errors", "display", "compute", "tables"),
     "source_models": ("errors", "responses"),
     "groups": ("errors", "tables"),
     "targets": ("errors", "compute", "tables", "responses"),
@@ -50,6 +52,7 @@ ROOMS = {
     "covariance": ("errors", "compute", "history"),
     "selection": (
         "errors",
+        "display",
         "registry",
         "config",
         "compute",
@@ -101,13 +104,15 @@ ROOMS = {
         "irt",
         "learning",
     ),
-    "prediction": ("errors", "targets", "irt", "selection", "estimators", "calibration"),
-    "comparison": ("errors", "compute", "targets", "calibration", "prediction"),
+    "prediction": ("errors", "display", "targets", "irt", "selection", "estimators", "calibration"),
+    "comparison": ("errors", "display", "compute", "targets", "calibration", "prediction"),
     "bank": (
         "version",
         "errors",
+        "display",
         "asking",
         "atomic",
+        "shipped",
         "tables",
         "responses",
         "importers",
@@ -136,6 +141,9 @@ ROOMS = {
         "errors",
         "families",
         "groups",
+        "display",
+        "importers",
+        "shipped",
         "registry",
         "config",
         "compute",
@@ -185,14 +193,19 @@ ONLY_IN = {
     "lightning": ("training.",),
     "pydantic": ("config",),
     "datasets": ("exporters.documents",),
-    "pandas": (),
+    "pandas": ("display.frames",),
 }
 """Libraries that are slow, or that a part of the package must do without, and where they may be."""
 
-LAZY = ("sklearn", "scipy", "datasets", "tqdm", "safetensors", "pyarrow")
+LAZY = ("sklearn", "scipy", "datasets", "tqdm", "safetensors", "pyarrow", "pandas")
 """Libraries that are imported where they are used and not before."""
 
-EXTRAS = {"transformers": "hf", "lightning": "lightning", "openpyxl": "xlsx"}
+EXTRAS = {
+    "transformers": "hf",
+    "lightning": "lightning",
+    "openpyxl": "xlsx",
+    "pandas": "pandas",
+}
 """Libraries that not everybody has, and the extra that installs them."""
 
 LONG_MODULES: set[str] = set()

@@ -381,12 +381,12 @@ def test_reading_imports_nothing_heavy(bank):
 
 def test_an_existing_path_is_refused_without_overwrite(bank, tmp_path):
     before = (bank / "manifest.json").read_bytes()
-    with pytest.raises(BankError, match="choose another folder, or pass overwrite=True"):
+    with pytest.raises(BankError, match="choose another folder, or pass --overwrite"):
         write_bank(bank, make_files(readme="new"))
     assert (bank / "manifest.json").read_bytes() == before
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BankError, match="or pass --overwrite"):
-        write_bank(tmp_path / "file", make_files(), option="pass --overwrite")
+        write_bank(tmp_path / "file", make_files())
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

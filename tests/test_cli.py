@@ -19,12 +19,12 @@ from tinyeval.cli import main
 from tinyeval.cli.citations import INTERVALS, WORKS, citations
 from tinyeval.cli.output import ProgressBar, printable, table
 from tinyeval.cli.predict import prediction_table
-from tinyeval.cli.shipped import dump_path
 from tinyeval.errors import DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
 from tinyeval.selection import SELECTORS
+from tinyeval.shipped import dump_path
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
@@ -39,6 +39,7 @@ COMMANDS = [
         "content",
         "backtest",
         "methods",
+        "banks",
         "watch",
     ),
     "demo",
@@ -1065,8 +1066,22 @@ def test_export_tables_list_the_anchors_in_order(bank, tmp_path):
     assert result.output == ""
     rows = read_csv(tmp_path / "a.csv")
     assert [row["item"] for row in rows] == list(anchors.items[:3])
+    assert [row["rank"] for row in rows] == ["1", "2", "3"]
+    assert {row["score"] for row in rows} == {""}
     succeed("export", bank, "--to", "csv", "--out", tmp_path / "a.csv", "--overwrite")
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 13
+
+
+def test_the_sheet_is_predicted_once_it_is_filled_in(bank, tmp_path):
+    sheet = tmp_path / "mine.csv"
+    succeed("export", bank, "--to", "csv", "--out", sheet)
+    lines = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([lines[0], *(f"{one}{k % 2}" for k, one in enumerate(lines[1:-1]))]))
+    (found,) = json.loads(succeed("predict", bank, sheet, "--json").stdout)["predictions"]
+    loaded = ItemBank.load(bank)
+    answers = {item: k % 2 for k, item in enumerate(loaded.anchors.items[:-1])}
+    assert found["model"] == "mine"
+    assert found["score"] == loaded.predict(answers).score
 
 
 def test_export_for_inspect_joins_ids(bank):
@@ -1122,18 +1137,18 @@ def demo(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_demo_beats_random_items_and_its_intervals_hold(demo):
+def test_demo_beats_random_items_and_ridge_and_its_intervals_hold(demo):
     out, result = demo
     assert result.returncode == 0, result.stderr
     text = result.stdout
-    ours, random = (
+    ours, ridge, mean = (
         float(text.split(label)[1].split()[0])
-        for label in ("tinyeval, 30 items", "mean of 30 random items")
+        for label in ("tinyeval, 30 tasks", "ridge on 30 random tasks", "mean of 30 random tasks")
     )
-    assert ours < 0.75 * random
-    assert "over all 83 predicted models" in text
+    assert ours < 0.85 * ridge
+    assert ridge < mean
+    assert "over all 34 new agents" in text
     assert int(text.split("the true score: ")[1].split()[0]) >= 80
-    assert str(out) in text
     assert len(ItemBank.load(out).anchors) == 30
 
 
@@ -1143,24 +1158,39 @@ def test_demo_shows_a_dozen_models_over_the_range(demo):
     truth = [float(row.split()[-2]) for row in rows]
     assert len(rows) == 12
     assert truth == sorted(truth)
-    assert truth[-1] - truth[0] > 0.5
+    assert truth[-1] - truth[0] > 0.3
+    assert max(map(len, rows)) <= 80
     for row in rows:
         predicted, error = float(row.split()[1]), float(row.split()[-1])
         assert error == pytest.approx(predicted - float(row.split()[-2]), abs=0.0011)
 
 
 @pytest.mark.slow
-def test_demo_replaces_its_own_bank_and_no_other(demo, bank, tmp_path, monkeypatch):
-    small, _ = simulate(24, 30, seed=4)
-    write_results(small, tmp_path / "responses.csv")
-    monkeypatch.setattr("tinyeval.cli.shipped.dump_path", lambda name: tmp_path / "responses.csv")
+def test_what_demo_suggests_runs_and_predicts_only_models_new_to_the_bank(demo):
+    out, result = demo
+    suggested = result.stdout.split("Next:\n")[1].splitlines()
+    seen = set(read_results(dump_path("swebench_verified_dump")).models.ids)
+    for line in suggested[:3]:
+        done = succeed(*line.split()[1:])
+        assert str(out) in line
+    predicted = succeed("predict", out, out / "new_agents.csv", "--json").stdout
+    models = [one["model"] for one in json.loads(predicted)["predictions"]]
+    assert len(models) == 34
+    assert min(models) >= "20250701"
+    assert set(models) < seen
+    assert ItemBank.load(out).source["models"] == 100
+    assert done.exit_code == 0
+
+
+@pytest.mark.slow
+def test_demo_replaces_its_own_bank_and_no_other(demo):
     out, _ = demo
-    assert "24 models x 30 items" in succeed("demo", "--out", out, "--items", 5).stdout
+    assert "chose 5 of 500 tasks" in succeed("demo", "--out", out, "--items", 5).stdout
     assert len(ItemBank.load(out).anchors) == 5
 
 
 def test_the_shipped_dump_is_where_it_is_looked_for():
-    assert read_results(dump_path("digits_dump")).scores.shape == (331, 900)
+    assert read_results(dump_path("swebench_verified_dump")).scores.shape == (134, 500)
     with pytest.raises(Exception, match="install it again"):
         dump_path("nothing")
 

@@ -1,10 +1,14 @@
+import inspect
 import shlex
 from pathlib import Path
 
 import click
 import pytest
 
+import tinyeval
+import tinyeval.training
 from tinyeval.cli import main
+from tinyeval.cli.api_page import api_page, described
 from tinyeval.cli.docs import formats_page, reference
 from tinyeval.importers import FORMATS
 
@@ -28,6 +32,24 @@ def test_the_page_of_formats_is_what_the_registry_says():
     assert PAGE.with_name("formats.md").read_text(encoding="utf-8") == formats_page(), (
         "docs/formats.md is out of date: python -m tinyeval.cli.docs formats > docs/formats.md"
     )
+
+
+def test_the_page_of_python_is_what_the_docstrings_say():
+    assert PAGE.with_name("api.md").read_text(encoding="utf-8") == api_page(), (
+        "docs/api.md is out of date: python -m tinyeval.cli.docs api > docs/api.md"
+    )
+
+
+@pytest.mark.parametrize("package", [tinyeval, tinyeval.training])
+def test_every_public_name_is_on_the_page_with_signature_and_first_line(package):
+    page = PAGE.with_name("api.md").read_text(encoding="utf-8")
+    for name in set(package.__all__) - {"__version__", *getattr(package, "_NEEDS", ())}:
+        _, found, rest = page.partition(f"## {package.__name__}.{name}\n")
+        assert found, name
+        section = rest.split("\n## ")[0]
+        first = inspect.getdoc(getattr(package, name)).splitlines()[0]
+        assert described(first).strip() in section, name
+        assert f"{name}(" in section, name
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -135,7 +135,7 @@ def test_beyond_the_range_the_interval_is_wider_and_the_sign_less_sure(a, who):
     maths = found.benchmarks["maths"]  # never surer than inside
     assert maths.probability == pytest.approx(1 / (1 + np.exp(-maths.difference / scale)))
     assert found.warnings[0].startswith(who)
-    assert "`tinyeval predict`" in found.warnings[0]
+    assert "see the warnings of their predictions" in found.warnings[0]
 
 
 def test_identical_answers_are_even_and_not_known_to_be_equal():

@@ -41,8 +41,8 @@ def test_settings_survive_a_round_trip():
 @pytest.mark.parametrize(
     ("text", "key", "hint"),
     [
-        ("itms: 30", "itms", "there is no such setting; see configs/default.yaml"),
-        ("irt: {dimension: [1]}", r"irt\.dimension", "there is no such setting"),
+        ("itms: 30", "itms", "there is no such setting; known are: items, budget"),
+        ("irt: {dimension: [1]}", r"irt\.dimension", "no such setting; known are: method, dim"),
         ("items: 0", "items", "greater than or equal to 1"),
         ("items: many", "items", "valid integer"),
         ("items: 2.5", "items", "integer"),
@@ -63,7 +63,7 @@ def test_settings_survive_a_round_trip():
         ("selection: random", "selection", "valid dictionary"),
         ("selection: {options: 3}", r"selection\.options", "valid dictionary"),
         ("irt:", "irt", "valid dictionary"),
-        ("1: 2", "1", "strings"),
+        ("1: 2", "1", "there is no such setting"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file_and_remedy(tmp_path, text, key, hint):

@@ -348,9 +348,9 @@ def test_inspect_command():
 ITEMS = table(["a", 'quoted "b", too', "line\nbreak", "ü"], benchmark=["x", "x", "y", ""])
 ANCHORS = Anchors(("line\nbreak", 'quoted "b", too', "ü"), np.array([0.1, 0.7, 0.2]))
 ROWS = [
-    {"rank": 0, "item": "line\nbreak", "benchmark": "y", "subject": "", "weight": 0.1},
-    {"rank": 1, "item": 'quoted "b", too', "benchmark": "x", "subject": "", "weight": 0.7},
-    {"rank": 2, "item": "ü", "benchmark": "", "subject": "", "weight": 0.2},
+    {"rank": 1, "item": "line\nbreak", "benchmark": "y", "subject": ""},
+    {"rank": 2, "item": 'quoted "b", too', "benchmark": "x", "subject": ""},
+    {"rank": 3, "item": "ü", "benchmark": "", "subject": ""},
 ]
 
 
@@ -360,7 +360,7 @@ def bank(items, anchors):
 
 
 def test_unknown_targets_and_data_sets_that_nobody_reads_are_refused():
-    with pytest.raises(ConfigError, match="unknown export 'excel'; known are: lm-eval, inspect"):
+    with pytest.raises(ConfigError, match="unknown export 'excel'; known are: lm-eval, swebench"):
         export(bank(ITEMS, ANCHORS), "excel")
     with pytest.raises(ConfigError, match="csv looks nothing up"):
         export(bank(ITEMS, ANCHORS), "csv", Request(lookup={"key": "id"}))
@@ -370,7 +370,7 @@ def test_csv():
     rows = list(
         csv.DictReader(io.StringIO(export_csv(bank(ITEMS, ANCHORS), Request()).text, newline=""))
     )
-    assert rows == [{key: str(value) for key, value in row.items()} for row in ROWS]
+    assert rows == [{**{key: str(one) for key, one in row.items()}, "score": ""} for row in ROWS]
 
 
 def test_jsonl():

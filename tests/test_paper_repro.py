@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers import simulate
 
@@ -28,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 OWN_TABLES = {
     *(
         "__init__",
+        "attempts",
         "build_time",
         "budgets",
         "checkpoints_live",
@@ -82,12 +85,25 @@ def write_set(data: Path, name: str, benchmarks: tuple[str, ...], missing: float
     (data / name / "models.csv").write_text("\n".join(rows) + "\n")
 
 
+def write_attempts(folder: Path) -> None:
+    """Five attempts each of two thirds of the agents, under other names."""
+    table = pq.read_table(folder / "responses.parquet").to_pylist()
+    rng = np.random.default_rng(0)
+    rows = []
+    for k, row in enumerate(table[:40]):
+        for item in [one for one in row if one != "model"]:
+            wins = int(rng.integers(3, 6) if row[item] else rng.integers(0, 3))
+            rows.append({"model": f"agent {k}", "item": item, "successes": wins, "trials": 5})
+    pq.write_table(pa.Table.from_pylist(rows), folder / "trials.parquet")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A folder of small sets."""
     folder = tmp_path_factory.mktemp("data")
     for name, benchmarks in FOLDERS.items():
         write_set(folder, name, benchmarks)
+    write_attempts(folder / "agent_terminal_bench_112")
     write_set(folder, "ollb1_mix5_sparse", ("mmlu", "hellaswag"), missing=0.3)
     write_set(folder, "atlas_adaptive_truthfulqa", ("truthfulqa",), missing=0.8)
     return folder
@@ -178,6 +194,7 @@ def test_the_methods_of_a_script_exist(name):
 
 ONE = {"ollb1_arc": None}
 SMALLER = {
+    "attempts": {"ITEMS": (6,), "REPEATS": 1, "DRAWS": 2},
     "budgets": {"SETS": {"ollb1_arc": "ARC"}, "ITEMS": 8},
     "build_time": {},
     "differences": {"SETS": ONE, "SPLITS": {"random": 1, "top": 1, "bottom": 1}, "ITEMS": (6,)},
@@ -241,9 +258,10 @@ def test_the_scripts_are_packages_that_stay_out_of_the_wheel():
     wheel = hatch["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["tinyeval"]
     for source, target in wheel["force-include"].items():
-        assert target.startswith("tinyeval/")
-        assert (ROOT / source).is_file()
-        assert not source.endswith(".py")
+        assert target.startswith("tinyeval/data/")
+        assert (ROOT / source).exists()
+        assert source.endswith(".py") is False
+        assert not list((ROOT / source).rglob("*.py"))
 
 
 # --- the store ----------------------------------------------------------------------------------

@@ -251,7 +251,7 @@ def test_scores_out_of_range_are_found_slab_by_slab(monkeypatch):
 
 def test_taking_everything_copies_nothing():
     scores = np.zeros((3, 4), dtype=np.float32)
-    responses = ResponseMatrix.from_arrays(scores, "abc", "defg")
+    responses = ResponseMatrix.from_arrays(scores, list("abc"), list("defg"))
     same = responses.take(np.arange(3), np.ones(4, dtype=bool))
     assert np.shares_memory(same.scores, responses.scores)
     assert not np.shares_memory(responses.take(np.array([2, 1, 0])).scores, responses.scores)

@@ -3,6 +3,12 @@
     bank = tinyeval.build(tinyeval.read_results("results.parquet"), items=100)
     prediction = bank.predict({"item-17": 1, "item-3": 0, ...})
 
+Results: `read_results`, `write_results`, `ResponseMatrix`.
+Banks: `build`, `load`, `ItemBank`; `Settings` and `load_settings` say how one is built.
+Answers: `ItemBank.predict` returns a `Prediction`, `ItemBank.compare` a `Comparison`.
+How good is it: `backtest`.  Errors: `TinyEvalError`.  Methods of your own: `register_estimator`.
+In training: `tinyeval.training`.
+
 Names are imported on first use, so ``import tinyeval`` is cheap and prediction needs no torch.
 """
 
@@ -16,6 +22,7 @@ from tinyeval.version import __version__
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import backtest as backtest
     from tinyeval.bank.item_bank import ItemBank as ItemBank
+    from tinyeval.bank.loading import load as load
     from tinyeval.building import build as build
     from tinyeval.comparison import Comparison as Comparison
     from tinyeval.config import Settings as Settings
@@ -36,6 +43,7 @@ _HOME = {
     "TinyEvalError": "errors",
     "backtest": "backtesting.backtest",
     "build": "building",
+    "load": "bank.loading",
     "load_settings": "config",
     "read_results": "importers",
     "register_estimator": "estimators",
@@ -45,7 +53,13 @@ _HOME = {
 __all__ = [*sorted(_HOME), "__version__"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "training"]
+
+
 def __getattr__(name: str) -> object:
+    if name == "training":
+        return import_module("tinyeval.training")
     if name not in _HOME:
         raise AttributeError(f"module 'tinyeval' has no attribute {name!r}")
     value = getattr(import_module(f"tinyeval.{_HOME[name]}"), name)

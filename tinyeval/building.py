@@ -7,17 +7,20 @@ ResponseMatrix --usable--> source models --learn--> history, anchors, fitted est
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from tinyeval.bank.content import Given, given_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
 from tinyeval.calibrated import make_predictor
 from tinyeval.compute.processes import ALONE, Processes
-from tinyeval.compute.progress import Progress
-from tinyeval.config import Settings
+from tinyeval.compute.progress import Progress, shown
+from tinyeval.config import Settings, as_settings
 from tinyeval.errors import ThinHistoryWarning
 from tinyeval.families import find_families
+from tinyeval.importers import read_results
 from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import learn
@@ -26,28 +29,31 @@ from tinyeval.source_models import SourceModels, facts, usable
 
 
 def build(
-    responses: ResponseMatrix | Callable[[], ResponseMatrix],
+    responses: object,
     *,
     items: int | None = None,
     budget: float | None = None,
-    settings: Settings | None = None,
+    settings: Settings | Mapping[str, Any] | str | Path | None = None,
     name: str = "bank",
     source: str = "",
     content: Given | None = None,
     content_of: str = "anchors",
     content_licence: str = "",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     processes: Processes = ALONE,
 ) -> ItemBank:
     """Build a bank of anchors from the responses of many models.
 
     Args:
-        responses: at least five models; exact duplicates of a model are dropped.  Or a function
-            that reads them: when processes share a build, one per machine calls it.
+        responses: at least five models: a :class:`ResponseMatrix`, or what
+            :func:`tinyeval.read_results` reads (a path, a DataFrame, a Dataset, arrays with ids
+            ...); exact duplicates of a model are dropped.  Or a function that returns one of
+            these: when processes share a build, one per machine calls it.
         items: number of anchors; overrides ``settings.items``.
         budget: largest total cost of the anchors, in the unit of the items' costs; overrides
             ``settings.budget``.
-        settings: all other settings; ``configs/default.yaml`` lists the defaults.
+        settings: all other settings; or a mapping of them, or a recipe: the name of one that
+            ships, or its path.
         name: name of the bank.
         source: origin of the responses, for the bank's card.
         content: what is asked, so that models can be asked by :mod:`tinyeval.training`: item ->
@@ -57,7 +63,7 @@ def build(
             returns it, such as one that calls :func:`tinyeval.importers.import_content`.
         content_of: ``anchors``, or ``all`` items.
         content_licence: under which the content may be passed on.
-        progress: called with (done, total, what).
+        progress: called with (done, total, what); True shows a bar on standard error.
         processes: processes that make the same call and share the work; each returns the bank.
 
     Warns:
@@ -77,14 +83,15 @@ def build(
         >>> len(bank.anchors), len(bank.items)
         (5, 30)
     """
-    settings = (settings or Settings()).replace(items=items, budget=budget)
+    settings = as_settings(settings).replace(items=items, budget=budget)
     check_methods(settings)  # before anything is read
-    models = once_a_machine(lambda: _read(responses, processes.leads), processes)
-    families = find_families(models.responses, settings)
-    plan = BuildPlan.of(families.settings, families.responses)
-    plan.check_known(families.responses)
-    learned = learn(families.responses, plan, progress, processes=processes)
-    predictor = make_predictor(learned, plan, progress, processes=processes)
+    with shown(progress) as report:
+        models = once_a_machine(lambda: _read(responses, report, processes.leads), processes)
+        families = find_families(models.responses, settings)
+        plan = BuildPlan.of(families.settings, families.responses)
+        plan.check_known(families.responses)
+        learned = learn(families.responses, plan, report, processes=processes)
+        predictor = make_predictor(learned, plan, report, processes=processes)
     bank = ItemBank(
         name=name,
         items=learned.item_table(),
@@ -98,9 +105,12 @@ def build(
     return given_content(bank, content, of=content_of, licence=content_licence)
 
 
-def _read(responses: ResponseMatrix | Callable[[], ResponseMatrix], warns: bool) -> SourceModels:
+def _read(responses: object, report: Progress | None, warns: bool) -> SourceModels:
     """Return the source models; warn, before anything is fitted, if they tell little."""
-    models = usable(responses() if callable(responses) else responses)
+    found = responses() if callable(responses) else responses
+    models = usable(
+        found if isinstance(found, ResponseMatrix) else read_results(found, progress=report)
+    )
     for line in warn_if_thin(models.responses) if warns else ():
         warnings.warn(line, ThinHistoryWarning, stacklevel=2)
     return models

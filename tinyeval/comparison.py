@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 from tinyeval.calibration.intervals import PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.compute.arrays import Array, Index
+from tinyeval.display.html import html_facts
+from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
+from tinyeval.errors.arguments import check_level
 from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL
 
@@ -37,7 +40,7 @@ class Difference(NamedTuple):
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The difference of two models' full scores, predicted from the anchors both answered.
 
@@ -86,6 +89,33 @@ class Comparison:
         values["warnings"] = list(self.warnings)
         return values
 
+    def to_frame(self) -> Any:
+        """Return a pandas frame of one row; a list of comparisons has the same method.
+
+        Raises:
+            DependencyError: pandas is not installed.
+        """
+        return Records("comparison", [self]).to_frame()
+
+    def cells(self) -> dict[str, str]:
+        """Return the cells of its line in a table, by their headings."""
+        return {
+            "a": shortened(self.a),
+            "b": shortened(self.b),
+            "a - b": f"{self.difference:+.3f}",
+            f"{100 * self.level:g} % interval": f"{self.lower:+.3f} to {self.upper:+.3f}",
+            "P(a ahead)": f"{self.probability:.2f}",
+        }
+
+    def __repr__(self) -> str:
+        a, b, difference, between, ahead = self.cells().values()
+        return f"Comparison({a!r} - {b!r}: {difference}, {between}, P(a ahead) {ahead})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        rows = [*self.cells().items(), *(("warning", one) for one in self.warnings)]
+        return html_facts("Comparison", rows)
+
 
 class _Shared(NamedTuple):
     """Answers on shared anchors: a row per model and set of anchors, and pairs of rows."""
@@ -113,8 +143,7 @@ def compare(
         DataError: fewer than two models, or two that share no answered anchor.
         ConfigError: a level outside (0, 1).
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"level must lie between 0 and 1, found {level}")
+    check_level(level, ConfigError)
     if len(models) < 2:
         raise DataError(
             f"a comparison needs the answers of two models or more, found {len(models)}"
@@ -240,7 +269,7 @@ def _one(
         warnings.append(
             f"{who} unlike the models the bank was built from, or answered in a way that does not "
             "fit; the interval is wider and the probability nearer to 0.5: see the warnings of "
-            "`tinyeval predict`"
+            "their predictions"
         )
     return Comparison(
         a=names[0],

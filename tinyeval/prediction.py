@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.display.html import html_facts
+from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
+from tinyeval.errors.arguments import check_level
 from tinyeval.estimators.base import Estimate, FittedEstimator
 from tinyeval.irt.ability import Ability, estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
@@ -29,7 +32,7 @@ class Interval(NamedTuple):
     upper: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The full score predicted from a model's answers on the anchors.
 
@@ -80,6 +83,37 @@ class Prediction:
         values["warnings"] = list(self.warnings)
         return values
 
+    def to_frame(self) -> Any:
+        """Return a pandas frame of one row; a list of predictions has the same method.
+
+        Raises:
+            DependencyError: pandas is not installed.
+        """
+        return Records("prediction", [self]).to_frame()
+
+    def cells(self) -> dict[str, str]:
+        """Return the cells of its line in a table, by their headings."""
+        return {
+            "model": shortened(self.model),
+            "score": f"{self.score:.3f}",
+            f"{100 * self.level:g} % interval": f"{self.lower:.3f} to {self.upper:.3f}",
+            "answered": str(self.n_answered),
+            "flags": ", ".join(["beyond range"] * (not self.in_range) + ["misfit"] * self.misfit),
+        }
+
+    def __repr__(self) -> str:
+        model, score, between, answered, flags = self.cells().values()
+        told = f"; {flags}" if flags else ""
+        return (
+            f"Prediction({model!r}: {score}, {between} at {100 * self.level:g} %, {answered} "
+            f"answered{told})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        rows = [*self.cells().items(), *(("warning", one) for one in self.warnings)]
+        return html_facts("Prediction", rows)
+
 
 class Reading(NamedTuple):
     """Estimated targets and abilities of some models.
@@ -95,7 +129,7 @@ class Reading(NamedTuple):
     ability: Ability
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Predictor:
     """The parts of a bank that a prediction needs.
 
@@ -125,6 +159,9 @@ class Predictor:
         found = self.pairs.slope_inside.shape[1]
         if found != len(self.targets):
             raise DataError(f"comparison is of {found} targets, expected {len(self.targets)}")
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.method}, {len(self.anchors)} anchors, {len(self.targets)} targets)"
 
     def expected_error(self, target: int = 0) -> dict[int, float]:
         """Return the mean absolute error of a target by number of answered anchors.
@@ -163,8 +200,7 @@ class Predictor:
             DataError: a model that answered none of the anchors.
             ConfigError: a level outside (0, 1).
         """
-        if not 0 < level < 1:
-            raise ConfigError(f"level must lie between 0 and 1, found {level}")
+        check_level(level, ConfigError)
         reading = self.read(answers, models)
         in_range, misfit = self.doubts(reading)
         n_answered = (~np.isnan(reading.answers)).sum(axis=1)
@@ -190,7 +226,7 @@ class Predictor:
         if nothing.size:
             raise DataError(
                 f"model {models[nothing[0]]!r} answered none of the bank's {len(self.anchors)} "
-                "anchors; `tinyeval export` writes the list of items to run"
+                "anchors; `tinyeval export` lists the items to run"
             )
         blocks = [
             self.estimator.predict(padded[k : k + MODELS_AT_ONCE])

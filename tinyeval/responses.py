@@ -15,16 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import slabs
-from tinyeval.errors import DataError
+from tinyeval.display.frames import frame
+from tinyeval.display.html import html_table
+from tinyeval.display.records import shortened
+from tinyeval.errors import DataError, one_line
 from tinyeval.tables import Table, as_ids, by_id
 
 Scores = NDArray[np.float32]
 Trials = NDArray[np.uint16]
+MOST_COLUMNS = 8
+"""Items that a notebook shows."""
+
 Index = Any
 """Positions or a mask; numpy's types of comparisons are too loose to say so."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResponseMatrix:
     """Scores of models on items, with tables of models and items.
 
@@ -82,11 +88,63 @@ class ResponseMatrix:
             >>> ResponseMatrix.from_arrays([[1, 0.5]], ["a"], ["q1", "q2"]).scores.tolist()
             [[1.0, 0.5]]
         """
-        return cls(
-            np.array(scores, dtype=np.float32),
-            Table(as_ids(models, "model")),
-            Table(as_ids(items, "item")),
+        try:
+            array = np.array(scores, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                "the scores: expected an array of numbers, a row per model and a column per item, "
+                f"found {type(scores).__name__} ({one_line(error, 120)})"
+            ) from error
+        return cls(array, Table(as_ids(models, "model")), Table(as_ids(items, "item")))
+
+    def __len__(self) -> int:
+        """Return the number of models."""
+        return self.n_models
+
+    def __repr__(self) -> str:
+        return f"ResponseMatrix({self._size()})"
+
+    def _repr_html_(self) -> str:
+        """Return the first scores as a table for a notebook."""
+        head = ["model", *map(shortened, self.items.ids[:MOST_COLUMNS])]
+        if self.n_items > MOST_COLUMNS:
+            head.append(f"... {self.n_items - MOST_COLUMNS} more")
+        rows = (
+            [shortened(model), *("" if np.isnan(one) else f"{one:.3g}" for one in row)]
+            for model, row in zip(self.models.ids, self.scores[:, :MOST_COLUMNS], strict=True)
         )
+        return html_table(head, rows, self._size())
+
+    def _size(self) -> str:
+        missing = 1 - self._n_observed() / self.scores.size
+        told = f", {100 * missing:.3g} % missing" if missing else ""
+        return f"{self.n_models:,} models x {self.n_items:,} items{told}"
+
+    def _n_observed(self) -> int:
+        return sum(int((~np.isnan(self.scores[cut])).sum()) for cut in slabs(self.scores.shape))
+
+    def to_frame(self) -> Any:
+        """Return a pandas frame: a row per model, a column per item, NaN where not asked.
+
+        Raises:
+            DependencyError: pandas is not installed.
+
+        Example:
+            >>> responses.to_frame().shape
+            (40, 30)
+        """
+        index = {"index": list(self.models.ids), "columns": list(self.items.ids)}
+        return frame(self.scores, **index).rename_axis(index="model", columns="item")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of models and of items.
+
+        Example:
+            >>> responses.shape
+            (40, 30)
+        """
+        return self.n_models, self.n_items
 
     @property
     def n_models(self) -> int:

@@ -9,11 +9,15 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.display.records import shortened
 from tinyeval.errors import DataError, examples
+from tinyeval.errors.arguments import wrong_type
 
 
 def as_ids(values: Iterable[object], what: str) -> tuple[str, ...]:
     """Return ``values`` as a tuple of unique, non-empty strings, or raise :class:`DataError`."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise DataError(wrong_type(f"{what} ids", "a list of them", values))
     ids = tuple(map(str, values))
     if not all(map(str.strip, ids)):
         raise DataError(f"every {what} needs an id, but an empty {what} id was found")
@@ -31,7 +35,7 @@ def by_id(ids: tuple[str, ...]) -> NDArray[np.intp]:
     return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Ids with columns.
 
@@ -63,6 +67,14 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        names = ", ".join(shortened(name) for name in list(self.columns)[:6])
+        more = f", ... ({len(self.columns)} in all)" if len(self.columns) > 6 else ""
+        return f"Table({len(self)} rows; columns: {names or 'none'}{more})"
+
+    def __reduce__(self) -> tuple[type[Table], tuple[tuple[str, ...], dict[str, NDArray]]]:
+        return Table, (self.ids, dict(self.columns))
 
     def index(self, ids: Sequence[str], what: str = "id") -> NDArray[np.intp]:
         """Return the positions of ``ids``; unknown ids raise :class:`DataError`."""

@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,19 +19,28 @@ from tinyeval.backtesting.metrics import error_metrics, interval_metrics
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.backtesting.trial import DRAWS, Memory, Trial, run_trial
 from tinyeval.build_plan import check_methods
-from tinyeval.compute.progress import Progress
-from tinyeval.config import Settings, load_settings
+from tinyeval.compute.progress import Progress, shown
+from tinyeval.config import Settings, as_settings, load_settings
+from tinyeval.display.frames import frame
+from tinyeval.display.html import html_table
 from tinyeval.errors import ConfigError, DataError
+from tinyeval.errors.arguments import wrong_type
 from tinyeval.estimators import ESTIMATORS
+from tinyeval.importers import read_results
 from tinyeval.registry import Method, is_outside
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
+from tinyeval.shipped import recipes
 from tinyeval.source_models import usable
 
 Row = dict[str, float | int | str]
+T = TypeVar("T")
+
+MOST_LINES = 12
+"""Lines of a summary that are shown as text."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest:
     """Results of a backtest: one row per method, number of items and repeat of the split."""
 
@@ -50,6 +60,39 @@ class Backtest:
                     mean[name] = float(np.mean([float(row[name]) for row in rows]))
             out.append(mean)
         return sorted(out, key=lambda row: (str(row["split"]), int(row["items"])))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        summary = self.summary()
+        lines = [f"Backtest({len(self)} rows)"]
+        for row in summary[:MOST_LINES]:
+            held = _number(row, "coverage")
+            told = f", intervals hold {held}" if held else ""
+            lines.append(
+                f"  {row['split']}, {row['items']} items, {row['method']}: error "
+                f"{float(row['mae']):.3f}{told}"
+            )
+        if len(summary) > MOST_LINES:
+            lines.append(f"  ... {len(summary) - MOST_LINES} more")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the summary as a table for a notebook."""
+        rows = self.summary()
+        names = [name for name in rows[0] if name != "seconds"] if rows else []
+        cells = ([_cell(row[name]) for name in names] for row in rows)
+        return html_table(names, cells, "Backtest, mean over repeats")
+
+    def to_frame(self) -> Any:
+        """Return a pandas frame of every row, not averaged, in score units.
+
+        Raises:
+            DependencyError: pandas is not installed.
+        """
+        return frame(list(self.rows))
 
     def to_markdown(self) -> str:
         """Return the summary as a table: errors and widths in percentage points."""
@@ -86,6 +129,10 @@ class Backtest:
         return out.getvalue()
 
 
+def _cell(value: float | int | str) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
 def _percent(row: Row, name: str) -> str:
     value = float(row[name])
     return "" if np.isnan(value) else f"{100 * value:.2f}"
@@ -97,30 +144,32 @@ def _number(row: Row, name: str) -> str:
 
 
 def backtest(
-    responses: ResponseMatrix,
+    responses: object,
     *,
     items: Sequence[int] = (10, 30, 100),
     split: str = "random",
     methods: Sequence[str] = ("default", "random+mean", "random+ridge"),
     repeats: int = 5,
     seed: int = 0,
-    settings: Settings | None = None,
+    settings: Settings | Mapping[str, Any] | str | Path | None = None,
     intervals: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Backtest:
     """Build on source models and predict test models, for several methods.
 
     Args:
-        responses: the whole history.
+        responses: the whole history: a :class:`ResponseMatrix`, or what
+            :func:`tinyeval.read_results` reads.
         items: numbers of anchors.
         split: see :func:`tinyeval.backtesting.splits.make_splits`.
-        methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or the path of a
-            recipe.  A selector or estimator of your own is ``MODULE:FUNCTION``.
+        methods: ``default`` (``settings`` as they are), ``SELECTOR+ESTIMATOR``, or a recipe: its
+            path, or the name of one that ships.  A selector or estimator of your own is
+            ``MODULE:FUNCTION``.
         repeats: number of random splits.
         seed: seed of the splits and of random selections.
         settings: settings of every method, except those that its name changes.
         intervals: calibrate ``default`` and recipes, for coverage and width.
-        progress: called with (done, total, what).
+        progress: called with (done, total, what); True shows a bar on standard error.
 
     Raises:
         ConfigError: an unknown method, option or split, or more items than the benchmark has.
@@ -135,31 +184,43 @@ def backtest(
         >>> all(0 <= row["mae"] <= 1 for row in found.rows)
         True
     """
-    responses, _ = usable(responses)
-    base = (settings or Settings()).replace(seed=seed)
-    plans = {name: method_settings(name, base) for name in methods}
+    base = as_settings(settings).replace(seed=seed)
+    plans = {name: method_settings(name, base) for name in _listed(methods, str)}
     for one in plans.values():
         check_methods(one)  # before any work is done
-    if not items or min(items) < 1 or max(items) > responses.n_items:
-        raise ConfigError(f"items must lie between 1 and {responses.n_items}, found {list(items)}")
+    found = responses if isinstance(responses, ResponseMatrix) else read_results(responses)
+    matrix, _ = usable(found)
+    sizes = _listed(items, int)
+    if not sizes or min(sizes) < 1 or max(sizes) > matrix.n_items:
+        raise ConfigError(f"items must lie between 1 and {matrix.n_items}, found {sizes}")
+    pairs = list(make_splits(matrix, split, repeats, seed))
     rows: list[Row] = []
-    pairs = list(make_splits(responses, split, repeats, seed))
-    for repeat, (source, test) in enumerate(pairs):
-        memory = Memory()
-        for k, (name, plan) in enumerate(plans.items()):
-            if progress is not None:
-                progress(repeat * len(plans) + k, len(pairs) * len(plans), f"{split}: {name}")
-            calibrated = intervals and "+" not in name
-            for n in items:
-                one = plan.replace(items=n, seed=seed + DRAWS * repeat)
-                trial = run_trial(source, test, one, calibrated=calibrated, memory=memory)
-                key: Row = {"split": split, "repeat": repeat, "method": name, "items": n}
-                rows.append(key | figures(trial))
+    with shown(progress) as report:
+        for repeat, (source, test) in enumerate(pairs):
+            memory = Memory()
+            for k, (name, plan) in enumerate(plans.items()):
+                if report is not None:
+                    report(repeat * len(plans) + k, len(pairs) * len(plans), f"{split}: {name}")
+                calibrated = intervals and "+" not in name
+                for n in sizes:
+                    one = plan.replace(items=n, seed=seed + DRAWS * repeat)
+                    trial = run_trial(source, test, one, calibrated=calibrated, memory=memory)
+                    key: Row = {"split": split, "repeat": repeat, "method": name, "items": n}
+                    rows.append(key | figures(trial))
     return Backtest(tuple(rows))
 
 
+def _listed(values: Any, kind: type[T]) -> list[T]:
+    """Return one value, or several, as a list; raise unless all are of a kind."""
+    listed = [values] if isinstance(values, (kind, str)) else values
+    if not isinstance(listed, Sequence) or not all(isinstance(one, kind) for one in listed):
+        name, of = ("items", "whole numbers") if kind is int else ("methods", "names")
+        raise ConfigError(wrong_type(name, f"a list of {of}", values))
+    return list(listed)
+
+
 def method_settings(name: str, base: Settings) -> Settings:
-    """Return the settings of a method: ``default``, ``SELECTOR+ESTIMATOR`` or a recipe's path.
+    """Return the settings of a method: ``default``, ``SELECTOR+ESTIMATOR`` or a recipe.
 
     Raises:
         ConfigError: no such method.
@@ -178,10 +239,11 @@ def method_settings(name: str, base: Settings) -> Settings:
             selection={"method": selector, "options": {}},
             estimator={"method": estimator, "options": {}},
         )
-    if Path(name).is_file():
+    if Path(name).is_file() or name in recipes():
         return load_settings(name).replace(seed=base.seed, device=base.device)
     raise ConfigError(
-        f"unknown method {name!r}; expected default, SELECTOR+ESTIMATOR or the path of a recipe"
+        f"unknown method {name!r}; expected default, SELECTOR+ESTIMATOR, the path of a recipe"
+        + (f", or one that ships: {', '.join(recipes())}" if recipes() else "")
     )
 
 

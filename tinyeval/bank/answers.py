@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError, examples
+from tinyeval.errors.arguments import wrong_type
+from tinyeval.importers import ItemKey, read_results
+from tinyeval.importers.in_memory import UNNAMED, are_paths
 from tinyeval.importers.lookalikes import suggest
 from tinyeval.responses import ResponseMatrix
+from tinyeval.tables import Table
 
 Answers = Mapping[str, float]
+
+ACCEPTED = (
+    "{item: score}, {model: {item: score}}, a ResponseMatrix, a pandas Series or "
+    "DataFrame, a list of records, or the path of a file or folder"
+)
+
+MODEL = "model"
+"""Name of a single model whose answers do not name it."""
 
 NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
 def read_answers(
-    answers: Answers | ResponseMatrix | Mapping[str, Answers],
+    answers: object, items: Sequence[str] = (), item_key: ItemKey | None = None
 ) -> tuple[ResponseMatrix, bool]:
     """Return answers as a matrix, and True if they are those of a single, unnamed model.
+
+    Args:
+        answers: mappings, a matrix, a pandas Series, or what the importers read.
+        items: ids of the bank's items, by which a frame with items in its rows is recognised.
+        item_key: how logged documents give item ids.
 
     Raises:
         DataError: answers of another form, no answers, or a score that is not a number.
@@ -29,10 +47,7 @@ def read_answers(
     if isinstance(answers, ResponseMatrix):
         return answers, False
     if not isinstance(answers, Mapping):
-        raise DataError(
-            "expected answers as {item: score}, {model: {item: score}} or a ResponseMatrix, "
-            f"found {type(answers).__name__}"
-        )
+        return _imported(answers, items, item_key)
     kinds = {kind for kind in set(map(type, answers.values())) if issubclass(kind, Mapping)}
     # by type: an isinstance check of every value would take most of the time
     named: dict[str, Any] = {key: one for key, one in answers.items() if type(one) in kinds}
@@ -44,7 +59,40 @@ def read_answers(
         )
     if named:
         return _as_matrix(named), False
-    return _as_matrix({"model": single}), True
+    return _as_matrix({MODEL: single}), True
+
+
+def _imported(
+    answers: Any, items: Sequence[str], item_key: ItemKey | None
+) -> tuple[ResponseMatrix, bool]:
+    """Read answers that are no mapping; the model is single where they do not name it."""
+    pandas = type(answers).__module__.partition(".")[0] == "pandas"
+    if pandas and hasattr(answers, "to_frame") and answers.index.nlevels == 1:
+        named = isinstance(answers.name, str) and answers.name != "score"
+        scores = {str(item): one for item, one in answers.items() if one == one}  # not NaN
+        return _as_matrix({answers.name if named else MODEL: scores}), True
+    if pandas and _has_items_in_rows(answers, frozenset(items)):
+        answers = answers.T
+    if not (are_paths(answers) and answers) and not _is_table(answers):
+        raise DataError(wrong_type("the answers", ACCEPTED, answers))
+    matrix = read_results(answers, partial=True, item_key=item_key)
+    if matrix.models.ids != (UNNAMED,):
+        return matrix, False
+    return replace(matrix, models=Table((MODEL,))), True
+
+
+def _is_table(answers: Any) -> bool:
+    """Say whether the importers may know the form; numbers alone do not say what they are of."""
+    if isinstance(answers, (list, tuple)):
+        return bool(answers) and not isinstance(answers[0], NUMBERS)
+    return not isinstance(answers, (*NUMBERS, str, bytes, type(None), np.ndarray))
+
+
+def _has_items_in_rows(answers: Any, items: frozenset[str]) -> bool:
+    if not hasattr(answers, "columns") or answers.index.nlevels > 1:
+        return False
+    rows, columns = (set(map(str, one)) for one in (answers.index, answers.columns))
+    return bool(rows & items) and not columns & items
 
 
 def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:

@@ -25,6 +25,7 @@ from tinyeval.bank.contents import BankFiles as BankFiles
 from tinyeval.bank.identity import identity
 from tinyeval.bank.parquet import SHORT
 from tinyeval.errors import BankError, examples, one_line
+from tinyeval.shipped import banks, others
 
 FORMAT_VERSION = 1
 MANIFEST, README = "manifest.json", "README.md"
@@ -39,9 +40,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "download or build the bank again"
 
 
-def write_bank(
-    path: Path, files: BankFiles, *, overwrite: bool = False, option: str = "pass overwrite=True"
-) -> str:
+def write_bank(path: Path, files: BankFiles, *, overwrite: bool = False) -> str:
     """Write a bank to the folder ``path``, all or nothing.
 
     Args:
@@ -49,7 +48,6 @@ def write_bank(
             created as needed.
         files: contents of the bank.
         overwrite: replace a bank at ``path``; files in the folder that are not a bank's are kept.
-        option: how the caller's user can ask to overwrite, for messages.
 
     Returns:
         The bank's digest, see :func:`tinyeval.bank.identity.identity`.
@@ -59,7 +57,7 @@ def write_bank(
             and an old bank is untouched.
     """
     path = Path(path)
-    check_destination(path, overwrite, option)
+    check_destination(path, overwrite)
     manifest, data = _seal(files)
     text = _canonical(manifest)
     if len(text) > MANIFEST_LIMIT:
@@ -72,7 +70,7 @@ def write_bank(
             path,
             {**data, MANIFEST: text},
             owned=(CONTENT,),
-            check=lambda: check_destination(path, overwrite, option),
+            check=lambda: check_destination(path, overwrite),
         )
     except OSError as error:
         reason = one_line(error, SHORT)
@@ -143,13 +141,12 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def check_destination(path: Path, overwrite: bool, option: str = "pass overwrite=True") -> None:
+def check_destination(path: Path, overwrite: bool) -> None:
     """Check that a bank may now be written to ``path``.
 
     Args:
         path: path of the folder.
         overwrite: whether a bank at ``path`` may be replaced.
-        option: how the caller's user can ask to overwrite, for messages.
 
     Raises:
         BankError: ``path`` exists, and is not a bank or ``overwrite`` is False.
@@ -159,11 +156,11 @@ def check_destination(path: Path, overwrite: bool, option: str = "pass overwrite
         if old and not overwrite:
             raise BankError(
                 f"{path}: an interrupted overwrite left the old bank in {old[-1]}; rename it back, "
-                f"or {option} to replace it"
+                "or pass --overwrite to replace it"
             )
         return
     if not overwrite:
-        raise BankError(f"{path}: exists already; choose another folder, or {option}")
+        raise BankError(f"{path}: exists already; choose another folder, or pass --overwrite")
     if not (path / MANIFEST).is_file():
         raise BankError(
             f"{path}: is not an item bank (it has no {MANIFEST}), so it is not overwritten; "
@@ -177,7 +174,8 @@ def _not_a_folder(path: Path) -> str:
     old = set_aside(path)
     if old:
         return f"{path}: does not exist; an interrupted overwrite left the old bank in {old[-1]}"
-    return f"{path}: does not exist; check the path, or make a bank with `tinyeval build`"
+    known = others(path, banks(), "banks")
+    return f"{path}: does not exist; check the path, or make a bank with `tinyeval build`{known}"
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

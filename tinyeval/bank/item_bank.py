@@ -20,17 +20,22 @@ from tinyeval.bank.identity import identity
 from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
 from tinyeval.comparison import Comparison, compare
+from tinyeval.display.frames import frame
+from tinyeval.display.html import html_facts
+from tinyeval.display.records import Records, shortened
 from tinyeval.errors import BankError, ConfigError, TinyEvalError, UnregisteredError
+from tinyeval.errors.arguments import as_path
 from tinyeval.importers import check_hashes
 from tinyeval.importers.base import ItemKey
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.base import Anchors
+from tinyeval.shipped import find_bank
 from tinyeval.tables import Table, as_ids
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ItemBank:
     """A tiny benchmark: which items to run, and how to read the answers.
 
@@ -73,6 +78,39 @@ class ItemBank:
         if not self.created:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             object.__setattr__(self, "created", now)
+
+    def __repr__(self) -> str:
+        return (
+            f"ItemBank({shortened(self.name)!r}: {len(self.anchors)} of {len(self.items):,} items, "
+            f"{self.source['models']} source models)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        error = list(self.expected_error.values())[-1:]
+        facts = {
+            "anchors": f"{len(self.anchors)} of {len(self.items):,} items",
+            "source models": self.source["models"],
+            "origin": shortened(str(self.source["origin"]) or "not stated", 200),
+            "expected error": f"{error[0]:.3f}" if error else "not known",
+            "intervals": f"{100 * self.level:g} %",
+            "created": self.created,
+        }
+        return html_facts(f"ItemBank {self.name}", facts.items())
+
+    def to_frame(self) -> Any:
+        """Return a pandas frame of the items: what is known of each, and its rank as an anchor.
+
+        Raises:
+            DependencyError: pandas is not installed.
+
+        Example:
+            >>> bank.to_frame().query("anchor_rank <= 2").item.to_list() == list(bank.anchors)[:2]
+            True
+        """
+        rank = dict(zip(self.anchors, range(1, len(self.anchors) + 1), strict=True))
+        columns = {"item": list(self.items.ids), **self.items.columns}
+        return frame({**columns, "anchor_rank": [rank.get(one) for one in self.items.ids]})
 
     @property
     def anchors(self) -> Anchors:
@@ -124,28 +162,33 @@ class ItemBank:
     @overload
     def predict(
         self, answers: ResponseMatrix | Mapping[str, Answers], *, level: float | None = None
-    ) -> list[Prediction]: ...
+    ) -> Records[Prediction]: ...
+    @overload
     def predict(
-        self,
-        answers: Answers | ResponseMatrix | Mapping[str, Answers],
-        *,
-        level: float | None = None,
-    ) -> Prediction | list[Prediction]:
+        self, answers: object, *, level: float | None = None
+    ) -> Prediction | Records[Prediction]: ...
+    def predict(
+        self, answers: object, *, level: float | None = None
+    ) -> Prediction | Records[Prediction]:
         """Predict full-benchmark scores from answers on the anchors.
 
         Args:
             answers: ``{item: score}`` of one model, or ``{model: {item: score}}``, or a
-                :class:`ResponseMatrix`.  Answers to items that are not anchors are ignored;
-                unanswered anchors may be left out.
+                :class:`ResponseMatrix`; a pandas Series of one model by item; or what
+                :func:`tinyeval.read_results` reads: a path, a DataFrame, a list of records, arrays
+                with ids.  Answers to items that are not anchors are ignored; unanswered anchors may
+                be left out.
             level: level of the intervals; the bank's own by default.
 
         Returns:
-            A single prediction for ``{item: score}``, else a list in the order given.  Models that
+            A single prediction where the answers are of one model that they do not name, as in
+            ``{item: score}``; else a list in the order given, with ``to_frame``.  Models that
             answered none of the anchors are left out with a warning, and so are answers to items
             that are not in the bank.
 
         Raises:
-            DataError: scores outside [0, 1], or no model that answered an anchor.
+            DataError: scores outside [0, 1], no model that answered an anchor, or answers of a
+                form that is not known.
 
         Example:
             >>> answers = dict.fromkeys(bank.anchors.items[:6], 1) | {bank.anchors.items[6]: 0}
@@ -158,30 +201,31 @@ class ItemBank:
             ['a', 'b']
         """
         level = self.level if level is None else level
-        matrix, single = read_answers(answers)
+        matrix, single = read_answers(answers, self.items.ids, self.item_key)
         aligned = self._aligned(matrix)
         some = who_answered(aligned, matrix.models.ids)
         if not some.all():
             aligned, matrix = aligned[some], matrix.take(some)
         predictions = self.predictor.predict(aligned, matrix.models.ids, level)
-        return predictions[0] if single else predictions
+        return predictions[0] if single else Records("predictions", predictions)
 
     def compare(
         self,
-        answers: ResponseMatrix | Mapping[str, Answers],
+        answers: object,
         models: Sequence[str] | None = None,
         *,
         level: float | None = None,
-    ) -> list[Comparison]:
+    ) -> Records[Comparison]:
         """Compare models by the paired difference of their full-benchmark scores.
 
         Args:
-            answers: ``{model: {item: score}}`` or a :class:`ResponseMatrix`.
+            answers: of several models, as :meth:`predict` takes them.
             models: ids of the models to compare; by default all that answered an anchor.
             level: level of the intervals; the bank's own by default.
 
         Returns:
-            A comparison for each pair: first and second, first and third ... in the order given.
+            A comparison for each pair: first and second, first and third ... in the order given;
+            a list with ``to_frame``.
 
         Raises:
             DataError: fewer than two models, an unknown model, a model given twice, or a pair that
@@ -194,14 +238,15 @@ class ItemBank:
             >>> one.difference > 0 and one.probability > 0.9
             True
         """
-        matrix, _ = read_answers(answers)
+        matrix, _ = read_answers(answers, self.items.ids, self.item_key)
         if models is not None:
             matrix = matrix.select(as_ids(models, "model"))
         aligned, level = self._aligned(matrix), self.level if level is None else level
         some = who_answered(
             aligned, matrix.models.ids, least=2 if models is None else matrix.n_models
         )
-        return compare(self.predictor, aligned[some], matrix.take(some).models.ids, level)
+        found = compare(self.predictor, aligned[some], matrix.take(some).models.ids, level)
+        return Records("comparisons", found)
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
@@ -241,7 +286,8 @@ class ItemBank:
             >>> bank.save("my_bank") == bank.digest
             True
         """
-        return write_bank(Path(path), self.files(), overwrite=overwrite)
+        folder = as_path(path, "the folder of the bank", BankError)
+        return write_bank(folder, self.files(), overwrite=overwrite)
 
     def files(self) -> BankFiles:
         """Return the contents of the bank's folder.
@@ -264,7 +310,10 @@ class ItemBank:
 
     @classmethod
     def load(cls, path: str | Path) -> ItemBank:
-        """Read a bank from a folder; everything in it is verified before use.
+        """Read a bank from a folder, or one that ships; everything in it is verified before use.
+
+        Args:
+            path: path of the folder, or the name of a bank that ships with tinyeval.
 
         Raises:
             BankError: not a bank, damaged, of another format version, or with an unknown estimator.
@@ -277,7 +326,7 @@ class ItemBank:
             >>> ItemBank.load("my_bank").digest == digest
             True
         """
-        files = read_bank(Path(path))
+        files = read_bank(find_bank(path))
         try:
             bank = cls(**unpack(files))
             bank.predictor.check(bank.level)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from tinyeval.cli.backtest import backtest_command
+from tinyeval.cli.banks import banks_command
 from tinyeval.cli.build import build_command
 from tinyeval.cli.compare import compare_command
 from tinyeval.cli.content import content_command
@@ -38,6 +39,7 @@ COMMANDS: tuple[click.Command, ...] = (
     content_command,
     backtest_command,
     methods_command,
+    banks_command,
     watch_command,
     demo_command,
 )

@@ -64,8 +64,8 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     default="default,random+mean,random+ridge",
     show_default=True,
     callback=_names,
-    help="Methods to test: default, SELECTOR+ESTIMATOR (see `tinyeval methods`), or the path of a "
-    "recipe.",
+    help="Methods to test: default, SELECTOR+ESTIMATOR (see `tinyeval methods`), or a recipe: the "
+    "name of one that ships, or a path.",
 )
 @click.option(
     "--repeats",
@@ -104,7 +104,7 @@ def backtest_command(
     \b
     Example:
       tinyeval backtest results.parquet --items 30,100
-      tinyeval backtest results.parquet --split top --methods default,configs/fast.yaml
+      tinyeval backtest results.parquet --split top --methods default,fast
       tinyeval backtest results.csv --models-table models.csv --split group:org --out table.md
     """
     _check_out(out, overwrite)

@@ -82,7 +82,7 @@ def build_command(
     Example:
       tinyeval build results.parquet --items 100 --out bank
       tinyeval build lm_eval_output/ --metric acc --items 50 --out bank
-      tinyeval build scores.csv --config configs/fast.yaml --level 0.95 --out bank
+      tinyeval build scores.csv --config fast --level 0.95 --out bank
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
     """

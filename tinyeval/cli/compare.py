@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
+from tinyeval.cli.options import BANK, PATH, Reading, json_option, level_option, reading_options
 from tinyeval.cli.output import ProgressBar, print_json, table
 from tinyeval.cli.predict import interval, warning_lines
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare", short_help="Compare models on the same anchors.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @click.option("--models", metavar="A,B,...", help="Models to compare. [default: all in ANSWERS]")
 @reading_options(tables=False)

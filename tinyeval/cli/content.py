@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyeval.cli.contents import UNLICENSED, content_facts, content_line
-from tinyeval.cli.options import PATH
+from tinyeval.cli.options import BANK, PATH
 from tinyeval.cli.output import printable, save_bank
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("content", short_help="Give a bank its items' prompts.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.argument("file", type=PATH)
 @click.option(
     "--of",

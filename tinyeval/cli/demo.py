@@ -1,8 +1,9 @@
-"""``tinyeval demo``: from results to predictions, on results that ship with tinyeval."""
+"""``tinyeval demo``: a bank of yesterday's agents meets those of today, on results that ship."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,24 +18,32 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tinyeval.bank.item_bank import ItemBank
     from tinyeval.config import Settings
     from tinyeval.prediction import Prediction
     from tinyeval.responses import ResponseMatrix
 
-ORIGIN = "tinyeval demo: answers of classifiers to images of digits"
+ORIGIN = "tinyeval demo: agents on SWE-bench Verified, submitted before a date"
 """Marks a bank that a later demo may replace."""
 
+DUMP = "swebench_verified_dump"
+BEFORE = "2025-07-01"
+"""Agents submitted from this day on are new to the bank."""
+
+ANSWERS = "new_agents.csv"
+"""File in the bank's folder with the new agents' answers on the anchors."""
+
 SHOWN = 12
-DRAWS = 20
 SEED = 0
 
 
-class Outcome(NamedTuple):
-    """Predicted and true scores of the test models, and the error of random items."""
+class Found(NamedTuple):
+    """Predicted and true scores of the new agents, and the errors of random items."""
 
     predictions: list[Prediction]
     truth: NDArray[np.float64]
-    random_error: float
+    ridge: float
+    mean: float
 
 
 @click.command("demo", short_help="Try tinyeval on results that ship with it.")
@@ -55,28 +64,26 @@ class Outcome(NamedTuple):
     help="Number of anchors.",
 )
 def demo_command(out: Path, items: int) -> None:
-    """Build a bank from results that ship with tinyeval, and test it, in about a minute.
+    """Predict today's agents on SWE-bench Verified from 30 of its 500 tasks.
 
-    The results are the answers of 331 small classifiers to 900 images. The bank is built from three
-    quarters of the models. The others are predicted from a few answers each, and compared with
-    their true scores.
+    The results ship with tinyeval: which of 134 agents of the public leaderboard resolved which
+    task. Those submitted before July 2025 build the bank. Those submitted later are new to it: each
+    is predicted from its answers to 30 tasks, and compared with its true score. It takes less than
+    a minute.
 
     \b
     Example:
       tinyeval demo
-      tinyeval demo --items 100 --out my-bank
+      tinyeval demo --items 50 --out my-bank
     """
     start = time.perf_counter()
     again = _check_out(out)
-    from tinyeval.backtesting.splits import make_splits
     from tinyeval.building import build
-    from tinyeval.cli.shipped import dump_path
-    from tinyeval.importers import read_results
+    from tinyeval.importers import write_results
+    from tinyeval.shipped import dump_path
 
-    dump = dump_path("digits_dump")
+    source, new = _by_date(dump_path(DUMP))
     with ProgressBar() as progress:
-        responses = read_results(dump)
-        source, test = next(make_splits(responses, "random", repeats=1, seed=SEED))
         bank = build(
             source,
             items=items,
@@ -85,21 +92,37 @@ def demo_command(out: Path, items: int) -> None:
             source=ORIGIN,
             progress=progress,
         )
+        progress(0, 1, "random tasks, for comparison")
+        found = _found(bank, source, new)
     save_bank(bank, out, overwrite=again)
-    found = Outcome(bank.predict(test), _true_scores(test), _random_error(test, items))
+    write_results(new.select(items=bank.anchors.items), out / ANSWERS)
     click.echo(
-        f"{responses.n_models} models x {responses.n_items} items: {source.n_models} models build "
-        f"the bank, {test.n_models} are predicted from {items} answers each.\n\n"
-        f"{_table(found)}\n\n{_verdict(found, items)}\n\n"
-        f"{_next(out, dump, time.perf_counter() - start)}"
+        f"SWE-bench Verified: {source.n_models} agents submitted before {BEFORE} chose {items} of "
+        f"{new.n_items} tasks.\n{new.n_models} agents submitted later are predicted from their "
+        f"answers to these {items}.\n\n{_table(found)}\n\n{_verdict(found, items)}\n\n"
+        f"{_next(out, found, time.perf_counter() - start)}"
     )
 
 
+def _by_date(path: Path) -> tuple[ResponseMatrix, ResponseMatrix]:
+    """Return the agents submitted before the date, with the month of each, and the others."""
+    import numpy as np
+
+    from tinyeval.importers import read_results
+
+    responses = read_results(path)
+    date = responses.models.column("date")
+    months = np.array([one[:7] for one in date], dtype=object)
+    old = np.array([one < BEFORE for one in date])
+    responses = replace(responses, models=responses.models.with_columns(month=months))
+    return responses.take(old), responses.take(~old)
+
+
 def _settings() -> Settings:
-    """Return the defaults with four IRT dimensions: the search over dimensions takes longest."""
+    """Return the defaults, with intervals for agents of later months."""
     from tinyeval.config import Settings
 
-    return Settings(seed=SEED).replace(irt={"dimensions": [4]})
+    return Settings(seed=SEED).replace(interval={"groups": "month"})
 
 
 def _check_out(out: Path) -> bool:
@@ -115,31 +138,29 @@ def _check_out(out: Path) -> bool:
     return True
 
 
-def _true_scores(test: ResponseMatrix) -> NDArray[np.float64]:
-    """Mean over all items: this benchmark has no weights and no missing answers."""
-    return test.scores.mean(axis=1, dtype=float)
+def _found(bank: ItemBank, source: ResponseMatrix, new: ResponseMatrix) -> Found:
+    """Predict the new agents by the bank, and by random items as many as it has anchors."""
+    from tinyeval.backtesting.backtest import figures, method_settings
+    from tinyeval.backtesting.trial import Memory, run_trial
+
+    memory, errors = Memory(), []
+    base = _settings().replace(items=len(bank.anchors), irt={"dimensions": [2]})
+    for name in ("random+ridge", "random+mean"):
+        trial = run_trial(source, new, method_settings(name, base), memory=memory)
+        errors.append(float(figures(trial)["mae"]))
+    truth = new.scores.mean(axis=1, dtype=float)  # every task counts alike, and none is missing
+    return Found(bank.predict(new), truth, *errors)
 
 
-def _random_error(test: ResponseMatrix, items: int) -> float:
-    """Mean absolute error of the mean over the same number of random items."""
-    import numpy as np
-
-    rng = np.random.default_rng(SEED)
-    truth = _true_scores(test)
-    draws = [rng.permutation(test.n_items)[:items] for _ in range(DRAWS)]
-    errors = [test.scores[:, drawn].mean(axis=1) - truth for drawn in draws]
-    return float(np.abs(errors).mean())
-
-
-def _table(found: Outcome) -> str:
-    """Return a table of a dozen models, evenly spaced by true score."""
+def _table(found: Found) -> str:
+    """Return a table of a dozen agents, evenly spaced by true score."""
     import numpy as np
 
     order = np.argsort(found.truth, kind="stable")
     spread = order[np.linspace(0, len(order) - 1, min(SHOWN, len(order))).round().astype(int)]
     rows = [
         [
-            found.predictions[k].model,
+            _short(found.predictions[k].model),
             f"{found.predictions[k].score:.3f}",
             interval(found.predictions[k].lower, found.predictions[k].upper),
             f"{found.truth[k]:.3f}",
@@ -148,30 +169,39 @@ def _table(found: Outcome) -> str:
         for k in spread
     ]
     level = f"{100 * found.predictions[0].level:g} % interval"
-    return table(["model", "predicted", level, "true score", "error"], rows)
+    return table(["agent", "predicted", level, "true score", "error"], rows)
 
 
-def _verdict(found: Outcome, items: int) -> str:
+def _short(agent: str) -> str:
+    return agent if len(agent) <= 33 else f"{agent[:32]}…"
+
+
+def _verdict(found: Found, items: int) -> str:
     import numpy as np
 
     from tinyeval.backtesting.metrics import error_metrics, interval_metrics
+    from tinyeval.backtesting.trial import DRAWS
 
     score, lower, upper = np.array([(p.score, p.lower, p.upper) for p in found.predictions]).T
     error = error_metrics(found.truth, score)["mae"]
     held = interval_metrics(found.truth, lower, upper)["coverage"]
-    ours, random = f"tinyeval, {items} items", f"mean of {items} random items"
     level = found.predictions[0].level
     return f"""\
-mean absolute error over all {len(score)} predicted models
-  {ours:28}{error:.3f}
-  {random:28}{found.random_error:.3f}  (average over {DRAWS} draws)
+mean absolute error over all {len(score)} new agents
+  tinyeval, {items} tasks              {error:.3f}
+  ridge on {items} random tasks        {found.ridge:.3f}  (average over {DRAWS} draws)
+  mean of {items} random tasks         {found.mean:.3f}  (average over {DRAWS} draws)
 intervals that hold the true score: {100 * held:.0f} % (level {100 * level:g} %)"""
 
 
-def _next(out: Path, dump: Path, seconds: float) -> str:
-    folder = printable(str(out))
+def _next(out: Path, found: Found, seconds: float) -> str:
+    folder, answers = printable(str(out)), printable(str(out / ANSWERS))
+    best = sorted(found.predictions, key=lambda one: -one.score)[:2]
+    pair = ",".join(one.model for one in best)
     return f"""\
-{seconds:.0f} s. The bank is in {folder}. Next:
+{seconds:.0f} s. The bank is in {folder}, and in it the new agents' answers. Next:
   tinyeval show {folder}
-  tinyeval predict {folder} {printable(str(dump))}
+  tinyeval predict {folder} {answers}
+  tinyeval compare {folder} {answers} --models {pair}
+  tinyeval export swebench_verified --to swebench --items 30
   tinyeval build YOUR_RESULTS --items 100 --out YOUR_BANK"""

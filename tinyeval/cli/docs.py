@@ -1,7 +1,7 @@
 """Writes pages of docs/ from the program itself: ``python -m tinyeval.cli.docs > docs/cli.md``.
 
 docs/cli.md comes from the commands' own help, docs/formats.md (``... docs formats``) from the
-registry of formats.
+registry of formats, docs/api.md (``... docs api``) from the docstrings of the public names.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import click
 
 from tinyeval.cli import main
+from tinyeval.cli.api_page import api_page
 from tinyeval.importers.formats import overview
 
 INTRODUCTION = """\
@@ -221,7 +222,7 @@ def formats_page() -> str:
     return FORMATS_PAGE.format(overview=overview())
 
 
-PAGES = {"cli": reference, "formats": formats_page}
+PAGES = {"api": api_page, "cli": reference, "formats": formats_page}
 
 if __name__ == "__main__":
     click.echo(PAGES[sys.argv[1] if len(sys.argv) > 1 else "cli"](), nl=False)

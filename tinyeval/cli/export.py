@@ -8,16 +8,13 @@ from pathlib import Path
 
 import click
 
-from tinyeval.cli.options import PATH, POSITIVE, overwrite_option
+from tinyeval.cli.options import BANK, PATH, POSITIVE, overwrite_option
 from tinyeval.cli.output import check_new_file, save_text
-from tinyeval.exporters import EXPORTERS, Request
-
-SAMPLES = Path("samples.json")
-"""File name in the printed lm-eval command if the samples went to stdout."""
+from tinyeval.exporters import EXPORTERS, Exporter, Request
 
 
 @click.command("export", short_help="Write the anchors for a harness or a script.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.option(
     "--to",
     "target",
@@ -59,11 +56,14 @@ def export_command(
 
     lm-evaluation-harness selects documents by number. An item id such as task/17 contains the
     number. Other ids are looked up in a data set, which the bank's recipe (`run:`) or --dataset and
-    --key name. The command that runs the anchors is printed on stderr.
+    --key name. SWE-bench and Terminal-Bench take a file of ids, best first. The command that runs
+    the anchors is printed on stderr. csv is a sheet with an empty column for the scores, which
+    `predict` reads once it is filled in.
 
     \b
     Example:
-      tinyeval export bank --to csv
+      tinyeval export bank --to csv --out answers.csv
+      tinyeval export swebench_verified --to swebench --items 30 --out instances.txt
       tinyeval export bank --to lm-eval --out samples.json
       tinyeval export bank --to lm-eval --task "mmlu_pro_{value}" --out samples.json
           --dataset TIGER-Lab/MMLU-Pro --key question_id --subtask-column category
@@ -78,15 +78,16 @@ def export_command(
         raise click.UsageError(
             f"--to {target} needs no data set: remove --dataset, --key and the like."
         )
-    loaded = ItemBank.load(bank)
+    entry, loaded = EXPORTERS[target], ItemBank.load(bank)
+    file = out or Path(entry.file)
     loaded = loaded if items is None else loaded.head(items)
-    text, command = export(loaded, target, Request(_task(tasks), lookup, out or SAMPLES))
+    text, command = export(loaded, target, Request(_task(tasks), lookup, file))
     if out is None:
         click.echo(text, nl=False)
     else:
         save_text(text, out, overwrite)
     if command:
-        click.echo(_next(bank, EXPORTERS[target].looks_up, command, out, lookup), err=True)
+        click.echo(_next(bank, entry, command, out, lookup), err=True)
 
 
 def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
@@ -102,14 +103,14 @@ def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
 
 
 def _next(
-    bank: Path, looks_up: bool, command: str, out: Path | None, lookup: Mapping[str, str]
+    bank: Path, entry: Exporter, command: str, out: Path | None, lookup: Mapping[str, str]
 ) -> str:
     """Return the next steps: run the anchors, then predict."""
-    lines = ["run, with your model in place of MODEL:", f"  {command}"]
-    if looks_up:
-        if out is None:
-            lines.insert(0, f"save this as {SAMPLES}, then")
-        predict = ["tinyeval", "predict", str(bank), "results"]
+    lines = ["run, with your own in place of the names in capitals:", f"  {command}"]
+    if entry.file and out is None:
+        lines.insert(0, f"save this as {entry.file}, then")
+    if entry.results:
+        predict = ["tinyeval", "predict", str(bank), entry.results]
         for name in ("key", "prefix"):
             predict += [f"--{name}", lookup[name]] if name in lookup else []
         lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]

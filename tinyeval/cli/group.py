@@ -14,6 +14,7 @@ import click
 
 from tinyeval.cli.output import printable
 from tinyeval.errors import TinyEvalError, one_line
+from tinyeval.errors.wording import words_for_commands
 from tinyeval.registry import is_outside, load_module
 
 INTERRUPTED = 130
@@ -47,7 +48,11 @@ class Group(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; expected errors become a one-line message."""
+        """Run a command; expected errors become a one-line message that names options."""
+        with words_for_commands():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> object:
         try:
             with one_line_warnings():
                 return super().invoke(ctx)

@@ -1,25 +1,29 @@
-"""``tinyeval methods``: the selectors and estimators that a recipe may name."""
+"""``tinyeval methods``: the recipes that ship, and what a recipe may name."""
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tinyeval.cli.options import json_option
 from tinyeval.cli.output import print_json
+from tinyeval.shipped import recipes
 
 if TYPE_CHECKING:
     from tinyeval.registry import Method
 
 
-@click.command("methods", short_help="List selectors and estimators.")
+@click.command("methods", short_help="List recipes, selectors and estimators.")
 @json_option
 def methods_command(as_json: bool) -> None:
-    """List the selectors and estimators that a recipe or `backtest --methods` may name.
+    """List the recipes that ship, and the selectors and estimators that a recipe may name.
 
-    Options are shown with their defaults. One of your own is named MODULE:FUNCTION
+    `--config NAME` and `backtest --methods NAME,...` take a recipe. Options of selectors and
+    estimators are shown with their defaults. One of your own is named MODULE:FUNCTION
     (docs/extending.md).
 
     \b
@@ -30,11 +34,25 @@ def methods_command(as_json: bool) -> None:
     from tinyeval.estimators import ESTIMATORS
     from tinyeval.selection import SELECTORS
 
+    known = {name: _about(path) for name, path in recipes().items()}
     found = {"selection": _records(SELECTORS), "estimator": _records(ESTIMATORS)}
     if as_json:
-        print_json(found)
-    else:
-        click.echo("\n\n".join(_text(section, records) for section, records in found.items()))
+        print_json({"recipes": known, **found})
+        return
+    lines = ["recipes (--config NAME)", *(f"  {name:18}{text}" for name, text in known.items())]
+    parts = ["\n".join(lines), *(_text(section, records) for section, records in found.items())]
+    click.echo("\n\n".join(parts))
+
+
+def _about(path: Path) -> str:
+    """Return the first sentence of the comment at the top of a recipe."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = " ".join(one.removeprefix("#").strip() for one in lines[: _end(lines)])
+    return re.split(r"(?<!\bal)[.:](?: |$)", comment)[0]
+
+
+def _end(lines: list[str]) -> int:
+    return next(k for k, one in enumerate([*lines, ""]) if one.strip("# ") == "")
 
 
 def _records(registry: dict[str, Method]) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tinyeval.cli.group import look_here
+from tinyeval.cli.packing import BANK as BANK
 from tinyeval.cli.packing import PATH as PATH
 from tinyeval.cli.packing import POSITIVE as POSITIVE
-from tinyeval.cli.packing import packed
+from tinyeval.cli.packing import RECIPE, packed
 from tinyeval.cli.reading import Reading as Reading
 from tinyeval.cli.reading import reading_options as reading_options
 
@@ -113,7 +114,12 @@ def item_key(settings: Settings) -> ItemKey | None:
 
 
 SETTINGS_OPTIONS = (
-    click.option("--config", type=PATH, metavar="FILE", help="Recipe; other options override it."),
+    click.option(
+        "--config",
+        type=RECIPE,
+        metavar="NAME|FILE",
+        help="Recipe: one that ships (`tinyeval methods`), or a file; other options override it.",
+    ),
     click.option(
         "--budget",
         type=click.FloatRange(min=0, min_open=True),

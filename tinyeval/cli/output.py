@@ -10,21 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinyeval.compute.progress import Bar
 from tinyeval.errors import DataError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from tinyeval.bank.item_bank import ItemBank
-
-OVERWRITE = "pass --overwrite"
-"""What a command advises where something exists already."""
-
-BAR = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
 
 SILENCE = 30.0
 """Seconds between progress lines while files are read and there is no terminal."""
@@ -41,7 +35,7 @@ class ProgressBar:
         self.quiet = quiet
         self.on_terminal = sys.stderr.isatty()
         self.told = time.monotonic()
-        self.bar: tqdm[NoReturn] | None = None
+        self.bar = Bar()
         self.stage = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
@@ -49,7 +43,7 @@ class ProgressBar:
         if self.quiet:
             return
         if self.on_terminal:
-            self._draw(done, total, what)
+            self.bar(done, total, what)
         elif what != self.stage:
             click.echo(what, err=True)
         self.stage = what
@@ -66,20 +60,8 @@ class ProgressBar:
         """Print a line, above the bar where there is one."""
         if self.quiet:
             return
-        if self.bar is not None:
-            self.bar.clear()
+        self.bar.clear()
         click.echo(line, err=True)
-
-    def _draw(self, done: int, total: int, what: str) -> None:
-        from tqdm import tqdm
-
-        if self.bar is None:
-            self.bar = tqdm(total=total, leave=False, file=sys.stderr, bar_format=BAR)
-        if total != self.bar.total or done < self.bar.n:
-            self.bar.reset(total)
-        self.bar.set_description_str(what, refresh=False)
-        self.bar.n = done
-        self.bar.refresh()
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -90,8 +72,7 @@ class ProgressBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -145,15 +126,13 @@ def check_new_bank(path: Path, overwrite: bool) -> None:
     """Raise before the long work if a bank could not be saved at ``path`` after it."""
     from tinyeval.bank.folder import check_destination
 
-    check_destination(path, overwrite, OVERWRITE)
+    check_destination(path, overwrite)
     _check_parent(path)
 
 
 def save_bank(bank: ItemBank, path: Path, overwrite: bool) -> str:
-    """Write a bank to a folder and return its digest; messages name the option of commands."""
-    from tinyeval.bank.folder import write_bank
-
-    return write_bank(path, bank.files(), overwrite=overwrite, option=OVERWRITE)
+    """Write a bank to a folder and return its digest."""
+    return bank.save(path, overwrite=overwrite)
 
 
 def check_new_file(path: Path, overwrite: bool) -> None:
@@ -176,7 +155,7 @@ def save_text(text: str, path: Path, overwrite: bool) -> None:
 
 
 def _exists(path: Path) -> DataError:
-    return DataError(f"{path}: exists already; choose another name, or {OVERWRITE}")
+    return DataError(f"{path}: exists already; choose another name, or pass --overwrite")
 
 
 def _check_parent(path: Path) -> None:

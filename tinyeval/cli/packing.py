@@ -1,18 +1,51 @@
-"""Groups of options, each handed to a command as one value."""
+"""Types of options, and groups of options that a command gets as one value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from tinyeval.shipped import banks, is_shipped, recipes
 
 R = TypeVar("R")
 
 PATH = click.Path(path_type=Path)
 POSITIVE = click.IntRange(min=1)
+
+
+class Named(click.Path):
+    """A path, or the name of what ships with tinyeval, which is then said on stderr.
+
+    Args:
+        what: one of what ships, in words.
+        known: returns all of it, name -> path.
+    """
+
+    def __init__(self, what: str, known: Callable[[], Mapping[str, Path]]) -> None:
+        super().__init__(path_type=Path)
+        self.what, self.known = what, known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path as it was given: reading it finds what ships."""
+        if is_shipped(value, self.known()):
+            click.echo(f"{value}: the {self.what} that ships with tinyeval", err=True)
+        return super().convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the names, and paths."""
+        names = [CompletionItem(one) for one in self.known() if one.startswith(incomplete)]
+        return names + super().shell_complete(ctx, param, incomplete)
+
+
+BANK = Named("bank", banks)
+RECIPE = Named("recipe", recipes)
 
 
 def packed(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyeval.cli.options import PATH, Reading, json_option, level_option, reading_options
+from tinyeval.cli.options import BANK, PATH, Reading, json_option, level_option, reading_options
 from tinyeval.cli.output import ProgressBar, print_json, printable, table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MOST_WITH_INTERVALS = 3
 
 
 @click.command("predict", short_help="Predict full scores from answers to the anchors.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @reading_options(tables=False)
 @level_option("the bank's")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.citations import citations
-from tinyeval.cli.options import PATH, json_option
+from tinyeval.cli.options import BANK, json_option
 from tinyeval.cli.output import print_json, printable, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FIRST = 10
 
 
 @click.command("show", short_help="Describe a bank.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.option("--all", "everything", is_flag=True, help="List all anchors, not only the first ten.")
 @json_option
 def show_command(bank: Path, everything: bool, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 from tinyeval.cli.answering import MODEL, Answering, answering_options
 from tinyeval.cli.asking_bar import AskingBar
 from tinyeval.cli.group import is_debugging, show_traceback
-from tinyeval.cli.options import PATH, POSITIVE
+from tinyeval.cli.options import BANK, PATH, POSITIVE
 from tinyeval.cli.packing import packed
 from tinyeval.cli.predict import flags, interval
 
@@ -79,7 +79,7 @@ OPTIONS = (
 @click.command("watch", short_help="Predict every checkpoint of a run.")
 @click.argument("run_dir", type=PATH)
 @click.option(
-    "--bank", type=PATH, required=True, metavar="BANK", help="Bank whose anchors are asked."
+    "--bank", type=BANK, required=True, metavar="BANK", help="Bank whose anchors are asked."
 )
 @click.option("--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors.")
 @click.option(

@@ -1,8 +1,71 @@
-"""How long-running work reports its progress to the caller; the library never prints."""
+"""How long-running work reports its progress to the caller; it shows nothing unless asked to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tinyeval.errors import ConfigError
+from tinyeval.errors.arguments import wrong_type
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what is being done)."""
+
+FORMAT = "{desc} |{bar:40}| {n_fmt}/{total_fmt}"
+"""How a bar looks."""
+
+
+@contextmanager
+def shown(progress: Progress | bool | None) -> Iterator[Progress | None]:
+    """Give what reports progress: a function as it is, a bar for True, nothing for None or False.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if progress is None or progress is False:
+        yield None
+    elif progress is True:
+        bar = Bar()
+        try:
+            yield bar
+        finally:
+            bar.close()
+    elif callable(progress):
+        yield progress
+    else:
+        raise ConfigError(wrong_type("progress", "True, or a function to call", progress))
+
+
+class Bar:
+    """A bar on standard error, in a terminal or a notebook; it goes when the work is done."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm[Any] | None = None
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Show how much is done of what."""
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, leave=False, file=sys.stderr, bar_format=FORMAT)
+        if total != self.bar.total or done < self.bar.n:
+            self.bar.reset(total)
+        self.bar.set_description_str(what, refresh=False)
+        self.bar.n = done
+        self.bar.refresh()
+
+    def clear(self) -> None:
+        """Take the bar away until it is next drawn, so that a line can be printed."""
+        if self.bar is not None:
+            self.bar.clear()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

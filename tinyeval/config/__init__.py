@@ -7,7 +7,8 @@ force are stored in the bank's manifest.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,8 @@ from pydantic import (
 
 from tinyeval.config.recipe_yaml import read_yaml
 from tinyeval.errors import ConfigError, one_line
+from tinyeval.errors.arguments import wrong_type
+from tinyeval.shipped import find_recipe
 
 DEFAULT_ITEMS = 100
 """Number of anchors if no number, no budget and no quotas for every group are given."""
@@ -154,6 +157,12 @@ class Settings(_Section):
         limited = values.get("budget") is not None or anchors is not None
         return {"items": None, **values} if limited else values
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(_told(error)) from error
+
     def replace(self, **changes: Any) -> Settings:
         """Return these settings with changes; ``section={"key": value}`` changes one key.
 
@@ -172,21 +181,54 @@ class Settings(_Section):
 
 def parse_settings(values: object, where: str) -> Settings:
     """Return validated settings; errors name the key and what was expected."""
-    if not isinstance(values, dict):
+    if not isinstance(values, Mapping):
         raise ConfigError(f"{where}: expected a mapping of settings, found {type(values).__name__}")
     try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part)[:60] for part in first["loc"])
-        hint = one_line(first["msg"].removeprefix("Value error, "), 300)
-        if first["type"] == "extra_forbidden":
-            hint = "there is no such setting; see configs/default.yaml for the known ones"
-        raise ConfigError(f"{where}: {key}: {hint}") from error
+        return Settings(**{str(key): value for key, value in values.items()})
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _told(error: ValidationError) -> str:
+    """Return the first fault in words: which key, and what was expected."""
+    first = error.errors()[0]
+    key = ".".join(str(part)[:60] for part in first["loc"])
+    hint = one_line(first["msg"].removeprefix("Value error, "), 300)
+    if first["type"] == "extra_forbidden":
+        section: Any = Settings
+        for part in first["loc"][:-1]:
+            section = section.model_fields[part].annotation
+        hint = f"there is no such setting; known are: {', '.join(section.model_fields)}"
+    return f"{key}: {hint}"
+
+
+def as_settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:
+    """Return settings: as they are, of a mapping, of a recipe by its name or path, or the defaults.
+
+    Raises:
+        ConfigError: something else, or a setting that is unknown or out of its range.
+
+    Example:
+        >>> from tinyeval.config import as_settings
+        >>> as_settings({"items": 5}).items, as_settings("mrmr").selection.method
+        (5, 'mrmr')
+    """
+    if given is None:
+        return Settings()
+    if isinstance(given, Settings):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        return load_settings(given)
+    if isinstance(given, Mapping):
+        return parse_settings(given, "the settings")
+    raise ConfigError(wrong_type("settings", "Settings, a mapping of them or a recipe", given))
 
 
 def load_settings(path: str | Path) -> Settings:
     """Read a recipe; errors (:class:`ConfigError`) name the file, the key and the remedy.
+
+    Args:
+        path: of the file, or the name of a recipe that ships with tinyeval.
 
     Example:
         >>> from pathlib import Path
@@ -194,8 +236,10 @@ def load_settings(path: str | Path) -> Settings:
         >>> _ = Path("recipe.yaml").write_text("items: 50\\nirt: {dimensions: [1, 2]}")
         >>> load_settings("recipe.yaml").irt.dimensions
         [1, 2]
+        >>> load_settings("mrmr").selection.method
+        'mrmr'
     """
-    values = read_yaml(Path(path))
+    values = read_yaml(find_recipe(path))
     return parse_settings({} if values is None else values, str(path))
 
 

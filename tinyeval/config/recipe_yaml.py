@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from tinyeval.errors import ConfigError, one_line
+from tinyeval.shipped import others, recipes
 
 MOST_BYTES = 2**20
 """Size of a recipe."""
@@ -61,7 +62,8 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{path}: cannot be read as a recipe: {reason}") from error
+        known = others(path, recipes(), "recipes") if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(f"{path}: cannot be read as a recipe: {reason}{known}") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -43,14 +43,36 @@ class Exported(NamedTuple):
 
 
 class Exporter(NamedTuple):
-    """An exporter's ``module:function``, and whether it looks items up in a data set."""
+    """How a bank's anchors are exported.
+
+    Attributes:
+        function: ``module:function``.
+        looks_up: whether it looks items up in a data set.
+        file: the usual name of the file that the printed command reads, "" if it reads none.
+        results: where the harness writes what ``tinyeval predict`` reads, "" if that is not known.
+    """
 
     function: str
     looks_up: bool = False
+    file: str = ""
+    results: str = ""
 
 
 EXPORTERS: dict[str, Exporter] = {
-    "lm-eval": Exporter("tinyeval.exporters.lm_eval:export_lm_eval", looks_up=True),
+    "lm-eval": Exporter(
+        "tinyeval.exporters.lm_eval:export_lm_eval",
+        looks_up=True,
+        file="samples.json",
+        results="results",
+    ),
+    "swebench": Exporter(
+        "tinyeval.exporters.agents:export_swe_bench",
+        file="instances.txt",
+        results="MODEL.RUN.json",
+    ),
+    "terminal-bench": Exporter(
+        "tinyeval.exporters.agents:export_terminal_bench", file="tasks.txt", results="jobs/JOB"
+    ),
     "inspect": Exporter("tinyeval.exporters.inspect:export_inspect"),
     "csv": Exporter("tinyeval.exporters.tables:export_csv"),
     "jsonl": Exporter("tinyeval.exporters.tables:export_jsonl"),
@@ -71,7 +93,8 @@ def export(bank: ItemBank, target: str, request: Request | None = None) -> Expor
     """
     if target not in EXPORTERS:
         raise ConfigError(f"unknown export {target!r}; known are: {', '.join(EXPORTERS)}")
-    request, entry = request or Request(), EXPORTERS[target]
+    entry = EXPORTERS[target]
+    request = request or Request(path=Path(entry.file))
     if request.lookup and not entry.looks_up:
         raise ConfigError(f"an export to {target} looks nothing up in a data set; name none")
     module, name = entry.function.split(":")

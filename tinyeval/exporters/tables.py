@@ -12,20 +12,23 @@ from tinyeval.exporters import Exported, Request
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
 
-_FIELDS = ("rank", "item", "benchmark", "subject", "weight")
+_FIELDS = ("rank", "item", "benchmark", "subject")
 
 
 def export_csv(bank: ItemBank, request: Request) -> Exported:
-    """Return the anchors as csv: rank, item, benchmark, subject, weight."""
+    """Return the anchors as csv: rank from 1, item, benchmark, subject, and an empty score.
+
+    ``tinyeval predict`` reads the file once the scores are filled in.
+    """
     out = io.StringIO()
-    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(out, (*_FIELDS, "score"), lineterminator="\n")
     writer.writeheader()
     writer.writerows(_anchor_rows(bank))
     return Exported(out.getvalue())
 
 
 def export_jsonl(bank: ItemBank, request: Request) -> Exported:
-    """Return the anchors as JSON lines: rank, item, benchmark, subject, weight."""
+    """Return the anchors as JSON lines: rank from 1, item, benchmark, subject."""
     return Exported("".join(json.dumps(row) + "\n" for row in _anchor_rows(bank)))
 
 
@@ -33,10 +36,9 @@ def _anchor_rows(bank: ItemBank) -> list[dict[str, object]]:
     anchors = bank.anchors
     chosen = bank.items.take(bank.items.index(anchors.items, "anchor"))
     columns = (
-        range(len(anchors)),
+        range(1, len(anchors) + 1),
         anchors.items,
         chosen.column("benchmark", ""),
         chosen.column("subject", ""),
-        anchors.weights.tolist(),
     )
     return [dict(zip(_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]

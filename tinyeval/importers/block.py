@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
+from tinyeval.errors.wording import worded
 from tinyeval.responses import ResponseMatrix
 
 Notes = Mapping[str, Mapping[str, object]]
@@ -49,7 +50,8 @@ class Finding:
         cut = (one if len(one) <= WIDTH else f"{one[:WIDTH]}..." for one in some)
         shown = ", ".join(one if one.startswith(("'", '"')) else repr(one) for one in cut)
         more = ", ..." if len(some) == SHOWN < self.count else ""
-        return f"{self.kind}: {self.count:,} {self.what}{': ' if shown else ''}{shown}{more}"
+        what = worded(self.what)
+        return f"{self.kind}: {self.count:,} {what}{': ' if shown else ''}{shown}{more}"
 
 
 def gather(findings: Iterable[Finding]) -> tuple[Finding, ...]:

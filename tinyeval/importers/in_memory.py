@@ -32,6 +32,10 @@ ACCEPTED = (
 )
 
 
+UNNAMED = "unnamed model"
+"""Id of a model that a table in memory does not name."""
+
+
 def are_paths(source: object) -> bool:
     """Say whether something is a path, or a list of paths (perhaps none)."""
     if isinstance(source, Sequence) and not isinstance(source, (str, bytes, bytearray)):
@@ -87,7 +91,7 @@ def _tables(source: Any) -> Iterator[RawTable]:
         yield from _of_mapping(source)
     elif isinstance(source, (list, tuple)) and source:
         if all(isinstance(one, Mapping) for one in source):
-            yield RawTable(Path("list of dicts"), columns_of(_named(source)), owner="unnamed model")
+            yield RawTable(Path("list of dicts"), columns_of(_named(source)), owner=UNNAMED)
         else:
             for one in source:
                 yield from _tables(one)
@@ -141,7 +145,7 @@ def _of_pandas(frame: Any, what: Path) -> RawTable:
     levels = tuple(name for name, one in zip(names, frame, strict=True) if isinstance(one, tuple))
     told = "names of columns of several levels were joined by '/'"
     findings = (Finding("joined", told, len(levels), levels[:3]),) if levels else ()
-    return RawTable(what, columns, owner="unnamed model", findings=findings)
+    return RawTable(what, columns, owner=UNNAMED, findings=findings)
 
 
 def _of_series(series: Any, what: Path) -> RawTable:
@@ -178,10 +182,10 @@ def _of_mapping(source: Mapping[Any, Any]) -> Iterator[RawTable]:
         for name, one in source.items():
             table = next(_tables(one))
             owner = "" if str(name) in USUAL_SPLITS else str(name)
-            yield RawTable(table.path, table.columns, owner=owner or "unnamed model")
+            yield RawTable(table.path, table.columns, owner=owner or UNNAMED)
     else:
         table = from_object(Path("dict"), next(_named([source])))
-        yield replace(table, owner="unnamed model")
+        yield replace(table, owner=UNNAMED)
 
 
 def _named(records: Sequence[Mapping[Any, Any]]) -> Iterator[dict[str, object]]:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from tinyeval.atomic import write_file
 from tinyeval.errors import DataError
+from tinyeval.errors.wording import are_for_commands, set_for_commands
 from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Run
 from tinyeval.importers.compact import compact, expand
@@ -106,7 +107,8 @@ def _make_all(jobs: Sequence[Job], folder: Path, processes: int) -> Generator[Pa
     from multiprocessing import get_context
 
     spawn = get_context("spawn")  # a forked process may inherit a lock that nobody opens
-    with ProcessPoolExecutor(processes, spawn, initializer=_begin) as pool:
+    words = (are_for_commands(),)
+    with ProcessPoolExecutor(processes, spawn, initializer=_begin, initargs=words) as pool:
         try:
             yield from pool.map(_make, jobs, folders, chunksize=4)
         except BrokenProcessPool as error:
@@ -118,8 +120,9 @@ def _make_all(jobs: Sequence[Job], folder: Path, processes: int) -> Generator[Pa
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin() -> None:
-    """Leave Ctrl-C to the main process, and end with it however it ends."""
+def _begin(for_commands: bool) -> None:
+    """Speak as the main process does, leave Ctrl-C to it, and end with it however it ends."""
+    set_for_commands(for_commands)
     import signal
     from multiprocessing import parent_process
     from multiprocessing.process import BaseProcess

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinyeval.atomic import new_file
 from tinyeval.errors import DataError
+from tinyeval.errors.arguments import as_path, wrong_type
 from tinyeval.importers.arrowtables import MARK
 from tinyeval.importers.beside import TRIALS
 from tinyeval.importers.notes import is_unknown
@@ -47,7 +48,10 @@ def write_results(responses: ResponseMatrix, path: str | Path, *, overwrite: boo
         >>> bool((read_results("results.parquet").scores == responses.scores).all())
         True
     """
-    path = Path(path)
+    if not isinstance(responses, ResponseMatrix):
+        expected = "a ResponseMatrix, as read_results returns it"
+        raise DataError(wrong_type("the results", expected, responses))
+    path = as_path(path, "the file", DataError)
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise DataError(

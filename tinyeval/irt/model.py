@@ -50,7 +50,7 @@ class Prior(NamedTuple):
         return cls(np.asarray(mean, dtype=np.float64), inverse.T @ inverse, log_det)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IRTModel:
     """Item parameters and the distribution of the abilities of the source models.
 
@@ -96,6 +96,9 @@ class IRTModel:
             object.__setattr__(self, name, array)
         if (self.guessing < 0).any() or (self.guessing >= 1).any():
             raise FitError("guessing must lie in [0, 1)")
+
+    def __repr__(self) -> str:
+        return f"IRTModel({len(self.items):,} items, {self.dimensions} dimensions)"
 
     @property
     def dimensions(self) -> int:

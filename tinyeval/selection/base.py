@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.display.records import shortened
 from tinyeval.errors import ConfigError, DataError
+from tinyeval.errors.arguments import wrong_type
 from tinyeval.history import History
 from tinyeval.tables import as_ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Anchors:
     """The chosen items, best first: the first n of them are themselves a good subset.
 
@@ -41,8 +44,18 @@ class Anchors:
     def __len__(self) -> int:
         return len(self.items)
 
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of the items, best first."""
+        return iter(self.items)
+
+    def __repr__(self) -> str:
+        first = ", ".join(repr(shortened(one)) for one in self.items[:3])
+        return f"Anchors({len(self)} items: {first}{', ...' if len(self) > 3 else ''})"
+
     def head(self, n: int) -> Anchors:
         """Return the first ``n`` anchors, their weights rescaled to sum to 1."""
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+            raise DataError(wrong_type("the number of anchors", "a whole number", n))
         if not 1 <= n <= len(self):
             raise DataError(f"expected between 1 and {len(self)} anchors, found {n}")
         return self if n == len(self) else Anchors(self.items[:n], scaled(self.weights[:n]))

@@ -73,6 +73,10 @@ _NEEDS = {
 __all__ = sorted(_HOME)
 
 
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'tinyeval.training' has no attribute {name!r}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tinyeval.errors.wording import worded
+
 MOST, END = 1500, 400
 """Characters of a message, and how many of them are its end, which says what to do."""
 
@@ -25,8 +27,8 @@ class TinyEvalError(Exception):
     """
 
     def __str__(self) -> str:
-        """Return the message as one line of bounded length, whatever it quotes."""
-        text = _joined(super().__str__())
+        """Return the message as one line of bounded length, in the words of its reader."""
+        text = worded(_joined(super().__str__()))
         return text if len(text) <= MOST else f"{text[: MOST - END]} ... {text[-END:]}"
 
 

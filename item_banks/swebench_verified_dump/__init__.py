@@ -1,0 +1,1 @@
+"""Results of the public SWE-bench Verified leaderboard, and the script that wrote them."""
