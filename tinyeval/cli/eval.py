@@ -12,7 +12,7 @@ import click
 from tinyeval.cli.answering import MODEL, Answering, answering_options
 from tinyeval.cli.asking_bar import AskingBar
 from tinyeval.cli.group import is_debugging, show_traceback
-from tinyeval.cli.options import PATH, POSITIVE, json_option, level_option
+from tinyeval.cli.options import BANK, PATH, POSITIVE, json_option, level_option
 from tinyeval.cli.output import print_json, table
 from tinyeval.cli.predict import prediction_record, prediction_table, warning_lines
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("eval", short_help="Ask models the anchors, and predict their full scores.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @answering_options()
 @click.option("--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors.")
