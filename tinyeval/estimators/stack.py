@@ -196,12 +196,12 @@ def fit_stack(
     Raises:
         ConfigError: an option outside its range, or no drift size of at least ROBUST_DRIFT.
     """
-    if not 0 <= tail < 0.5:
-        raise ConfigError(f"tail must lie in [0, 0.5), found {tail}")
+    if not (isinstance(tail, (int, float)) and 0 <= tail < 0.5):
+        raise ConfigError(f"tail must lie in [0, 0.5), found {tail!r}")
     if max(drift) < ROBUST_DRIFT:
         raise ConfigError(f"stack needs a drift size from {ROBUST_DRIFT:g} on, found {list(drift)}")
-    if odds is not None and not 0 <= odds < np.inf:
-        raise ConfigError(f"odds must be a number from 0, found {odds}")
+    if odds is not None and not (isinstance(odds, (int, float)) and 0 <= odds < np.inf):
+        raise ConfigError(f"odds must be a number from 0, found {odds!r}")
     if odds is None:
         odds = ODDS_CHECKPOINTS if are_checkpoints(history) else ODDS
     covariance = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
