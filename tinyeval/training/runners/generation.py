@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tinyeval.training.optional import load
-from tinyeval.training.runners.batches import run_batches
+from tinyeval.training.runners.batches import Batches
 from tinyeval.training.runners.encoding import encode, pad_token
 from tinyeval.training.runners.scoring import cut
 
@@ -50,7 +50,7 @@ def generate(
         for k, tokens in zip(batch, new, strict=True):
             texts[k] = cut(tokenizer.decode(tokens, skip_special_tokens=True), stop)
 
-    run_batches([len(row) + max_tokens for row in rows], batch_tokens, work, "prompt")
+    Batches(batch_tokens, "prompt").run([len(row) + max_tokens for row in rows], work)
     return texts
 
 
