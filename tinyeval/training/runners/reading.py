@@ -125,7 +125,9 @@ class Reader:
             logits, after = self._logits(rows, list(zip(*places.tolist(), strict=True)), held, keep)
             logits = logits.float()  # (places, vocabulary)
             at = torch.from_numpy(which.reshape(-1)).to(logits.device)
-            values = logits[at, torch.from_numpy(token).to(logits.device)] - logits.logsumexp(-1)[at]
+            values = (
+                logits[at, torch.from_numpy(token).to(logits.device)] - logits.logsumexp(-1)[at]
+            )
         return list(zip(place.tolist(), values.double().tolist(), strict=True)), after
 
     def _logits(

@@ -215,9 +215,7 @@ def _segment(texts: Sequence[Tokens], node: _Node, start: int, parent: int = -1)
     return Segment(texts[node.first][start : node.end], start, (node.first, node.last), parent)
 
 
-def _filled(
-    texts: Sequence[Tokens], pieces: Sequence[_Piece], held: int
-) -> Iterator[Row]:
+def _filled(texts: Sequence[Tokens], pieces: Sequence[_Piece], held: int) -> Iterator[Row]:
     """Yield rows of small trees; on top of a trunk several share a row."""
     segments: list[Segment] = []
     width = 0
