@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from tinyeval.training.runners.batches import is_out_of_memory
-from tinyeval.training.runners.shared_rows import Row, Segment
+from tinyeval.training.runners.shared_rows import Row, Segment, Tokens
 
 Bools = NDArray[np.bool_]
 
@@ -97,10 +97,10 @@ class Reader:
         a, b, c, d = (tuple(one.tolist()) for one in np.split(some, [2, 3, 5]))
         trunk = Row((Segment(a, 0, (0, 2)),))
         above = Row((Segment(b, 2, (0, 2)), Segment(c, 3, (0, 1), 0), Segment(d, 3, (1, 2), 0)), 2)
-        _, held = self._logits([trunk, trunk], [(0, 0)], None, keep=True)
-        shared, _ = self._logits([above, above], [(1, k) for k in (0, 2, 4)], held, keep=False)
+        _, held = self.logits([trunk, trunk], [(0, 0)], None, keep=True)
+        shared, _ = self.logits([above, above], [(1, k) for k in (0, 2, 4)], held, keep=False)
         whole = [Row((Segment(a + b + one, 0, (0, 1)),)) for one in (c, d)]
-        plain, _ = self._logits(whole, [(0, 2), (0, 4), (1, 4)], None, keep=False)
+        plain, _ = self.logits(whole, [(0, 2), (0, 4), (1, 4)], None, keep=False)
         loose = plain.dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled("cuda")
         error = (shared.float() - plain.float()).abs().max() / plain.float().std()
         return bool(error < (0.1 if loose else 1e-3))
@@ -122,7 +122,7 @@ class Reader:
         row, column, token, place = np.array(reads, dtype=np.int64).reshape(-1, 4).T
         places, which = np.unique(np.stack([row, column]), axis=1, return_inverse=True)
         with torch.no_grad():
-            logits, after = self._logits(rows, list(zip(*places.tolist(), strict=True)), held, keep)
+            logits, after = self.logits(rows, list(zip(*places.tolist(), strict=True)), held, keep)
             logits = logits.float()  # (places, vocabulary)
             at = torch.from_numpy(which.reshape(-1)).to(logits.device)
             values = (
@@ -130,7 +130,30 @@ class Reader:
             )
         return list(zip(place.tolist(), values.double().tolist(), strict=True)), after
 
-    def _logits(
+    def hold(self, texts: Sequence[Tokens]) -> Held:
+        """Read some texts, and return what is held of them."""
+        rows = [Row((Segment(one, 0, (0, 1)),)) for one in texts]
+        with torch.no_grad():
+            _, held = self.logits(rows, [(0, 0)], None, keep=True)
+        assert held is not None
+        return held
+
+    def step(
+        self, tokens: NDArray[np.int64], positions: NDArray[np.int64], held: Held
+    ) -> tuple[torch.Tensor, Held]:
+        """Read one token more of every row; return its logits, and what is held then."""
+        mask = np.concatenate([held.mask, np.ones((len(tokens), 1), dtype=bool)], 1)
+        inputs = {
+            "input_ids": self._put(tokens[:, None]),
+            "position_ids": self._put(positions[:, None]),
+            "attention_mask": self._put(mask.astype(np.int64)),
+            "past_key_values": held.cache,
+            "use_cache": True,
+        }
+        logits, output = self._run(inputs, [(k, 0) for k in range(len(tokens))])
+        return logits, Held(output.past_key_values, mask)
+
+    def logits(
         self,
         rows: Sequence[Row],
         places: Sequence[tuple[int, int]],

@@ -145,6 +145,28 @@ def shared_rows(texts: Sequence[Tokens]) -> list[Row]:
     return ground.above
 
 
+def prompt_trunks(texts: Sequence[Tokens]) -> tuple[list[tuple[int, list[int]]], list[int]]:
+    """Return what prompts share that are to be continued, each on its own.
+
+    Returns:
+        Trunks: the number of tokens, and the places of two or more texts that begin with the same
+        ones and go on; and the places of all other texts.
+    """
+    order = sorted(range(len(texts)), key=lambda k: texts[k])
+    groups: list[tuple[int, list[int]]] = []
+    for k in order:
+        length, members = groups[-1] if groups else (0, [])
+        shared = _common(np.array(texts[members[0]]), np.array(texts[k])) if members else 0
+        shared = min(shared, len(texts[members[0]]) - 1) if members else 0
+        # a text that shares half as much begins a group of its own
+        if members and shared >= max(TRUNK, length // 2 if len(members) > 1 else 0):
+            groups[-1] = (shared, [*members, k])
+        else:
+            groups.append((0, [k]))
+    trunks = [one for one in groups if len(one[1]) > 1]
+    return trunks, [one[1][0] for one in groups if len(one[1]) == 1]
+
+
 @dataclass
 class _Node:
     """A branching of the tree: where it ends, its first and last text, and what follows."""
