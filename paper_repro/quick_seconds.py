@@ -31,7 +31,7 @@ BANKS = HERE.parent / "item_banks"
 SIZES = ((64, 2), (128, 2), (192, 3), (256, 6), (512, 8))
 """Width and depth."""
 
-BESIDE = (384, 8)
+BESIDE = (256, 6)
 """Width and depth of the model that both runners ask."""
 
 BATCH_SIZE = 16

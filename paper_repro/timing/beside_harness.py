@@ -42,7 +42,7 @@ class Case:
     examples: int = 0
     choices: int = 4
     own: bool = False
-    items: int = 100
+    items: int = 50
     question: int = 40
     written: int = 64
 
@@ -68,13 +68,13 @@ class Case:
 CASES = (
     Case("five-shot, four choices", 5),
     Case("five-shot, four letters", 5, 0),
-    Case("five-shot, examples of each item's own", 5, own=True, items=50),
+    Case("five-shot, examples of each item's own", 5, own=True, items=25),
     Case("zero-shot, four choices"),
     Case("zero-shot, four letters", 0, 0),
     Case("zero-shot, one choice", 0, 1),
     Case("five-shot, one choice", 5, 1),
-    Case("zero-shot, written", 0, -1, items=32),
-    Case("five-shot, written", 5, -1, items=32),
+    Case("zero-shot, written", 0, -1, items=16),
+    Case("five-shot, written", 5, -1, items=16),
 )
 
 
