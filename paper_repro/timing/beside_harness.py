@@ -73,8 +73,8 @@ CASES = (
     Case("zero-shot, four letters", 0, 0),
     Case("zero-shot, one choice", 0, 1),
     Case("five-shot, one choice", 5, 1),
-    Case("zero-shot, written", 0, -1, items=16),
-    Case("five-shot, written", 5, -1, items=16),
+    Case("zero-shot, written", 0, -1, items=32),
+    Case("five-shot, written", 5, -1, items=32),
 )
 
 

@@ -129,6 +129,7 @@ class Writer:
             places = [(k, row.width - 1) for k, row in enumerate(rows)]
             logits, held = self.reader.logits(rows, places, held, keep=True)
             assert held is not None
+            held = held.with_room(self.max_tokens)
             for more in reversed(range(self.max_tokens)):
                 new = logits.argmax(-1).cpu().numpy()
                 for k in np.flatnonzero(~ended):
@@ -138,7 +139,7 @@ class Writer:
                     break
                 if ended.mean() >= _ENDED:
                     left = np.flatnonzero(~ended)
-                    held = held.take(left.tolist())
+                    held = held.take(left.tolist()).with_room(more)
                     open_, positions, new, ended = (
                         one[left] for one in (open_, positions, new, ended)
                     )

@@ -45,6 +45,7 @@ class Held(NamedTuple):
         cache = copy.copy(self.cache)
         cache.layers = [copy.copy(one) for one in self.cache.layers]
         for layer in cache.layers:
+            vars(layer).pop("update", None)  # of :meth:`with_room`
             device = layer.keys.device
             chosen = torch.tensor(rows, device=device)
             columns = torch.from_numpy(used).to(device) if cut else None
@@ -52,6 +53,33 @@ class Held(NamedTuple):
                 found = getattr(layer, name).index_select(0, chosen)
                 setattr(layer, name, found if columns is None else found.index_select(2, columns))
         return Held(cache, mask[:, used] if cut else mask)
+
+    def with_room(self, tokens: int) -> Held:
+        """Make room for so many tokens more, which are then added in place, and return this."""
+        for layer in self.cache.layers:
+            _make_room(layer, tokens)
+        return self
+
+
+def _make_room(layer: Any, tokens: int) -> None:
+    """Let a layer of the cache add tokens in place: its own ``update`` copies all it holds."""
+    stores = {}
+    for name in ("keys", "values"):
+        held = getattr(layer, name)
+        rows, heads, columns, size = held.shape
+        stores[name] = held.new_empty(rows, heads, columns + tokens, size)
+        stores[name][:, :, :columns] = held
+        setattr(layer, name, stores[name][:, :, :columns])
+
+    def update(keys: torch.Tensor, values: torch.Tensor, *_: Any, **__: Any) -> Any:
+        start = layer.keys.shape[2]
+        end = start + keys.shape[2]
+        for name, new in (("keys", keys), ("values", values)):
+            stores[name][:, :, start:end] = new
+            setattr(layer, name, stores[name][:, :, :end])
+        return layer.keys, layer.values
+
+    layer.update = update
 
 
 class Reader:
