@@ -71,6 +71,20 @@ def test_answers_that_have_ended_leave_the_batch(read, monkeypatch):
     assert sum(read) < tokens
 
 
+def test_penalties_of_the_models_own_count(read, monkeypatch):
+    """As in transformers and lm-evaluation-harness."""
+    model, tokenizer, prompts = tiny_model(), bpe(), few_shot_prompts(2)
+    plain = generate(model, tokenizer, prompts, stop=(), **OPTIONS)
+    monkeypatch.setattr(model.generation_config, "repetition_penalty", 50.0)
+    read.clear()
+    assert generate(model, tokenizer, prompts, stop=(), **OPTIONS) != plain
+    assert not read
+    monkeypatch.setattr(model.generation_config, "repetition_penalty", 1.0)
+    monkeypatch.setattr(model.generation_config, "temperature", 0.7)
+    assert generate(model, tokenizer, prompts, stop=(), **OPTIONS) == plain
+    assert read
+
+
 def test_an_end_token_ends_an_answer(monkeypatch):
     model, tokenizer, prompts = tiny_model(), bpe(), few_shot_prompts(3)
     reader = Reader(model, 2)

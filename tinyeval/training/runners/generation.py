@@ -2,8 +2,8 @@
 
 What prompts share, such as the examples of a few-shot prompt, is read once, where that is exact
 (:mod:`tinyeval.training.runners.reading`); answers that have ended leave the batch.  For other
-models transformers' own ``generate`` does it, prompts padded on the left, so that the next token of
-each row follows its last one.
+models, and those whose own configuration asks for penalties, transformers' ``generate`` does it,
+prompts padded on the left, so that the next token of each row follows its last one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def generate(
     reader = Reader(model, pad_token(tokenizer))
     writer = Writer(reader, tokenizer, stop, max_tokens)
     batches = Batches(batch_tokens, "prompt")
-    if reader.can_share(max(map(len, rows), default=0) + max_tokens):
+    if _is_plain(model.generation_config) and reader.can_share(
+        max(map(len, rows), default=0) + max_tokens
+    ):
         answers = _with_trunks(rows, writer, batches)
     else:
         answers = [[] for _ in rows]
@@ -69,6 +71,23 @@ def generate(
 
         batches.run([len(row) + max_tokens for row in rows], work)
     return [cut(tokenizer.decode(one, skip_special_tokens=True), stop) for one in answers]
+
+
+_HARMLESS = (
+    *("bos_token_id", "decoder_start_token_id", "eos_token_id", "pad_token_id"),
+    *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p"),
+    *("max_length", "max_new_tokens", "transformers_version", "use_cache"),
+)
+_NEUTRAL = {"repetition_penalty": 1.0, "num_beams": 1, "min_length": 0, "no_repeat_ngram_size": 0}
+"""Settings of a model's generation, and values of others, that leave greedy answers alone."""
+
+
+def _is_plain(config: Any) -> bool:
+    """Return whether the model asks for nothing, such as penalties, but the likeliest tokens."""
+    return all(
+        name in _HARMLESS or name.startswith("_") or value in (None, False, _NEUTRAL.get(name))
+        for name, value in config.to_diff_dict().items()
+    )
 
 
 def _with_trunks(rows: Sequence[Tokens], writer: Writer, batches: Batches) -> list[list[int]]:
