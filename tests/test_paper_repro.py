@@ -35,6 +35,7 @@ OWN_TABLES = {
         "budgets",
         "checkpoints_live",
         "differences",
+        "near_copies",
         "quick_seconds",
         "several_benchmarks",
         "speed",
