@@ -336,6 +336,34 @@ def test_the_floor_lies_below_the_method_and_baselines_above(held_out):
     assert errors[OWN] == pytest.approx(held_out.error.mean())
 
 
+@pytest.mark.slow
+def test_a_head_is_tested_with_its_own_anchors(bank, source):
+    found = hold_out(bank.head(8), source)
+    assert sorted(found.errors[OWN]) == [5, 8]
+
+
+@pytest.mark.slow
+def test_few_models_are_held_out_one_by_one(bank, source, fast):
+    from tinyeval.building import build
+
+    few = source.take(np.arange(0, 48, 8))
+    small = build(few, settings=fast.replace(items=8))
+    found = hold_out(small, few)
+    assert sorted(found.models) == sorted(few.models.ids)
+    with pytest.raises(DataError, match="5 different models: without those held out too few"):
+        hold_out(small, few.take(np.arange(5)))
+
+
+@pytest.mark.slow
+def test_a_model_without_answers_to_the_first_anchors_counts_where_it_has_some(bank, source):
+    scores = source.scores.copy()
+    scores[:3, source.items.index(bank.anchors.items[:5])] = np.nan
+    found = hold_out(bank, replace(source, scores=scores))
+    assert sorted(found.models) == sorted(source.models.ids)
+    assert np.isfinite(found.score).all()
+    assert all(np.isfinite(list(one.values())).all() for one in found.errors.values())
+
+
 def test_results_of_another_benchmark_are_refused(bank, source):
     few = source.take(items=np.arange(40))
     with pytest.raises(DataError, match="lack 20 of the bank's 60 items"):
@@ -433,6 +461,7 @@ def test_predictions_of_another_bank_are_refused(bank, files, source, fast):
         lambda values: values["predictions"][0].update(score=float("nan")),
         lambda values: values.pop("level"),
         lambda values: values.update(predictions=[]),
+        lambda values: values.update(predictions=[{"a": "[" * 5000}]),
         lambda values: values["predictions"][0].update(upper=1.5),
         lambda values: values["predictions"][0].update(lower=0.99),
         lambda values: values["predictions"][1]["benchmarks"].pop("bench1"),
@@ -469,6 +498,9 @@ def test_journals_are_trajectories(bank, new_models, tmp_path):
     page = Page(make_page(bank, shown))
     assert "run-7: from" in page.text
     assert "Training runs" in page.text
+    (tmp_path / "deep.jsonl").write_text("[" * 100_000)
+    with pytest.raises(DataError):
+        as_shown(bank, tmp_path / "deep.jsonl")
     append(tmp_path / "else" / FILE, Entry(5, "else", "0" * 64, few[0]))
     with pytest.raises(DataError, match=r"expected predictions of the bank .*, found"):
         as_shown(bank, tmp_path / "else")

@@ -27,7 +27,7 @@ from tinyeval.irt.ability import estimate_ability
 from tinyeval.learning import Learned, anchor_answers, learn, true_targets
 from tinyeval.prediction import Predictor
 from tinyeval.responses import ResponseMatrix
-from tinyeval.source_models import usable
+from tinyeval.source_models import MIN_MODELS, usable
 
 FOLDS = 4
 
@@ -102,8 +102,16 @@ def hold_out(bank: ItemBank, results: ResponseMatrix, progress: Progress | None 
     models = usable(results.take(items=results.items.index(bank.items.ids))).responses
     models, settings, _ = find_families(models, _settings(bank))
     rng = np.random.default_rng(settings.seed)
-    fold = fold_numbers(number_groups(models.models, settings.interval.groups, rng), FOLDS)
-    folds = range(FOLDS if models.scores.size <= MOST_CELLS else 1)
+    group = number_groups(models.models, settings.interval.groups, rng)
+    fold = fold_numbers(group, FOLDS)
+    if models.n_models - np.bincount(fold).max() < MIN_MODELS:
+        fold = fold_numbers(group, models.n_models)
+    if models.n_models - np.bincount(fold).max() < MIN_MODELS:
+        raise DataError(
+            f"the results have {models.n_models} different models: without those held out too few "
+            f"are left, for a bank learns from {MIN_MODELS} or more; report without the results"
+        )
+    folds = range(int(fold.max()) + 1 if models.scores.size <= MOST_CELLS else 1)
     parts = []
     for k in folds:
         if progress is not None:
@@ -138,9 +146,9 @@ def _fold(
     learned = learn(source, plan, history_of=memory.history)
     predictor = make_predictor(learned, plan, history_of=memory.history)
     answers, truth = anchor_answers(learned, test), true_targets(learned, test)[:, 0]
-    known = np.isfinite(truth) & ~np.isnan(answers).all(axis=1)
+    known = np.isfinite(truth) & ~np.isnan(answers[:, : len(bank.anchors)]).all(axis=1)
     answers, truth, test = answers[known], truth[known], test.take(known)
-    sizes = _sizes(len(learned.anchors))
+    sizes = _sizes(min(len(learned.anchors), len(bank.anchors)))  # the bank may be a head
     errors: dict[str, dict[int, Array]] = {one: {} for one in (OWN, *BASELINES, FLOOR)}
     values = np.empty((0, 5))
     for n in sizes if len(truth) else ():
@@ -162,12 +170,18 @@ def _sizes(n: int) -> list[int]:
 def _read(
     predictor: Predictor, answers: Array, n: int, models: tuple[str, ...], level: float
 ) -> Array:
-    """Predict from the first ``n`` anchors; columns score, lower, upper, flagged."""
+    """Predict from the first ``n`` anchors; columns score, lower, upper, flagged.
+
+    A model that answered none of them has NaN.
+    """
     cut = answers.copy()
     cut[:, n:] = np.nan
-    cut[np.isnan(cut).all(axis=1), 0] = 0.5  # no answer among the first: told nothing
-    found = predictor.predict(cut, models, level)
-    return np.array([(p.score, p.lower, p.upper, not p.in_range or p.misfit) for p in found])
+    able = np.flatnonzero(~np.isnan(cut).all(axis=1))
+    values = np.full((len(cut), 4), np.nan)
+    if able.size:
+        found = predictor.predict(cut[able], tuple(models[k] for k in able), level)
+        values[able] = [(p.score, p.lower, p.upper, not p.in_range or p.misfit) for p in found]
+    return values
 
 
 def _baseline(
@@ -211,9 +225,9 @@ def _joined(parts: list[_Part], level: float) -> HeldOut:
     errors: dict[str, dict[int, float]] = {}
     for name in parts[0].errors:
         sizes = sorted({n for one in parts for n in one.errors[name]})
+        every = {n: np.concatenate([one.errors[name].get(n, []) for one in parts]) for n in sizes}
         errors[name] = {
-            n: float(np.nanmean(np.concatenate([one.errors[name].get(n, []) for one in parts])))
-            for n in sizes
+            n: float(np.nanmean(one)) for n, one in every.items() if np.isfinite(one).any()
         }
     truth, score, lower, upper, flagged = values.T
     models = tuple(name for one in parts if one.values.size for name in one.models)

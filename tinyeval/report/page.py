@@ -57,7 +57,7 @@ def make_page(
         bank: the bank.
         shown: predictions of new models and training runs.
         results: the history that the bank was built from; models are then held out of it again,
-            which takes some ten times as long as building the bank.
+            which takes some three times as long as building the bank.
         title: title of the page; the bank's name by default.
         date: date that the page states; none by default.
         folder: folder of the bank, for the commands that the page shows.

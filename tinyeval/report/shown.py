@@ -93,7 +93,7 @@ def is_journal(path: Path) -> bool:
     head = _head(path)
     try:
         first = json.loads(head.split(b"\n")[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(first, dict) and {"step", "digest", "score"} <= set(first)
 

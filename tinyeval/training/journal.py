@@ -113,7 +113,7 @@ def _parse(line: bytes, where: str) -> Entry | None:
         return Entry(values["step"], bank, digest, prediction, str(time))
     except KeyError as error:
         raise DataError(f"{where}: expected a prediction with {error}, found none") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{where}: expected a prediction as one JSON object, found {line[:60]!r} ({error})"
         ) from error
