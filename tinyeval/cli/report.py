@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from tinyeval.cli.options import PATH, Reading, overwrite_option, reading_options
+from tinyeval.cli.options import BANK, PATH, Reading, overwrite_option, reading_options
 from tinyeval.cli.output import ProgressBar, check_new_file, printable, save_text
 
 
 @click.command("report", short_help="Write a page on a bank and its predictions.")
-@click.argument("bank", type=PATH)
+@click.argument("bank", type=BANK)
 @click.option(
     "--predictions",
     type=PATH,

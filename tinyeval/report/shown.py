@@ -95,7 +95,7 @@ def is_journal(path: Path) -> bool:
         first = json.loads(head.split(b"\n")[0])
     except (ValueError, RecursionError):
         return False
-    return isinstance(first, dict) and {"step", "digest", "score"} <= set(first)
+    return isinstance(first, dict) and {"step", "digest", "model"} <= set(first)
 
 
 def is_predictions(path: Path) -> bool:
