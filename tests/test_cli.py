@@ -1206,6 +1206,8 @@ def test_what_demo_suggests_runs_and_predicts_only_models_new_to_the_bank(demo):
     assert set(models) < seen
     assert ItemBank.load(out).source["models"] == 100
     assert done.exit_code == 0
+    assert f"A page to show is {out / 'report.html'}" in result.stdout
+    assert "New agents on SWE-bench Verified" in (out / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
