@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,6 +19,7 @@ from tinyeval.bank.folder import read_bank, write_bank
 from tinyeval.bank.identity import identity
 from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
+from tinyeval.bank.pictures import Pictures
 from tinyeval.comparison import Comparison, compare
 from tinyeval.display.frames import frame
 from tinyeval.display.html import html_facts
@@ -37,7 +37,7 @@ from tinyeval.tables import Table, as_ids
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ItemBank:
+class ItemBank(Pictures):
     """A tiny benchmark: which items to run, and how to read the answers.
 
     Attributes:
@@ -272,37 +272,6 @@ class ItemBank:
             True
         """
         return replace(self, predictor=replace(self.predictor, anchors=self.anchors.head(n)))
-
-    def report(self, out: str | Path | None = None, **options: Any) -> str:
-        """Return a page on the bank and its predictions, as HTML, and write it to a file.
-
-        Args:
-            out: file to write; None writes none.
-            options: ``predictions`` (answers, predictions or paths), ``results`` (the history),
-                ``title``, ``date``, ``overwrite``; see :func:`tinyeval.report.api.report`.
-
-        Example:
-            >>> page = bank.report("report.html", predictions=responses.take([0, 20, 39]))
-            >>> page.startswith("<!DOCTYPE html>"), "Report on example" in page
-            (True, True)
-        """
-        # the report stands on the bank, which so must not import it
-        text: str = import_module("tinyeval.report.api").report(self, out, **options)
-        return text
-
-    def plot(self, predictions: Any = None, *, kind: str = "") -> Any:
-        """Return a figure; a notebook shows it, and its ``save`` writes it to a file.
-
-        Args:
-            predictions: answers, predictions, or paths; none for a figure of the bank.
-            kind: ``error``, ``sight`` or ``anchors`` of the bank; ``models`` or ``runs``.
-
-        Example:
-            >>> bank.plot().save("error.svg")
-            >>> bank.plot(bank.predict(responses)).title
-            'Predicted scores with intervals'
-        """
-        return import_module("tinyeval.report.api").plot(self, predictions, kind=kind)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the bank to a folder, all or nothing, and return its digest.
