@@ -19,6 +19,7 @@ from tinyeval.bank.folder import read_bank, write_bank
 from tinyeval.bank.identity import identity
 from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
+from tinyeval.bank.pictures import Pictures
 from tinyeval.comparison import Comparison, compare
 from tinyeval.display.frames import frame
 from tinyeval.display.html import html_facts
@@ -36,7 +37,7 @@ from tinyeval.tables import Table, as_ids
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ItemBank:
+class ItemBank(Pictures):
     """A tiny benchmark: which items to run, and how to read the answers.
 
     Attributes:

@@ -24,6 +24,7 @@ from tinyeval.cli.group import Group, debug_option, import_plugin
 from tinyeval.cli.import_ import import_command
 from tinyeval.cli.methods import methods_command
 from tinyeval.cli.predict import predict_command
+from tinyeval.cli.report import report_command
 from tinyeval.cli.show import show_command
 from tinyeval.cli.watch import watch_command
 from tinyeval.version import __version__
@@ -34,6 +35,7 @@ COMMANDS: tuple[click.Command, ...] = (
     eval_command,
     compare_command,
     show_command,
+    report_command,
     import_command,
     export_command,
     content_command,
