@@ -5,14 +5,21 @@ matrices are so small that a second thread costs several times what it saves, an
 split over threads round differently, so that digests would depend on the machine.
 """
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 
 os.environ["OMP_NUM_THREADS"] = "1"
 # no test asks the network; without this, libraries of Hugging Face try for most of a minute
 os.environ["HF_HUB_OFFLINE"] = "1"
+# nor leaves answers in the cache of who runs the tests
+os.environ["TINYEVAL_CACHE"] = tempfile.mkdtemp(prefix="tinyeval-tests-")
 
 import pytest
+
+atexit.register(shutil.rmtree, os.environ["TINYEVAL_CACHE"], ignore_errors=True)
 
 collect_ignore_glob = ["tinyeval/training/*_callback.py"]
 """They begin by importing a training framework, which takes longer than all examples together."""

@@ -158,7 +158,19 @@ ROOMS = {
         "calibrated",
     ),
     "exporters": ("errors", "tables", "bank"),
-    "training": ("errors", "registry", "asking", "compute", "prediction", "bank"),
+    "training": (
+        "errors",
+        "registry",
+        "asking",
+        "compute",
+        "tables",
+        "responses",
+        "targets",
+        "importers",
+        "prediction",
+        "bank",
+        "exporters",
+    ),
     "cli": None,
 }
 """Every module and folder at the top of the package -> those that it may import; None: any."""

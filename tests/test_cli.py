@@ -31,6 +31,7 @@ COMMANDS = [
     *(
         "build",
         "predict",
+        "eval",
         "compare",
         "show",
         "import",
@@ -286,7 +287,7 @@ def test_build_options_override_the_recipe(work, quick, tmp_path):
     assert facts["expected_error"]["9"] == pytest.approx(bank.expected_error[9])
     assert bank.settings["seed"] == 7
     assert bank.settings["target"]["column"] == "full"
-    assert bank.settings["interval"] == {"level": 0.8, "folds": 2, "groups": None}
+    assert bank.settings["interval"] == {"level": 0.8, "folds": 2, "groups": "auto"}
     assert bank.settings["device"] == "cpu"
     assert bank.source["origin"] == "somewhere"
 

@@ -280,6 +280,7 @@ def test_only_a_few_runs_are_opened_and_only_the_lines_that_are_wanted(tmp_path,
         "tinyeval.importers.content.lm_eval.read_rows",
         lambda path, *rest: opened.update([path.parent.name]) or read_rows(path, *rest),
     )
+    from tinyeval.importers.lm_eval_files import describe_files
     from tinyeval.importers.lm_eval_rows import read_rows
 
     # a line that is not wanted is not even parsed
@@ -287,9 +288,15 @@ def test_only_a_few_runs_are_opened_and_only_the_lines_that_are_wanted(tmp_path,
         lines = file.read_text().splitlines()
         lines[7] = '{"doc_id": 7, "doc": {'
         file.write_text("\n".join(lines) + "\n")
+    described = []
+    monkeypatch.setattr(
+        "tinyeval.importers.content.lm_eval.describe_files",
+        lambda paths: described.append(len(list(paths))) or describe_files(paths),
+    )
     found, _ = content(tmp_path, 3, 4)
     assert len(found) == 2
     assert sorted(opened) == ["m00", "m10", "m20", "m29", "m39"]
+    assert described == [5]
 
 
 def test_items_are_found_by_a_key_of_their_documents(tmp_path):
@@ -546,3 +553,111 @@ def test_real_logs_of_inspect_with_rules_and_of_older_versions():
     assert found.content["popularity/9"]["metric"] == "match"
     found = import_content(folder / "log_formats.json", ["popularity/1"])
     assert "Please note" in found.content["popularity/1"]["messages"][0]["content"]
+
+
+# --- Inspect ------------------------------------------------------------------------------------
+
+
+def inspect_log(path, answer="It is yes.", grade="C", model="m", status="success", **sample):
+    """Write a log of Inspect with one sample, as it does."""
+    message = {"role": "assistant", "content": answer, "source": "generate"}
+    asked = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Well?"}]
+    one = {
+        "id": "q",
+        "epoch": 1,
+        "input": "Well?",
+        "target": "yes",
+        "messages": [*asked, message],
+        "output": {"choices": [{"message": message}]},
+        "scores": {"match": {"value": grade}},
+        **sample,
+    }
+    log = {
+        "version": 2,
+        "status": status,
+        "eval": {"task": "t", "model": model, "dataset": {"samples": 1}, "task_id": model},
+        "plan": {"steps": [], "config": {"max_tokens": 9}},
+        "results": {"scores": [{"name": "match", "params": {"location": "end"}}]},
+        "samples": [one],
+    }
+    return write(path, log)
+
+
+def test_a_conversation_of_inspect_is_kept_with_its_scorer_and_its_limits(tmp_path):
+    for k in range(3):
+        inspect_log(tmp_path / f"{k}.json", model=f"m{k}")
+    found = import_content(tmp_path, ["t/q"], metric="match")
+    assert found.findings == ()
+    assert found.content["t/q"] == {
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Well?"},
+        ],
+        "chat": True,
+        "gold": "yes",
+        "stop": [],
+        "max_tokens": 9,
+        "metric": "match",
+        "match": {"location": "end"},
+    }
+
+
+def test_what_inspect_marked_otherwise_is_named(tmp_path):
+    inspect_log(tmp_path / "a.json", grade="I")
+    (said,) = map(str, import_content(tmp_path, ["t/q"]).findings)
+    assert "there is no metric 'match as t defines it' of written answers here" in said
+
+
+def test_several_turns_and_pictures_are_left_to_inspect(tmp_path):
+    turn = {"role": "assistant", "content": "Let me see.", "source": "generate"}
+    tool = {"role": "tool", "content": "42"}
+    user = {"role": "user", "content": "Well?"}
+    inspect_log(tmp_path / "a" / "a.json", messages=[user, turn, tool, turn])
+    (said,) = map(str, import_content(tmp_path / "a", ["t/q"]).findings)
+    assert "there is no metric 'match of several turns'" in said
+    picture = {"role": "user", "content": [{"type": "image", "image": "x"}]}
+    inspect_log(tmp_path / "b" / "b.json", messages=[picture, turn])
+    found = import_content(tmp_path / "b", ["t/q"])
+    assert found.content == {}
+    assert str(found.findings[0]).startswith("missing: 1 items have no prompts")
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"messages": None},
+        {"messages": "x"},
+        {"messages": [3, None]},
+        {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": ["x"]}]},
+        {"messages": [{"role": "user", "content": "attachment://nowhere"}]},
+        {"messages": [{"content": "x"}]},
+        {"output": None},
+        {"output": {"choices": [None]}},
+        {"output": {"choices": [{"message": {"content": 3}}]}},
+        {"target": None},
+        {"target": []},
+        {"target": {"a": 1}},
+        {"attachments": 3},
+    ],
+)
+def test_spoilt_samples_of_inspect_give_no_content_or_one_that_is_checked(tmp_path, spoilt):
+    inspect_log(tmp_path / "a.json", **spoilt)
+    for one, fields in import_content(tmp_path, ["t/q"]).content.items():
+        Item(one, fields).check()
+        json.dumps(fields, allow_nan=False)
+
+
+def test_files_of_2023_are_read_by_what_their_results_file_says(tmp_path):
+    row = choice_row(0, (-2, -1, -3), 1)
+    del row["filter"], row["doc_hash"]
+    row["arguments"] = [[one["arg_0"], one["arg_1"]] for one in row["arguments"].values()]
+    write(tmp_path / "pretrained__org__m_t.jsonl", [row], lines=True)
+    results = {
+        "results": {"t": {"acc,none": 1.0}},
+        "configs": {"t": {"target_delimiter": " "}},
+        "config": {"model_args": "pretrained=org/m"},
+    }
+    write(tmp_path / "results.json", results)
+    found, said = content(tmp_path)
+    assert (found["t/0"]["choices"], found["t/0"]["gold"], said) == (["a", "b", "c"], 1, [])

@@ -84,6 +84,35 @@ def trainer_of(place):
 
 
 @pytest.mark.slow
+def test_one_command(place):
+    for name in ("path/to/model", "model-a", "model-b", "org/model"):
+        place["model"].save_pretrained(name)
+        place["tokenizer"].save_pretrained(name)
+    first, several, full = snippets("One command: `tinyeval eval`", "sh")[0].strip().splitlines()
+    (harness,) = snippets("One command: `tinyeval eval`", "sh")[1].strip().splitlines()
+    parse("eval", shlex.split(harness)[2:])
+    scores = []
+    for line, names in [
+        (first, ["path/to/model"]),
+        (several, ["model-a", "model-b"]),
+        (full, ["path/to/model"]),
+    ]:
+        arguments = shlex.split(line, comments=True)[1:]
+        found = CliRunner().invoke(main, [*arguments, "--json"])
+        assert found.exit_code == 0, found.output
+        shown = json.loads(found.stdout)["predictions"]
+        assert [one["model"] for one in shown] == names
+        scores += [one["score"] for one in shown]
+    assert scores == pytest.approx([scores[0]] * 4, abs=1e-9)
+    assert abs(shown[0]["true"]["score"] - scores[0]) < 0.2
+    predicted = CliRunner().invoke(main, ["predict", "bank", "answers.jsonl"])
+    assert predicted.stdout.count("model-") == 2
+    (text,) = snippets("One command: `tinyeval eval`")
+    found = run(text, {}, bfloat16="float32")["found"]
+    assert found.evaluations[0].prediction.score == pytest.approx(scores[0], abs=1e-9)
+
+
+@pytest.mark.slow
 def test_a_function(place, small_benchmark, capsys):
     (text,) = snippets("A function of yours")
     names = run(text, {"model": Solver(small_benchmark.items)})
@@ -153,7 +182,8 @@ def test_lightning(place):
 @pytest.mark.slow
 def test_watching(place, small_benchmark):
     pytest.importorskip("tensorboard", reason="needs tinyeval[tensorboard]")
-    (command,) = snippets("Any trainer: `tinyeval watch`", "sh")
+    (commands,) = snippets("Any trainer: `tinyeval watch`", "sh")
+    plain, command = commands.strip().splitlines()
     (text,) = snippets("Any trainer: `tinyeval watch`")
     known = {one.prompt: one.content["gold"] for one in small_benchmark.items[::2]}
     Path("known.json").write_text(json.dumps(known))
@@ -170,6 +200,13 @@ def test_watching(place, small_benchmark):
     assert found.exit_code == 0, found.output
     assert [line.split()[0] for line in found.stdout.splitlines()] == ["100", "200"]
     assert list(Path("runs/7/tinyeval").glob("events*"))
+    Path("runs/7/predictions.jsonl").unlink()
+    for step in (100, 200):
+        place["model"].save_pretrained(f"runs/7/checkpoint-{step}")
+        place["tokenizer"].save_pretrained(f"runs/7/checkpoint-{step}")
+    found = CliRunner().invoke(main, [*shlex.split(plain)[1:], "--once"])
+    assert found.exit_code == 0, found.output
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["100", "200"]
 
 
 @pytest.mark.slow

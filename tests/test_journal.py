@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tinyeval.errors import DataError
 from tinyeval.prediction import Interval, Prediction
 from tinyeval.training.journal import Entry, append, read_journal
+from tinyeval.training.kept_answers import AnswerFile
 
 
 def entry(step=10, score=0.5, name="checkpoint-10", **options):
@@ -108,6 +109,7 @@ def test_other_lines_are_refused(tmp_path, line):
 def test_a_pipe_is_refused_and_does_not_hang(tmp_path):
     path = tmp_path / "predictions.jsonl"
     os.mkfifo(path)
-    for use in (read_journal, lambda one: append(one, entry())):
-        with pytest.raises(DataError, match="expected a regular file of predictions, found a pipe"):
+    expected = "expected a regular file of predictions or answers, found a pipe"
+    for use in (read_journal, AnswerFile, lambda one: append(one, entry())):
+        with pytest.raises(DataError, match=expected):
             use(path)

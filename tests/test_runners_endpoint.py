@@ -1,10 +1,10 @@
 """A model behind an address: a server on this machine that answers, stumbles and refuses."""
 
+import email.utils
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 
+import model_servers
 import pytest
 
 from tinyeval.errors import ConfigError, DataError, TinyEvalError
@@ -18,56 +18,16 @@ ITEMS = [
 TEXTS = {"1 + 1 =": " 2\n\nand more", "Which is red?": "B.", "17 * 3 =": "50"}
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server = self.server
-        with server.lock:
-            server.seen.append((self.path, dict(self.headers), body))
-            trouble = server.troubles.pop(0) if server.troubles else None
-        if trouble == "drop":
-            self.close_connection = True
-            return
-        if trouble == "slow":
-            server.released.wait(5)
-        status, headers, reply = 200, {}, self.reply(body)
-        if isinstance(trouble, tuple):
-            status, headers, reply = trouble
-        data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-        try:
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(data))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-        except OSError:  # the client has given up
-            self.close_connection = True
-
-    def reply(self, body):
-        prompt = body.get("prompt") or body["messages"][0]["content"]
-        text = TEXTS.get(prompt.splitlines()[0], "A")
-        if "prompt" in body:
-            return {"choices": [{"text": text}]}
-        return {"choices": [{"message": {"role": "assistant", "content": text}}]}
-
-    def log_message(self, *args):
-        pass
+def reply(path, body):
+    prompt = body.get("prompt") or body["messages"][0]["content"]
+    text = TEXTS.get(prompt.splitlines()[0], "A")
+    if "prompt" in body:
+        return {"choices": [{"text": text}]}
+    return {"choices": [{"message": {"role": "assistant", "content": text}}]}
 
 
-@contextmanager
 def serving(*troubles):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.troubles, server.seen, server.lock = list(troubles), [], threading.Lock()
-    server.released, server.daemon_threads = threading.Event(), True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server, f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return model_servers.serving(reply, *troubles)
 
 
 def endpoint(url, **options):
@@ -112,6 +72,16 @@ def test_troubles_that_pass_are_waited_for():
         assert made(ITEMS[:1]) == {"sum": 1}
     assert waits == [1, 2, 7, 8]
     assert len(server.seen) == 5
+
+
+def test_a_date_to_wait_for_is_read():
+    date = email.utils.formatdate(time.time() + 30, usegmt=True)
+    past = email.utils.formatdate(time.time() - 30, usegmt=True)
+    troubles = [(429, {"Retry-After": one}, {}) for one in (date, past, "nan")]
+    with serving(*troubles) as (_, url):
+        made, waits = endpoint(url)
+        assert made(ITEMS[:1]) == {"sum": 1}
+    assert waits == [pytest.approx(30, abs=5), 0, 4]
 
 
 def test_waiting_has_an_end():
@@ -173,8 +143,19 @@ def test_items_are_checked_before_the_first_request():
     assert server.seen == []
 
 
+def test_an_answer_is_as_long_as_asked_or_as_the_item_says():
+    item = Item("sum", {**ITEMS[0].content, "max_tokens": 5})
+    with serving() as (server, url):
+        endpoint(url)[0]([item])
+        endpoint(url)[0](ITEMS[:1])
+        endpoint(url, max_tokens=2000)[0]([item])
+    assert [body["max_tokens"] for _, _, body in server.seen] == [5, 256, 2000]
+
+
 def test_wrong_settings_are_refused():
     with pytest.raises(ConfigError, match="http"):
         Endpoint("localhost:8000")
+    with pytest.raises(ConfigError, match="positive"):
+        Endpoint("http://x/v1", max_tokens=0)
     with pytest.raises(ConfigError, match="positive"):
         Endpoint("http://x/v1", timeout=0)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from model_servers import serving
 
 from tinyeval.bank import packing
 from tinyeval.bank.item_bank import ItemBank
@@ -25,7 +26,7 @@ from tinyeval.training.checkpoints import compile_patterns, find_checkpoints
 from tinyeval.training.journal import FILE, read_journal
 from tinyeval.training.quick_eval import QuickEval
 from tinyeval.training.trajectory import read_trajectory
-from tinyeval.training.watching import ATTEMPTS, Watcher, find_answer
+from tinyeval.training.watching import ATTEMPTS, Watcher
 
 ROOT = Path(__file__).parent.parent
 
@@ -414,24 +415,6 @@ def test_patterns_that_say_no_step_are_refused(tmp_path):
         find_checkpoints(tmp_path, compile_patterns("checkpoint-(?P<step>.+)"))
 
 
-# --- naming the function ------------------------------------------------------------------------
-
-
-def test_functions_are_found_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "my_evals_7.py").write_text("class A:\n    def b(items, path): return 7\nn = 3\n")
-    assert find_answer("my_evals_7:A.b", tmp_path)([], "x") == 7
-    for name, message in [
-        ("my_evals_7", "expected MODULE:FUNCTION"),
-        (":b", "expected MODULE:FUNCTION"),
-        ("my_evals_7:c", "has no attribute 'c'"),
-        ("no_such_module_7:b", "No module named"),
-        ("my_evals_7:n", "found int"),
-    ]:
-        with pytest.raises(ConfigError, match=message):
-            find_answer(name, tmp_path)
-
-
 # --- the command --------------------------------------------------------------------------------
 
 EVALS = """
@@ -494,6 +477,65 @@ def test_debug_shows_what_the_function_raised(place, bank_folder):
     assert "evals_of_mine.py" in full.stderr
     assert "json.decoder.JSONDecodeError: Expecting value" in full.stderr
     assert full.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+
+
+def test_the_journal_holds_what_was_raised_and_how_the_run_goes_on(place, bank_folder):
+    broken = place / "run" / "checkpoint-100" / "model.json"
+    broken.write_text("?")
+    arguments = ["run", "--bank", bank_folder, "--answer", "evals_of_mine:answer", "--once"]
+    assert invoke(*arguments).exit_code == 1
+    (line,) = (place / "run" / FILE).read_text().splitlines()
+    noted = json.loads(line)
+    assert (noted["step"], noted["model"]) == (100, "checkpoint-100")
+    assert noted["digest"] == ItemBank.load(bank_folder).digest
+    assert noted["error"].startswith("evals_of_mine:answer raised JSONDecodeError: Expecting")
+    assert "evals_of_mine.py" in noted["traceback"]
+    assert "json.decoder.JSONDecodeError: Expecting value" in noted["traceback"]
+    assert read_journal(place / "run" / FILE) == []
+    broken.write_text("0.5")
+    assert invoke(*arguments).exit_code == 0
+    assert [one.step for one in read_journal(place / "run" / FILE)] == [100]
+    assert read_trajectory(place / "run").steps.tolist() == [100]
+
+
+def test_answers_of_checkpoints_can_be_kept_and_are_not_asked_again(place, bank_folder):
+    save(place / "run", 200, 0.3)
+    arguments = ["run", "--bank", bank_folder, "--answer", "evals_of_mine:answer", "--once"]
+    assert invoke(*arguments, "--answers", "kept.jsonl").exit_code == 0
+    kept = (place / "kept.jsonl").read_text()
+    rows = [json.loads(line) for line in kept.splitlines()]
+    assert len(rows) == 30
+    assert {row["model"] for row in rows} == {"checkpoint-100", "checkpoint-200"}
+    found = CliRunner().invoke(main, ["compare", str(bank_folder), "kept.jsonl"])
+    assert found.exit_code == 0, found.output
+    again = invoke(*arguments, "--answers", "kept.jsonl", "--out", "other.jsonl")
+    assert "15 of 15 answers are in kept.jsonl" in again.stderr
+    assert (place / "kept.jsonl").read_text() == kept
+
+
+def test_a_server_is_asked_for_the_model_of_each_checkpoint(place, bank):
+    content = {one: {"prompt": "?", "gold": "yes"} for one in bank.anchors.items}
+    replace(bank, content=content).save(place / "asked")
+    save(place / "run", 200, 0.3)
+    text = {"choices": [{"message": {"content": "yes"}}]}
+    with serving(lambda path, body: text) as (server, url):
+        arguments = ["run", "--bank", "asked", "--once", "--endpoint", url]
+        same = invoke(*arguments, "--model", "mine")
+        assert same.exit_code == 2
+        assert "would be the same for every checkpoint" in same.stderr
+        assert invoke(*arguments, "--model", "lora-{model}").exit_code == 0
+    names = [body["model"] for _, _, body in server.seen]
+    assert {one: names.count(one) for one in names} == {
+        "lora-checkpoint-100": 15,
+        "lora-checkpoint-200": 15,
+    }
+
+
+def test_a_bank_that_cannot_be_asked_is_refused_at_once(place, bank_folder):
+    found = invoke("run", "--bank", bank_folder)
+    assert found.exit_code == 1
+    assert "the bank has no content" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
 
 
 @pytest.mark.slow

@@ -8,11 +8,12 @@ anywhere.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tinyeval.asking.filters import apply_filters, check_pattern, compiled
+from tinyeval.asking.filters import apply_filters, check_pattern
 from tinyeval.asking.item import Item
 
 Options = Mapping[str, Any]
@@ -48,7 +49,7 @@ def _exact_match(text: str, gold: str, options: Options) -> bool:
 def _without(text: str, options: Options) -> str:
     """Return a text without what options ignore."""
     for pattern in options.get("regexes_to_ignore") or ():
-        text = compiled(pattern).sub("", text)
+        text = re.sub(pattern, "", text)
     if options.get("ignore_case"):
         text = text.lower()
     if options.get("ignore_punctuation"):

@@ -18,6 +18,7 @@ from tinyeval.cli.build import build_command
 from tinyeval.cli.compare import compare_command
 from tinyeval.cli.content import content_command
 from tinyeval.cli.demo import demo_command
+from tinyeval.cli.eval import eval_command
 from tinyeval.cli.export import export_command
 from tinyeval.cli.group import Group, debug_option, import_plugin
 from tinyeval.cli.import_ import import_command
@@ -30,6 +31,7 @@ from tinyeval.version import __version__
 COMMANDS: tuple[click.Command, ...] = (
     build_command,
     predict_command,
+    eval_command,
     compare_command,
     show_command,
     import_command,

@@ -187,6 +187,7 @@ def _text(facts: dict[str, Any]) -> str:
     copies = f" ({'; '.join(told)})" if told else ""
     cost = "" if facts["cost"] is None else f", at a cost of {facts['cost']:,.6g} in all"
     asked = "" if facts["content"] is None else f"\n{content_line(facts['content'])}"
+    ask = "" if facts["content"] is None else f"  tinyeval eval {out} MODEL    asks a model those\n"
     half = max((size for size in errors if size <= n / 2), default=None)
     fewer = "" if half is None else f", {errors[half]:.3f} with {half}"
     return f"""\
@@ -197,4 +198,4 @@ expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
 next:
   tinyeval show {out}
   tinyeval export {out} --to lm-eval|inspect|csv|jsonl    the items to run, best first
-  tinyeval predict {out} ANSWERS    full scores, from answers to those items"""
+{ask}  tinyeval predict {out} ANSWERS    full scores, from answers to those items"""

@@ -62,7 +62,7 @@ def predict_command(
             {
                 "bank": loaded.name,
                 "level": predictions[0].level,
-                "predictions": [_record(one) for one in predictions],
+                "predictions": [prediction_record(one) for one in predictions],
             }
         )
         return
@@ -82,7 +82,8 @@ def _check_complete(bank: ItemBank, answers: ResponseMatrix) -> None:
         )
 
 
-def _record(prediction: Prediction) -> dict[str, Any]:
+def prediction_record(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as ``--json`` prints it."""
     values = prediction.to_dict()
     del values["level"]  # the same for all, stated once
     return values

@@ -108,12 +108,19 @@ Expected error: mean absolute error of the full score on held-out source models
 
 How to run it
 
-tinyeval export {folder} --to lm-eval|inspect|csv|jsonl
+{_ask(bank, folder)}tinyeval export {folder} --to lm-eval|inspect|csv|jsonl
 tinyeval predict {folder} ANSWERS
 
 How to cite it
 
 {citations(settings["selection"]["method"], settings["estimator"]["method"])}"""
+
+
+def _ask(bank: ItemBank, folder: str) -> str:
+    """Return the command that asks a model, if the bank knows prompts."""
+    first = (bank.content or {}).get(bank.anchors.items[0], {})
+    known = {"prompt", "prompts", "messages"} & first.keys()
+    return f"tinyeval eval {folder} MODEL\n" if known else ""
 
 
 def _content(bank: ItemBank) -> str:

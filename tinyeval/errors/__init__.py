@@ -84,6 +84,16 @@ def one_line(message: object, limit: int | None = None) -> str:
     return _joined(str(message))[:limit] or type(message).__name__
 
 
+def reason(error: BaseException) -> str:
+    """Return what an error says in one line; errors that are not ours with their kind.
+
+    >>> reason(KeyError("q1")), reason(DataError("no answers"))
+    ("KeyError: 'q1'", 'no answers')
+    """
+    said, kind = one_line(error, MOST), type(error).__name__
+    return said if isinstance(error, TinyEvalError) or said == kind else f"{kind}: {said}"
+
+
 def _joined(text: str) -> str:
     lines = (line.strip() for line in text.splitlines())
     return " ".join(line for line in lines if line)

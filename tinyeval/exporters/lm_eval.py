@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinyeval.errors import DataError, examples
 from tinyeval.exporters import Exported, Request
@@ -35,7 +35,25 @@ def export_lm_eval(bank: ItemBank, request: Request) -> Exported:
     return Exported(text, lm_eval_command(samples, request.path))
 
 
-def lm_eval_samples(
+def lm_eval_samples(items: Table, anchors: Sequence[str], **run: Any) -> dict[str, list[int]]:
+    """Return what lm-eval's ``--samples`` takes: task -> document numbers, strictly increasing.
+
+    The numbers increase strictly, because lm-eval mislabels the results of an unsorted list.  No
+    list is empty, because lm-eval runs the whole task for an empty list.
+
+    Args:
+        items, anchors, run: see :func:`lm_eval_places`.
+
+    Raises:
+        DataError: as :func:`lm_eval_documents`.
+    """
+    samples: dict[str, list[int]] = {}
+    for name, number in sorted(lm_eval_places(items, anchors, **run).values()):
+        samples.setdefault(name, []).append(number)
+    return samples
+
+
+def lm_eval_places(
     items: Table,
     anchors: Sequence[str],
     *,
@@ -46,11 +64,8 @@ def lm_eval_samples(
     key: str | None = None,
     prefix: str = "",
     subtask_column: str | None = None,
-) -> dict[str, list[int]]:
-    """Return what lm-eval's ``--samples`` takes: task -> document numbers, strictly increasing.
-
-    The numbers increase strictly, because lm-eval mislabels the results of an unsorted list.  No
-    list is empty, because lm-eval runs the whole task for an empty list.
+) -> Places:
+    """Return anchor -> (leaf task, document number), from what a bank's ``run`` says.
 
     Args:
         items: the bank's items; columns ``benchmark`` and ``hash`` are used where known.
@@ -68,10 +83,7 @@ def lm_eval_samples(
         raise DataError("a key, prefix, config or subtask column needs the data set it is in")
     else:
         source = None
-    samples: dict[str, list[int]] = {}
-    for name, number in sorted(lm_eval_documents(items, anchors, task, source).values()):
-        samples.setdefault(name, []).append(number)
-    return samples
+    return lm_eval_documents(items, anchors, task, source)
 
 
 def lm_eval_documents(

@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 from tinyeval.training.optional import load
 
 if TYPE_CHECKING:
+    from tinyeval.training.answerers import Answerer as Answerer
+    from tinyeval.training.answerers import FunctionAnswerer as FunctionAnswerer
+    from tinyeval.training.answerers import HarnessAnswerer as HarnessAnswerer
+    from tinyeval.training.answerers import LanguageModel as LanguageModel
+    from tinyeval.training.answerers import ServerAnswerer as ServerAnswerer
+    from tinyeval.training.evaluating import Asking as Asking
+    from tinyeval.training.evaluating import evaluate as evaluate
     from tinyeval.training.items import Item as Item
     from tinyeval.training.items import bank_items as bank_items
     from tinyeval.training.lightning_callback import LightningCallback as LightningCallback
@@ -32,12 +39,18 @@ if TYPE_CHECKING:
     from tinyeval.training.watching import Watcher as Watcher
 
 _HOME = {
+    "Answerer": "answerers",
+    "Asking": "evaluating",
     "CausalLM": "runners.causal_lm",
     "Endpoint": "runners.endpoint",
+    "FunctionAnswerer": "answerers",
+    "HarnessAnswerer": "answerers",
     "Item": "items",
+    "LanguageModel": "answerers",
     "LightningCallback": "lightning_callback",
     "MlflowLogger": "loggers",
     "QuickEval": "quick_eval",
+    "ServerAnswerer": "answerers",
     "TensorBoardLogger": "loggers",
     "Trajectory": "trajectory",
     "TransformersCallback": "transformers_callback",
@@ -45,6 +58,7 @@ _HOME = {
     "Watcher": "watching",
     "bank_items": "items",
     "causal_lm": "runners.causal_lm",
+    "evaluate": "evaluating",
     "plot_trajectories": "plotting",
     "read_trajectory": "trajectory",
     "smooth": "smoothing",

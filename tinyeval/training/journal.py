@@ -1,23 +1,23 @@
 """``predictions.jsonl``: every prediction of a run, one JSON object per line, never rewritten.
 
 A line holds ``step``, ``bank``, ``digest`` (of the bank), ``time`` and the fields of
-:class:`~tinyeval.prediction.Prediction`, whose ``model`` is the checkpoint's name.  A writer that
-is stopped within a line leaves the line unfinished; the next writer removes it.
+:class:`~tinyeval.prediction.Prediction`, whose ``model`` is the checkpoint's name.  Where a
+checkpoint could not be predicted, a line holds ``error`` and ``traceback`` instead.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
 from tinyeval.prediction import Interval, Prediction
+from tinyeval.training.lines import append_lines, finished_lines
 
 FILE = "predictions.jsonl"
 
@@ -44,8 +44,7 @@ class Entry:
         if isinstance(self.step, bool) or not isinstance(self.step, int) or self.step < 0:
             raise DataError(f"expected a step of 0 or more, found {self.step!r}")
         if not self.time:
-            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            object.__setattr__(self, "time", now)
+            object.__setattr__(self, "time", _now())
 
     def to_json(self) -> str:
         """Return the line, without its line break."""
@@ -53,66 +52,62 @@ class Entry:
         return json.dumps(values | self.prediction.to_dict())
 
 
-def append(path: Path, entry: Entry) -> None:
+@dataclass(frozen=True)
+class Failure:
+    """One line about a checkpoint that could not be predicted; it is tried again.
+
+    Attributes:
+        step: training step at which the checkpoint was saved.
+        model: the checkpoint's name.
+        digest: identity of the bank.
+        error: the exception in one line.
+        traceback: all of it, with the exceptions that caused it.
+        time: time of writing, UTC.
+    """
+
+    step: int
+    model: str
+    digest: str
+    error: str
+    traceback: str
+    time: str = field(default_factory=lambda: _now())
+
+    def to_json(self) -> str:
+        """Return the line, without its line break."""
+        return json.dumps(asdict(self))
+
+
+def append(path: Path, entry: Entry | Failure) -> None:
     """Append a line to the file, and flush it to disk.
 
     Raises:
         DataError: something that is no regular file.
         OSError: the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _check_regular(path)
-    _drop_unfinished(path)
-    with path.open("ab") as handle:
-        handle.write(entry.to_json().encode() + b"\n")
-        handle.flush()
-        os.fsync(handle.fileno())
+    append_lines(path, [entry.to_json()])
 
 
 def read_journal(path: Path) -> list[Entry]:
-    """Return the entries of a file, in order.
+    """Return the entries of a file, in order; failures are no entries.
 
     A file that does not exist has none.  An unfinished last line is skipped.
 
     Raises:
-        DataError: a line that is not an entry; something that is no regular file.
+        DataError: a line that is neither; something that is no regular file.
     """
-    _check_regular(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    *lines, _ = data.split(b"\n")
-    return [_parse(line, f"{path}:{k}") for k, line in enumerate(lines, 1) if line.strip()]
+    found = (_parse(line, where) for where, line in finished_lines(path))
+    return [one for one in found if one is not None]
 
 
-def _check_regular(path: Path) -> None:
-    """Raise :class:`DataError` for a pipe or a device, which would hang or never end."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise DataError(
-            f"{path}: expected a regular file of predictions, found a pipe, device or socket; "
-            "remove it, or name another file"
-        )
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _drop_unfinished(path: Path) -> None:
-    if not path.exists():
-        return
-    with path.open("r+b") as handle:
-        end = handle.seek(0, os.SEEK_END)
-        handle.seek(max(0, end - _LONGEST))
-        tail = handle.read()
-        if tail and not tail.endswith(b"\n"):
-            handle.truncate(end - len(tail) + tail.rfind(b"\n") + 1)
-
-
-_LONGEST = 1 << 24
-"""Upper limit on the bytes of a line; a bank of a thousand benchmarks needs about 10^5."""
-
-
-def _parse(line: bytes, where: str) -> Entry:
+def _parse(line: bytes, where: str) -> Entry | None:
     try:
         values = json.loads(line)
+        if "error" in values and "score" not in values:
+            return None
         prediction = _prediction(values)
         bank, digest, time = str(values["bank"]), str(values["digest"]), values.get("time", "")
         return Entry(values["step"], bank, digest, prediction, str(time))

@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples, one_line
-from tinyeval.registry import load_outside
+from tinyeval.errors import ConfigError, DataError, examples, reason
 from tinyeval.training.checkpoints import (
     Checkpoint,
     Settled,
@@ -22,9 +21,9 @@ from tinyeval.training.checkpoints import (
     compile_patterns,
     find_checkpoints,
 )
-from tinyeval.training.journal import FILE, Entry, read_journal
+from tinyeval.training.journal import FILE, Entry, Failure, append, read_journal
 from tinyeval.training.loggers import Logger
-from tinyeval.training.quick_eval import Answer, QuickEval
+from tinyeval.training.quick_eval import QuickEval
 from tinyeval.training.recording import record
 
 ATTEMPTS = 3
@@ -157,8 +156,16 @@ class Watcher:
         elif failure is not None:
             self.failures[name] = self.failures.get(name, 0) + 1
             self.errors[name] = failure
-            self.report(f"{name}: {_reason(failure)}")
+            self._note(checkpoint, failure)
+            self.report(f"{name}: {reason(failure)}")
         return None
+
+    def _note(self, checkpoint: Checkpoint, error: Exception) -> None:
+        """Write into the journal what was raised, whole."""
+        assert self.journal is not None
+        told = "".join(traceback.format_exception(error))
+        digest = self.quick.digest
+        append(self.journal, Failure(checkpoint.step, checkpoint.name, digest, reason(error), told))
 
     def _record(self, entry: Entry) -> None:
         assert self.journal is not None
@@ -174,12 +181,6 @@ def _intact(checkpoint: Checkpoint, before: Signature) -> bool:
     return set(before) <= set(checkpoint.signature())
 
 
-def _reason(error: BaseException) -> str:
-    """Return what an error says; errors that are not ours with their kind."""
-    said, kind = one_line(error), type(error).__name__
-    return said if isinstance(error, TinyEvalError) or said == kind else f"{kind}: {said}"
-
-
 def _without_locals(error: Exception) -> Exception:
     """Return an error whose traceback holds no values any more: one may be a whole model."""
     one: BaseException | None = error
@@ -187,16 +188,3 @@ def _without_locals(error: Exception) -> Exception:
         traceback.clear_frames(one.__traceback__)
         one = one.__cause__ or one.__context__
     return error
-
-
-def find_answer(name: str, folder: Path | None = None) -> Answer:
-    """Return the answering function that ``module:function`` names.
-
-    Args:
-        name: module and function, such as ``tinyeval.training:causal_lm``.
-        folder: another folder to import modules from.
-
-    Raises:
-        ConfigError: a malformed name, no such module or function, or something not callable.
-    """
-    return load_outside(name, "evals:answer", folder)

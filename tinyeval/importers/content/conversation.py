@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 Messages = list[dict[str, str]]
@@ -78,7 +78,7 @@ class Template:
 
         begun = messages[-1]["role"] == "assistant"
         try:
-            text = _compiled(self.text, self.date).render(
+            text = self._compiled.render(
                 messages=messages,
                 add_generation_prompt=not begun,
                 **{"bos_token": "", "eos_token": "", **self.tokens, **self.options},
@@ -91,6 +91,10 @@ class Template:
             return text
         last = messages[-1]["content"].strip()  # the answer goes on from its beginning
         return text[: text.rindex(last) + len(last)] if last and last in text else None
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return _compile(self.text, self.date)
 
 
 def _messages(roles: Sequence[str], contents: Sequence[str]) -> Messages:
@@ -130,10 +134,8 @@ def _between(rendered: str, marks: Sequence[str], prompt: str) -> list[str] | No
     return [*contents, prompt[place:end]] if place <= end else None
 
 
-@cache
-def _compiled(text: str, date: float) -> Any:
+def _compile(text: str, date: float) -> Any:
     """Return a template; it runs in a sandbox, as those of transformers do."""
-    from jinja2 import TemplateError
     from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -156,10 +158,7 @@ def _compiled(text: str, date: float) -> Any:
     environment.globals["strftime_now"] = lambda form: datetime.fromtimestamp(date, UTC).strftime(
         form
     )
-    try:
-        return environment.from_string(text)
-    except TemplateError as error:
-        raise ValueError(f"no template: {error}") from error
+    return environment.from_string(text)
 
 
 def _to_json(value: Any, indent: int | None = None, **_: Any) -> str:

@@ -46,7 +46,7 @@ def inspect_content(paths: Sequence[Path], wanted: Mapping[str, str], options: O
         for item, runs in seen.items():
             keys = [json.dumps(fields["messages"], sort_keys=True) for _, fields, _ in runs]
             k = keys.index(max(keys, key=keys.count))
-            own = f"{options.metric or 'a score'} as {task} defines it"
+            own = f"{runs[k][1]['metric']} as {task} defines it"
             answers = [one for _, _, one in runs if one is not None]
             try:
                 content[item] = _short(first_fitting([runs[k][1]], answers, own))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,19 @@ def lm_eval_content(paths: Sequence[Path], wanted: Mapping[str, str], options: O
         wanted: item -> hash of its document; empty where it is not known.
         options: by which the results were read.
     """
-    notes = Notes()
-    content: dict[str, dict[str, Any]] = {}
-    for files, items in _by_task(paths, wanted, options):
-        some = [files[k] for k in spread(len(files), RUNS)]
-        others = (one for one in files[:MOST_FILES] if one not in some)
+    notes, content = Notes(), dict[str, dict[str, Any]]()
+    tasks = list(_by_task(paths, wanted, options))
+    first = {path for files, _ in tasks for path in _some(files)}
+    reader = _Reader(wanted, options.rules)
+    described: dict[Path, SamplesFile] = {one.path: one for one in describe_files(sorted(first))}
+    for files, items in tasks:
+        some = [described[one] for one in _some(files)]
+        others = (one for one in files[:MOST_FILES] if one not in first)
         found: dict[str, list[Seen]] = {one: [] for one in items}
         left: Collection[str] = items
-        for batch in (some, *([one] for one in others)):
-            for file in describe_files(batch):
-                for item, seen in _read(file, left, wanted, options.rules):
+        for batch in chain([some], (describe_files([one]) for one in others)):
+            for file in batch:
+                for item, seen in reader.read(file, left):
                     found[item].append(seen)
             settled = {one: _settled(one, found[one], notes) for one in left if found[one]}
             content |= {one: fields for one, fields in settled.items() if fields is not None}
@@ -90,6 +94,10 @@ def lm_eval_content(paths: Sequence[Path], wanted: Mapping[str, str], options: O
                 break
         notes.missing += [one for one in items if not content.get(one)]
     return Contents({one: content[one] for one in wanted if content.get(one)}, notes.findings())
+
+
+def _some(files: Sequence[Path]) -> list[Path]:
+    return [files[k] for k in spread(len(files), RUNS)]
 
 
 def _trimmed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -122,52 +130,70 @@ def _by_task(
             yield of_task, tasks[task]
 
 
-def _read(
-    file: SamplesFile, items: Collection[str], wanted: Mapping[str, str], rules: Rules
-) -> Iterator[tuple[str, Seen]]:
-    """Yield how a run asked items that are wanted."""
-    job = SamplesJob.of(file, rules)
-    rows = read_rows(file.path, file.task, rules.item_key, job.filters, set(items))
-    if not rows:
-        return
-    filter_ = job.pick_filter(list(rows))
-    metric = job.pick_metric(rows[filter_])
-    config, template, chat = _settings(file)
-    for row in rows[filter_]:
-        changed = wanted[row.item] and row.doc_hash and wanted[row.item] != row.doc_hash
-        if changed or not isinstance(row.logged.get("arguments"), (dict, list)):
-            continue
-        mark = job.mark(row, metric)
-        asked = Asked(row.logged, metric, filter_, mark, config, chat)
-        mode, context = _context(asked, template)
-        yield row.item, Seen(file.run.model, asked, mode, context)
+class _Reader:
+    """Reads how runs asked items."""
+
+    def __init__(self, wanted: Mapping[str, str], rules: Rules) -> None:
+        self.wanted, self.rules = wanted, rules
+        self.results: dict[Path, Mapping[str, Any]] = {}
+
+    def read(self, file: SamplesFile, items: Collection[str]) -> Iterator[tuple[str, Seen]]:
+        """Yield how a run asked items that are wanted."""
+        job = SamplesJob.of(file, self.rules)
+        rows = read_rows(file.path, file.task, self.rules.item_key, job.filters, set(items))
+        if not rows:
+            return
+        filter_ = job.pick_filter(list(rows))
+        metric = job.pick_metric(rows[filter_])
+        settings = self._settings(file)
+        config, template = _config(settings, file.task), _template(settings, file)
+        chat = bool(settings.get("chat_template") or settings.get("chat_template_sha"))
+        for row in rows[filter_]:
+            known = self.wanted[row.item]
+            changed = known and row.doc_hash and known != row.doc_hash
+            if changed or not isinstance(row.logged.get("arguments"), (dict, list)):
+                continue
+            asked = Asked(row.logged, metric, filter_, job.mark(row, metric), config, chat)
+            mode, context = _context(asked, template)
+            yield row.item, Seen(file.run.model, asked, mode, context)
+
+    def _settings(self, file: SamplesFile) -> Mapping[str, Any]:
+        """Return the results file of a run; those of a few runs are kept for the next task."""
+        path = file.results.path
+        if path is None:
+            return {}
+        if path not in self.results:
+            content = read_json(path)
+            while len(self.results) >= RUNS:
+                self.results.pop(next(iter(self.results)))
+            self.results[path] = content if isinstance(content, dict) else {}
+        return self.results[path]
 
 
-def _settings(file: SamplesFile) -> tuple[dict[str, Any], Template | None, bool]:
-    """Return a task's settings, the run's chat template, and whether there was any."""
-    content = read_json(file.results.path) if file.results.path else {}
-    assert isinstance(content, dict)  # it was read before
-    configs = content.get("configs")
-    config = configs.get(file.task) if isinstance(configs, dict) else None
-    text = content.get("chat_template")
-    chat = bool(text or content.get("chat_template_sha"))
-    template = None
-    if isinstance(text, str) and text:
-        tokens = {
-            f"{name}_token": str(found[0])
-            for name in ("bos", "eos", "pad")
-            if isinstance(found := content.get(f"tokenizer_{name}_token"), list) and found[:1]
-        }
-        shots = content.get("n-shot")
-        n = shots.get(file.task) if isinstance(shots, dict) else 0
-        date = content.get("date")
-        thinking = file.run.settings.get("thinking", "")
-        given = {"enable_thinking": thinking == "True"} if thinking else {}
-        date = date if isinstance(date, float) and 0 < date < 1e11 else 0.0
-        described = isinstance(config, dict) and config.get("description")
-        system = bool(content.get("system_instruction") or described)
-        template = Template(text, tokens, given, n if type(n) is int else 0, system, date)
-    return config if isinstance(config, dict) else {}, template, chat
+def _config(settings: Mapping[str, Any], task: str) -> dict[str, Any]:
+    configs = settings.get("configs")
+    found = configs.get(task) if isinstance(configs, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _template(settings: Mapping[str, Any], file: SamplesFile) -> Template | None:
+    """Return the chat template of a run, with what it is given."""
+    text = settings.get("chat_template")
+    if not isinstance(text, str) or not text:
+        return None
+    tokens = {
+        f"{name}_token": str(found[0])
+        for name in ("bos", "eos", "pad")
+        if isinstance(found := settings.get(f"tokenizer_{name}_token"), list) and found[:1]
+    }
+    thinking = file.run.settings.get("thinking", "")
+    given = {"enable_thinking": thinking == "True"} if thinking else {}
+    shots, date = settings.get("n-shot"), settings.get("date")
+    n = shots.get(file.task) if isinstance(shots, dict) else 0
+    date = date if isinstance(date, float) and 0 < date < 1e11 else 0.0
+    described = _config(settings, file.task).get("description")
+    system = bool(settings.get("system_instruction") or described)
+    return Template(text, tokens, given, n if type(n) is int else 0, system, date)
 
 
 def _context(asked: Asked, template: Template | None) -> tuple[Mode, dict[str, Any]]:

@@ -8,7 +8,7 @@ the likeliest token after token, by exact match (:mod:`tinyeval.asking.marks`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.asking.item import DELIMITER, Item, Messages
+from tinyeval.asking.item import DELIMITER, Item
 from tinyeval.asking.marks import CHOICE_METRICS, check_askable, mark_choices, mark_text
-from tinyeval.errors import ConfigError, DataError, one_line
+from tinyeval.errors import ConfigError
 from tinyeval.training.optional import load
 from tinyeval.training.restore_state import same_modes
+from tinyeval.training.runners.chat import chat_context
 from tinyeval.training.runners.encoding import (
     Pair,
     Request,
@@ -28,6 +29,7 @@ from tinyeval.training.runners.encoding import (
     max_length,
     pad_token,
 )
+from tinyeval.training.runners.loading import Loaded, Loading
 
 BATCH_TOKENS = {"cpu": 4096}
 """Tokens per batch by type of device; on a CPU, larger batches overflow its caches (measured)."""
@@ -49,7 +51,8 @@ class CausalLM:
             an item says that its history was asked so.
         max_tokens: most tokens of a written answer, where an item does not say.
         batch_tokens: tokens per batch; None: 4,096 on a CPU, 32,768 elsewhere.
-        device: device of a model that is read from a folder; ``auto``: a GPU if there is one.
+        device, dtype, revision: how a model is loaded that is not in memory, as in
+            :class:`~tinyeval.training.runners.loading.Loading`.
         share: process the context that choices share only once, if the model allows it.
     """
 
@@ -60,6 +63,8 @@ class CausalLM:
     max_tokens: int = 256
     batch_tokens: int | None = None
     device: str = "auto"
+    dtype: str = "auto"
+    revision: str | None = None
     share: bool = True
     _last: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -75,8 +80,9 @@ class CausalLM:
 
         Args:
             items: items with ``prompt``, ``gold`` and, for multiple choice, ``choices``.
-            model: a model of transformers, or a folder that ``from_pretrained`` reads.  A model in
-                memory keeps its device and its training mode.
+            model: a model of transformers, a folder or Hub name that ``from_pretrained`` reads, or
+                what :class:`Loading` has loaded.  A model in memory keeps its device and its
+                training mode.
 
         Returns:
             A score in [0, 1] for each item.
@@ -87,12 +93,12 @@ class CausalLM:
             TinyEvalError: memory is too small for a single item.
         """
         check_askable(items, self.metric or "")  # before a model is read
-        model, tokenizer = self._load(model)
+        (model, tokenizer), in_training = self._load(model)
         if any(self._in_chat(one) for one in items):
             chat_context(({"role": "user", "content": "?"},), tokenizer)  # before any is asked
         chosen = [one for one in items if one.choices]
         written = [one for one in items if not one.choices]
-        with same_modes(model), _precision(model):
+        with same_modes(model), _precision(model) if in_training else nullcontext():
             model.eval()
             scores = self._choose(chosen, model, tokenizer)
             scores |= self._write(written, model, tokenizer)
@@ -109,7 +115,7 @@ class CausalLM:
             model,
             self._encode(tokenizer, pairs, max_length(model, tokenizer)),
             pad=pad_token(tokenizer),
-            batch_tokens=self._budget(model),
+            batch_tokens=self.budget(model),
             share=self.share,
         )
         ends = np.cumsum([len(one.choices) for one in items])
@@ -151,7 +157,7 @@ class CausalLM:
                 stop=stop,
                 max_tokens=max_tokens,
                 max_length=max_length(model, tokenizer),
-                batch_tokens=self._budget(model),
+                batch_tokens=self.budget(model),
             )
             for one, text in zip(group, texts, strict=True):
                 scores[one.id] = mark_text(one, text)
@@ -172,44 +178,21 @@ class CausalLM:
         template = (lambda messages: chat_context(messages, tokenizer)) if chat else None
         return item.pairs(delimiter, template)
 
-    def _budget(self, model: Any) -> int:
+    def budget(self, model: Any) -> int:
+        """Return how many tokens a batch has."""
         kind = next(model.parameters()).device.type
         return self.batch_tokens or BATCH_TOKENS.get(kind, _MANY_TOKENS)
 
-    def _load(self, model: Any) -> tuple[Any, Any]:
-        """Return model and tokenizer; a compiled model is unwrapped."""
-        if not isinstance(model, (str, Path)):
-            if self.tokenizer is None:
-                raise ConfigError("a model in memory needs its tokenizer: CausalLM(tokenizer)")
-            return getattr(model, "_orig_mod", model), self.tokenizer
-        return _from_folder(Path(model), self.device, self.tokenizer)
-
-
-def chat_context(messages: Messages, tokenizer: Any) -> str:
-    """Return a conversation in the tokenizer's chat template, up to where the answer begins.
-
-    A template that takes no rules of a system is given none, as in the harness.
-
-    Raises:
-        DataError: the tokenizer has no template, or its template refuses the conversation.
-    """
-    begun = messages[-1]["role"] == "assistant"  # the answer goes on from its beginning
-    try:
-        return tokenizer.apply_chat_template(
-            [dict(one) for one in messages],
-            tokenize=False,
-            add_generation_prompt=not begun,
-            continue_final_message=begun,
-        )
-    except Exception as error:  # templates are code of the model's makers
-        asked = tuple(one for one in messages if one["role"] != "system")
-        if asked and len(asked) < len(messages):
-            return chat_context(asked, tokenizer)
-        raise DataError(
-            f"the tokenizer cannot put a prompt into a chat template ({one_line(error, 200)}); "
-            "the history was asked through chat templates: give the tokenizer one, or ask without "
-            "(chat=False)"
-        ) from error
+    def _load(self, model: Any) -> tuple[Loaded, bool]:
+        """Return model and tokenizer, and whether the model is in training."""
+        if isinstance(model, (str, Path)):
+            model = Loading(self.device, self.dtype, self.revision)(model, self.tokenizer)
+        if isinstance(model, Loaded):
+            return model, False
+        if self.tokenizer is None:
+            raise ConfigError("a model in memory needs its tokenizer: CausalLM(tokenizer)")
+        # a compiled model is unwrapped
+        return Loaded(getattr(model, "_orig_mod", model), self.tokenizer), True
 
 
 def _stops(item: Item, tokenizer: Any) -> tuple[str, ...]:
@@ -221,24 +204,6 @@ def _stops(item: Item, tokenizer: Any) -> tuple[str, ...]:
 def causal_lm(items: Sequence[Item], model: Any) -> Mapping[str, float]:
     """Answer items with the model in a ``from_pretrained`` folder, with the default settings."""
     return CausalLM()(items, model)
-
-
-def _from_folder(path: Path, device: str, tokenizer: Any) -> tuple[Any, Any]:
-    transformers, torch = load("transformers", "hf"), load("torch", "hf")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if not (path / "config.json").is_file():
-        raise DataError(f"{path}: expected a folder with a model's config.json; there is none")
-    try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            path, dtype=torch.float32 if device == "cpu" else torch.bfloat16
-        )
-        if tokenizer is None:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: the model or its tokenizer cannot be read ({reason})") from error
-    return model.to(device), tokenizer
 
 
 @contextmanager
