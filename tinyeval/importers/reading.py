@@ -12,7 +12,7 @@ from typing import ParamSpec, Unpack
 from tinyeval.compute.progress import shown
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.audit.zeros import treat_zeros
-from tinyeval.importers.base import Asked, Columns, Options, options_of
+from tinyeval.importers.base import Asked, Columns, Options, options_of, silent
 from tinyeval.importers.block import Imported, Merged
 from tinyeval.importers.formats import FORMATS, get_importer, recognise
 from tinyeval.importers.in_memory import are_paths, read_objects
@@ -88,7 +88,7 @@ def import_results(
         [[1.0, 0.0], [0.5, nan]]
     """
     with shown(asked.get("progress")) as report:
-        options = options_of(**{**asked, "progress": report})
+        options = replace(options_of(**asked), progress=report or silent)
         merged, name, why = _merged(paths, format, options)
     responses = _annotated(merged.responses, items_table, models_table)
     responses, blocks = treat_zeros(responses, options.zeros)
