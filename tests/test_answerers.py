@@ -76,6 +76,12 @@ def test_what_a_function_raises_is_one_line_with_its_cause():
         FunctionAnswerer(broken, "mine:broken")(ITEMS)
     assert isinstance(told.value.__cause__, KeyError)
 
+    def leaving(items):
+        raise SystemExit(3)
+
+    with pytest.raises(TinyEvalError, match="mine:leaving raised SystemExit: 3"):
+        FunctionAnswerer(leaving, "mine:leaving")(ITEMS)
+
     def ours(items):
         raise DataError("no such file")
 

@@ -105,9 +105,23 @@ def test_the_full_score_lies_in_the_predicted_interval_while_a_model_trains(
     assert logged(trainer) == [(one.step, one.prediction.score) for one in entries]
 
 
+def test_what_is_logged_is_little_unless_asked_for(make_trainer, quick):
+    trainer = make_trainer(1)
+    trainer.add_callback(TransformersCallback(trainer, quick, every=1))
+    trainer.train()
+    names = {name for one in trainer.state.log_history for name in one if name.startswith("tiny")}
+    parts = ("score", "lower", "upper", "in_range", "misfit", "seconds")
+    assert names == {f"tinyeval/small/{one}" for one in parts}
+    ((_, seconds),) = logged(trainer, "tinyeval/small/seconds")
+    assert 0 < seconds < 100
+    for wrong in (["abilities"], "ability"):
+        with pytest.raises(ConfigError, match="a list of ability, benchmarks, n_answered"):
+            TransformersCallback(trainer, quick, also=wrong)
+
+
 def test_score_bounds_and_ability_are_in_the_trainers_log(make_trainer, quick, tmp_path):
     trainer = make_trainer(4)
-    trainer.add_callback(TransformersCallback(trainer, quick, every=2))
+    trainer.add_callback(TransformersCallback(trainer, quick, every=2, also=["ability"]))
     trainer.train()
     entries = read_journal(tmp_path / "run" / FILE)
     for part in ("score", "lower", "upper"):

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from tinyeval.covariance import components
 from tinyeval.covariance import item_covariance as module
 from tinyeval.covariance.item_covariance import item_covariance
+from tinyeval.errors import ConfigError
 from tinyeval.history import History
 from tinyeval.responses import ResponseMatrix
 from tinyeval.targets import make_targets
@@ -268,12 +269,10 @@ def test_items_that_nobody_solved_shift_together():
     history = History(replace(history.responses, scores=scores), history.targets, history.fit)
     solved, never = np.arange(3, 50), np.arange(3)
     assert (scores[:, solved] > 0).any(axis=0).all()
-    covariance = item_covariance(history)
-    kernel = covariance.drift[:-1].T @ covariance.drift[:-1]
-    field = covariance.drift.T @ covariance.drift
-    assert_allclose((field - kernel)[np.ix_(never, never)], 1.0, atol=1e-9)
-    assert_allclose((field - kernel)[solved], 0.0, atol=1e-9)
-    once = scores.copy()
-    once[0, :3] = 0.5
-    once = History(replace(history.responses, scores=once), history.targets, history.fit)
-    assert len(item_covariance(once).drift) == len(covariance.drift) - 1
+    covariance = item_covariance(history, unsolved=0.5)
+    kernel = item_covariance(history).drift
+    apart = covariance.drift.T @ covariance.drift - kernel.T @ kernel
+    assert_allclose(apart[np.ix_(never, never)], 0.25, atol=1e-9)
+    assert_allclose(apart[solved], 0.0, atol=1e-9)
+    with pytest.raises(ConfigError, match="unsolved must be a number from 0 to 100, found -1"):
+        item_covariance(history, unsolved=-1)

@@ -31,6 +31,7 @@ from item_banks.language import (
 )
 from paper_repro import checkpoints_live as live
 from paper_repro import quick_seconds
+from paper_repro.timing import beside_harness
 from tinyeval.bank.codec import decode_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import ConfigError, DataError
@@ -434,13 +435,34 @@ def test_a_bank_without_content_is_an_error(tiny_bank, tmp_path, capsys):
 def test_seconds_are_told_by_size(tiny_bank, tmp_path, monkeypatch, capsys):
     tiny_bank.save(tmp_path / "bank")
     monkeypatch.setattr(quick_seconds, "SIZES", ((32, 1),))
-    options = ["--bank", str(tmp_path / "bank"), "--out", str(tmp_path)]
+    options = ["--bank", str(tmp_path / "bank"), "--out", str(tmp_path), "--parts", "sizes"]
     monkeypatch.setattr(sys, "argv", ["quick_seconds", *options])
     quick_seconds.main()
     text = (tmp_path / "quick_seconds.md").read_text()
     assert "12 anchors of 60 items" in text
-    assert "`python -m paper_repro.quick_seconds --device cpu`" in text
-    weights, quick, full, times = text.splitlines()[6].strip("| ").split(" | ")
+    assert "`python -m paper_repro.quick_seconds --device cpu --parts sizes`" in text
+    weights, quick, full, times = text.splitlines()[8].strip("| ").split(" | ")
     assert int(weights.replace(",", "")) > 10_000
     assert all(float(one) > 0 for one in (quick, full, times))
     assert capsys.readouterr().err.startswith(f"{weights} weights: ")
+
+
+@pytest.mark.slow
+def test_seconds_are_told_beside_the_harness(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("lm_eval", reason="needs tinyeval[lm-eval]")
+    few = [replace(one, items=4, question=6, written=4) for one in beside_harness.CASES[::2]]
+    monkeypatch.setattr(beside_harness, "CASES", few)
+    monkeypatch.setattr(quick_seconds, "BESIDE", (64, 1))
+    (tmp_path / "quick_seconds.md").write_text(
+        "# Old\n\n## A quick evaluation and a full one\n\nkept"
+    )
+    options = ["--out", str(tmp_path), "--parts", "harness"]
+    monkeypatch.setattr(sys, "argv", ["quick_seconds", *options])
+    quick_seconds.main()
+    text = (tmp_path / "quick_seconds.md").read_text()
+    assert "## A quick evaluation and a full one\n\nkept" in text
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if "-shot, " in line]
+    assert [one[0] for one in rows] == [one.name for one in few]
+    for *_, ours, theirs, ratio, apart in rows:
+        assert float(ours) >= 0 < float(theirs) + float(ratio)
+        assert apart == "4 of 4 the same" or float(apart) < 1e-4

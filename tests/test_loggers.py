@@ -9,6 +9,7 @@ from test_journal import entry
 
 from tinyeval.errors import ConfigError, DependencyError
 from tinyeval.training.loggers import (
+    ALSO,
     MlflowLogger,
     TensorBoardLogger,
     WandbLogger,
@@ -21,13 +22,19 @@ VALUES = {"tinyeval/b/score": 0.5, "tinyeval/b/lower": 0.4, "tinyeval/b/upper": 
 
 
 def test_a_prediction_becomes_named_numbers():
-    assert log_values("my bank: 1", entry().prediction) == {
+    few = {
         "tinyeval/my_bank_1/score": 0.5,
         "tinyeval/my_bank_1/lower": 0.4,
         "tinyeval/my_bank_1/upper": 0.6,
-        "tinyeval/my_bank_1/n_answered": 100.0,
         "tinyeval/my_bank_1/in_range": 1.0,
         "tinyeval/my_bank_1/misfit": 0.0,
+    }
+    assert log_values("my bank: 1", entry().prediction) == few
+    timed = log_values("my bank: 1", entry().prediction, seconds=1.5)
+    assert timed == {**few, "tinyeval/my_bank_1/seconds": 1.5}
+    assert log_values("my bank: 1", entry().prediction, also=ALSO) == {
+        **few,
+        "tinyeval/my_bank_1/n_answered": 100.0,
         "tinyeval/my_bank_1/ability_1": 0.25,
         "tinyeval/my_bank_1/ability_2": -1.0,
         "tinyeval/my_bank_1/math/score": 0.4,
@@ -35,7 +42,7 @@ def test_a_prediction_becomes_named_numbers():
 
 
 def test_one_ability_needs_no_number():
-    values = log_values("b", replace(entry().prediction, ability=(0.5,)))
+    values = log_values("b", replace(entry().prediction, ability=(0.5,)), also=["ability"])
     assert values["tinyeval/b/ability"] == 0.5
     assert not [name for name in values if "ability_" in name]
 

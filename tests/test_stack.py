@@ -250,6 +250,8 @@ def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
     ("options", "message"),
     [
         ({"odds": -0.1}, "odds must be a number from 0, found -0.1"),
+        ({"odds": "much"}, "odds must be a number from 0, found 'much'"),
+        ({"tail": "thin"}, "tail must lie in"),
         ({"odds": float("inf")}, "odds must be a number from 0, found inf"),
         ({"tail": 0.5}, r"tail must lie in \[0, 0.5\), found 0.5"),
         ({"tail": -0.1}, "tail must lie"),

@@ -174,6 +174,28 @@ def test_pictures_are_written(tmp_path, kind):
         assert b"<b>" not in data
 
 
+@pytest.mark.parametrize(
+    ("scores", "half", "low", "high"),
+    [
+        (np.linspace(0.30, 0.42, 9), 0.03, 0.26, 0.46),
+        ([0.5], 0.001, 0.475, 0.525),  # noise does not fill the picture
+        ([0.0, 1.0], 0.1, 0.0, 1.0),
+    ],
+)
+def test_the_axis_shows_where_the_scores_are(scores, half, low, high, tmp_path, monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure", reason="needs tinyeval[plot]").Figure
+    shown = []
+    plain = figure.savefig
+
+    def save(self, *args, **options):
+        shown.append(self.axes[0].get_ylim())
+        return plain(self, *args, **options)
+
+    monkeypatch.setattr(figure, "savefig", save)
+    plot_trajectories(make(scores, half=half), tmp_path / "a.svg")
+    assert shown == [(pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))]
+
+
 def test_one_trajectory_needs_no_name(tmp_path):
     pytest.importorskip("matplotlib", reason="needs tinyeval[plot]")
     plot_trajectories(make([0.4]), tmp_path / "a.svg")

@@ -154,5 +154,5 @@ def _truth(evaluations: Sequence[Evaluation]) -> str:
             predicted, lower, upper = of[name]
             within = "yes" if lower <= score <= upper else "no"
             cells = [f"{predicted:.3f}", f"{score:.3f}", f"{predicted - score:+.3f}", within]
-            rows.append([p.model, name, *cells, str(len(one.answers))])
-    return table(["model", "score of", "predicted", "true", "difference", "within", "asked"], rows)
+            rows.append([p.model, name, *cells])
+    return table(["model", "score of", "predicted", "true", "difference", "within"], rows)

@@ -13,9 +13,9 @@ by a smooth shift of the items' mean scores, a Gaussian process over the items' 
 no variance in C; only drift lets a design spend anchors on them.  ``G`` is the pivoted Cholesky
 factor of the kernel (Harbrecht, Peters and Schneider 2012), ``rest`` its truncated diagonal.
 
-The items that no source model solved have a shift of their own besides, of the same size: one more
-row of ``G``, 1 on them and 0 elsewhere.  The history cannot say how far apart in difficulty they
-are, so what strong models newly solve is learned from these items alone.
+With ``unsolved`` = u above 0, the items that no source model solved have a shift of their own
+besides, of size u s: one more row of ``G``, u on them and 0 elsewhere.  The history cannot say how
+far apart in difficulty they are, so what strong models newly solve is learned from them alone.
 
 No array has the shape (items, items): the largest are (rank, items).
 """
@@ -133,6 +133,7 @@ def item_covariance(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
+    unsolved: float = 0.0,
 ) -> ItemCovariance:
     """Return the covariance of a history, built once: design and estimator share it.
 
@@ -141,15 +142,20 @@ def item_covariance(
         irt_share: weight of the IRT view, in [0, 1]; the shrunk sample has the rest.
         shrinkage: share of the sample variance moved to the diagonal, in [0, 1].
         length: length scale of the drift field, in standard deviations of difficulty.
+        unsolved: size of the shift of the items that no source model solved, in drift sizes; 0:
+            they have none of their own.
     """
     for name, value, high in (("irt_share", irt_share, 1), ("shrinkage", shrinkage, 1)):
         _check_number(name, value, 0.0, high)
     _check_number("length", length, 1e-6, 1e6)
-    key = (irt_share, shrinkage, length)
+    _check_number("unsolved", unsolved, 0.0, 100.0)
+    key = (irt_share, shrinkage, length, unsolved)
     return history.once(("item_covariance", *key), lambda: _blend(history, *key))
 
 
-def _blend(history: History, irt_share: float, shrinkage: float, length: float) -> ItemCovariance:
+def _blend(
+    history: History, irt_share: float, shrinkage: float, length: float, unsolved: float
+) -> ItemCovariance:
     """Blend the two views of a history."""
     scores, fitted = history.filled, history.fitted
     values, weights, own = history.target_values, history.targets.weights, history.targets.own
@@ -170,7 +176,7 @@ def _blend(history: History, irt_share: float, shrinkage: float, length: float) 
     # For targets that are sums over items, the items' own noise covers what the components omit.
     unexplained += history.targets.external * both.targets_left
     total = sum_of_squares(both.factors) + noise
-    drift, rest = _drift_field(history, fitted_mean, length)
+    drift, rest = _drift_field(history, fitted_mean, length, unsolved)
     return ItemCovariance(
         items=history.responses.items.ids,
         mean=mean,
@@ -223,7 +229,9 @@ def _noise_of_irt(scores: Matrix, fitted: Matrix, processes: Processes) -> Array
     return np.asarray(bernoulli * min(1.0, dispersion) if dispersion < 0.5 else bernoulli)
 
 
-def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, Array]:
+def _drift_field(
+    history: History, mean: Array, length: float, unsolved: float
+) -> tuple[Array, Array]:
     """Factor of the drift field, (rank, items), and the kernel's truncated diagonal, (items,)."""
     clipped = np.clip(mean, 0.002, 0.998)
     difficulty = np.log(clipped / (1 - clipped))
@@ -243,9 +251,8 @@ def _drift_field(history: History, mean: Array, length: float) -> tuple[Array, A
         column = (kernel - factor[:k].T @ factor[:k, pivot]) / np.sqrt(residual[pivot])
         factor[k] = column
         residual = residual - column**2
-    never = ~_ever_solved(history)
-    if never.any():
-        factor = np.vstack([factor, never])
+    if unsolved > 0:
+        factor = np.vstack([factor, unsolved * ~_ever_solved(history)])
     return factor, np.maximum(residual, 0.0)
 
 

@@ -41,7 +41,7 @@ from tinyeval.compute.arrays import Array
 from tinyeval.compute.row_blocks import column_means, column_squares
 from tinyeval.history import History
 
-ODDS = 0.4
+ODDS = 0.5
 """Prior density just beyond the range of a wide history that breaks off, relative to within."""
 
 ODDS_CHECKPOINTS = 0.05
@@ -53,7 +53,7 @@ CHECKPOINTS = ("run", "step")
 TAIL = 0.01
 """Share of the source models beyond each end of the range whose width counts."""
 
-WIDE = 0.3
+WIDE = 0.25
 """Width, in score units, from which a history counts as wide."""
 
 REACH = 4.0
@@ -101,10 +101,10 @@ def prior_beyond(scores: Array, alpha: float, odds: float) -> Array:
 
     Example:
         >>> scores = np.linspace(0.2, 0.6, 81)
-        >>> prior_beyond(scores, alpha=1.0, odds=0.4).round(2).tolist()
-        [0.4, 0.4, 1.57]
-        >>> prior_beyond(scores / 10, alpha=1.0, odds=0.4).round(2).tolist()
-        [0.05, 0.05, 0.16]
+        >>> prior_beyond(scores, alpha=1.0, odds=0.5).round(2).tolist()
+        [0.5, 0.5, 1.57]
+        >>> prior_beyond(scores / 10, alpha=1.0, odds=0.5).round(2).tolist()
+        [0.08, 0.08, 0.16]
     """
     low, high = np.quantile(scores, [TAIL, 1.0 - TAIL])
     tenth, width = 0.1 * (high - low), np.sqrt(alpha) * (high - low)

@@ -166,6 +166,7 @@ def fit_kriging(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
+    unsolved: float = 0.0,
 ) -> Kriging:
     """Fit on source models; ``rng`` is not used.
 
@@ -179,12 +180,13 @@ def fit_kriging(
             after the first is divided by 1 + (s / moved)^2, and the first gets what is left.
             None: it is not known.
         temper: the marginal likelihood has exponent 1 / temper.
-        irt_share, shrinkage, length: options of :func:`item_covariance`.
+        irt_share, shrinkage, length, unsolved: options of :func:`item_covariance`.
     """
     check_drift(drift)
     if not temper > 0:
         raise ConfigError(f"temper must be above 0, found {temper}")
-    covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
+    options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
+    covariance = item_covariance(history, **options, unsolved=unsolved)
     position = {one: k for k, one in enumerate(covariance.items)}
     index = np.array([position[one] for one in anchors.items])
     factors, field = covariance.factors[:, index], covariance.drift[:, index]

@@ -72,7 +72,7 @@ MANY = 1000
 LONG_HISTORY = 100
 """Fewest source models with which folds can tell a better predictor from a luckier one."""
 
-KEPT = 0.7
+KEPT = 0.85
 """Share of the items' differences in difficulty that models beyond the range keep."""
 
 MOVED = 2.0
@@ -176,6 +176,7 @@ def fit_stack(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
+    unsolved: float = 0.0,
     tail: float = 0.01,
     odds: float | None = None,
 ) -> Stack:
@@ -185,7 +186,8 @@ def fit_stack(
         history: source models only.
         anchors: the items that a new model answers.
         rng: for the :class:`Estimator` protocol.
-        drift, undrifted, temper, irt_share, shrinkage, length: options of :func:`fit_kriging`.
+        drift, undrifted, temper, irt_share, shrinkage, length, unsolved: options of
+            :func:`fit_kriging`.
         tail: share of the source models beyond each end of the range, in [0, 0.5).
         odds: prior density just beyond the range of a wide history, relative to within, from 0; the
             larger, the sooner a model counts as beyond.  None: ODDS, or ODDS_CHECKPOINTS where the
@@ -194,15 +196,16 @@ def fit_stack(
     Raises:
         ConfigError: an option outside its range, or no drift size of at least ROBUST_DRIFT.
     """
-    if not 0 <= tail < 0.5:
-        raise ConfigError(f"tail must lie in [0, 0.5), found {tail}")
+    if not (isinstance(tail, (int, float)) and 0 <= tail < 0.5):
+        raise ConfigError(f"tail must lie in [0, 0.5), found {tail!r}")
     if max(drift) < ROBUST_DRIFT:
         raise ConfigError(f"stack needs a drift size from {ROBUST_DRIFT:g} on, found {list(drift)}")
-    if odds is not None and not 0 <= odds < np.inf:
-        raise ConfigError(f"odds must be a number from 0, found {odds}")
+    if odds is not None and not (isinstance(odds, (int, float)) and 0 <= odds < np.inf):
+        raise ConfigError(f"odds must be a number from 0, found {odds!r}")
     if odds is None:
         odds = ODDS_CHECKPOINTS if are_checkpoints(history) else ODDS
     covariance = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
+    covariance["unsolved"] = unsolved
     scores, alpha = history.target_values[:, 0], share_beyond_chance(history)
     moved = max(MOVED * float(scores.std()) * alpha**0.5, LEAST_MOVED)
 

@@ -144,6 +144,7 @@ def select_optimal_design(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
+    unsolved: float = 0.0,
 ) -> Anchors:
     """Choose ``n`` items by greedy optimal design; ``rng`` is not used.
 
@@ -154,7 +155,7 @@ def select_optimal_design(
         budget: limits on cost and numbers by group.
         drift: standard deviations of the drift hypotheses, in score units; 0 stands for models like
             the source models.
-        irt_share, shrinkage, length: options of :func:`item_covariance`.
+        irt_share, shrinkage, length, unsolved: options of :func:`item_covariance`.
 
     Raises:
         ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.
@@ -162,7 +163,8 @@ def select_optimal_design(
     check_budget(history, n)
     check_drift(drift)
     budget = Budget(n) if budget is None else replace(budget, items=n)
-    covariance = item_covariance(history, irt_share=irt_share, shrinkage=shrinkage, length=length)
+    options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
+    covariance = item_covariance(history, **options, unsolved=unsolved)
     items = history.responses.items
     if np.isfinite(budget.cost):
         chosen = thrifty_design(covariance, drift, budget, items).chosen

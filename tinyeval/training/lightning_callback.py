@@ -37,6 +37,7 @@ class LightningCallback(Callback):  # type: ignore[misc]
         model: Callable[[Any], Any] = _itself,
         every: int | None = None,
         loggers: Sequence[Logger] = (),
+        also: Sequence[str] = (),
     ) -> None:
         """Make a callback for ``Trainer(callbacks=[...])``.
 
@@ -45,11 +46,13 @@ class LightningCallback(Callback):  # type: ignore[misc]
             model: takes the module in training, and returns the model that is asked.
             every: steps between two predictions; None: after each validation.
             loggers: loggers in addition to the trainer's own.
+            also: values to log beside score, bounds, flags and seconds: ``ability``,
+                ``benchmarks``, ``n_answered``.
 
         Raises:
-            ConfigError: ``every`` is less than one.
+            ConfigError: ``every`` is less than one, or an unknown value.
         """
-        self._recorder = Recorder(quick, every, loggers)
+        self._recorder = Recorder(quick, every, loggers, also)
         self._model = model
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
@@ -65,6 +68,8 @@ class LightningCallback(Callback):  # type: ignore[misc]
     def _predict(self, trainer: Any, pl_module: Any) -> None:
         entry = self._recorder.predict(trainer.global_step, self._model(pl_module))
         # the same number in every process, so there is nothing to average
-        self.log_dict(self._recorder.values(entry), sync_dist=False)
+        values = self._recorder.values(entry)
+        self.log_dict(values, sync_dist=False)
         if trainer.is_global_zero:
-            record(entry, Path(trainer.default_root_dir) / FILE, self._recorder.loggers)
+            journal = Path(trainer.default_root_dir) / FILE
+            record(entry, journal, self._recorder.loggers, values)

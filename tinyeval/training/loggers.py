@@ -1,14 +1,14 @@
 """Loggers of predictions: TensorBoard, Weights & Biases, MLflow.
 
 A logger has one method, ``log(step, values)``.  All three services group the logged names into
-panels: ``tinyeval/<bank>/score``, ``/lower``, ``/upper``, ``/ability``, ``/n_answered`` ...  Each
-library is imported when its logger is created.
+panels: ``tinyeval/<bank>/score``, ``/lower``, ``/upper`` ...  Each library is imported when its
+logger is created.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from tinyeval.prediction import Prediction
 from tinyeval.training.optional import load
 
 PREFIX = "tinyeval"
+
+ALSO = ("ability", "benchmarks", "n_answered")
+"""Values that are logged if asked for: a bank may have dozens of them."""
 
 
 class Logger(Protocol):
@@ -32,21 +35,35 @@ def log_name(bank: str, value: str) -> str:
     return f"{PREFIX}/{_plain(bank)}/{value}"
 
 
-def log_values(bank: str, prediction: Prediction) -> dict[str, float]:
-    """Return a prediction as named numbers."""
+def log_values(
+    bank: str, prediction: Prediction, *, seconds: float | None = None, also: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return a prediction as named numbers: score, bounds, flags, and the seconds it took.
+
+    Args:
+        bank: name of the bank.
+        prediction: its prediction.
+        seconds: that asking and predicting took; None: not known.
+        also: more values, of :data:`ALSO`.
+    """
     values = {
         "score": prediction.score,
         "lower": prediction.lower,
         "upper": prediction.upper,
-        "n_answered": float(prediction.n_answered),
         "in_range": float(prediction.in_range),
         "misfit": float(prediction.misfit),
     }
-    single = len(prediction.ability) == 1
-    for k, ability in enumerate(prediction.ability, 1):
-        values["ability" if single else f"ability_{k}"] = ability
-    for name, one in prediction.benchmarks.items():
-        values[f"{_plain(name)}/score"] = one.score
+    if seconds is not None:
+        values["seconds"] = seconds
+    if "n_answered" in also:
+        values["n_answered"] = float(prediction.n_answered)
+    if "ability" in also:
+        single = len(prediction.ability) == 1
+        for k, ability in enumerate(prediction.ability, 1):
+            values["ability" if single else f"ability_{k}"] = ability
+    if "benchmarks" in also:
+        for name, one in prediction.benchmarks.items():
+            values[f"{_plain(name)}/score"] = one.score
     return {log_name(bank, name): value for name, value in values.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tinyeval.errors import DataError
@@ -49,13 +49,26 @@ def plot_trajectories(
                 one.steps[chosen], one.score[chosen], s=18, color=face, edgecolors=colour, zorder=3
             )
     levels = sorted({f"{100 * one.level:g} %" for one in named.values()})
-    axes.set(xlabel="step", ylabel=f"predicted score, {', '.join(levels)} interval", ylim=(0, 1))
+    axes.set(xlabel="step", ylabel=f"predicted score, {', '.join(levels)} interval")
+    axes.set_ylim(*_limits(named.values()))
     axes.set_title(_literal(title))
     axes.grid(alpha=0.3)
     axes.legend()
     undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with matplotlib.rc_context({"svg.hashsalt": "tinyeval"}):
         figure.savefig(path, dpi=150, metadata=undated[path.suffix])
+
+
+LEAST = 0.05
+"""Smallest range of the axis of scores: less would make noise look like progress."""
+
+
+def _limits(trajectories: Collection[Trajectory]) -> tuple[float, float]:
+    """Return a range of scores that holds every interval, with some room, within 0 and 1."""
+    low = min(float(one.lower.min()) for one in trajectories)
+    high = max(float(one.upper.max()) for one in trajectories)
+    room = max(0.05 * (high - low), (LEAST - (high - low)) / 2)
+    return max(0.0, low - room), min(1.0, high + room)
 
 
 def _literal(text: str) -> str:

@@ -34,6 +34,7 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
         *,
         every: int | None = None,
         loggers: Sequence[Logger] = (),
+        also: Sequence[str] = (),
     ) -> None:
         """Make a callback, to be added to the trainer.
 
@@ -42,12 +43,14 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
             quick: bank and answering function, which takes the items and the model in training.
             every: steps between two predictions; None: only when the trainer evaluates.
             loggers: loggers in addition to the trainer's own ``report_to``.
+            also: values to log beside score, bounds, flags and seconds: ``ability``,
+                ``benchmarks``, ``n_answered``.
 
         Raises:
-            ConfigError: ``every`` is less than one.
+            ConfigError: ``every`` is less than one, or an unknown value.
         """
         self.trainer = trainer
-        self._recorder = Recorder(quick, every, loggers)
+        self._recorder = Recorder(quick, every, loggers, also)
         self._training = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -78,8 +81,10 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]
         if self._training:
             # this call marks the trainer's own log of the step as done, although it is not
             logs = control.should_log
-            self.trainer.log(self._recorder.values(entry))
+            values = self._recorder.values(entry)
+            self.trainer.log(values)
             control.should_log = logs
             if state.is_world_process_zero:
-                record(entry, Path(args.output_dir) / FILE, self._recorder.loggers)
+                journal = Path(args.output_dir) / FILE
+                record(entry, journal, self._recorder.loggers, values)
         return entry

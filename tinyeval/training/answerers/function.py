@@ -53,7 +53,7 @@ class FunctionAnswerer(Answerer):
             given = self.function(items) if model is None else self.function(items, as_path(model))
         except TinyEvalError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a user's own code may raise anything
             told = f"{self.place} raised {reason(error)}; --debug shows where"
             raise TinyEvalError(told) from error
         yield {
