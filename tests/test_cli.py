@@ -424,7 +424,7 @@ HOSTILE = {
     "parquet": (lambda f, s: _written(f / "t.parquet", b"PAR1 and so on"), "damaged"),
     "four models": (_five_lines, "at least 5"),
     "folder": (lambda f, s: f, "found no results"),
-    "suffix": (lambda f, s: _written(f / "table.docx", b"PK"), "found no results"),
+    "suffix": (lambda f, s: _written(f / "table.docx", b"PK"), "save its table as csv"),
     "percent": (lambda f, s: _written(f / "p.csv", b"model,a\nx,71.5\n"), r"outside \[0, 1\]"),
     "binary": (lambda f, s: _written(f / "b.csv", bytes(range(256))), "b.csv"),
 }

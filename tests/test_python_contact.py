@@ -361,6 +361,8 @@ def test_progress_is_shown_on_request_alone(source, fast, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "calibrating on held-out models" in err
+    tinyeval.read_results(source.to_frame(), progress=True)
+    assert "pandas DataFrame" in capsys.readouterr().err
     said = []
     tinyeval.build(source, settings=fast, progress=lambda done, total, what: said.append(what))
     assert "calibrating on held-out models" in said

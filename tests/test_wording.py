@@ -10,11 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 import tinyeval
+import tinyeval.training
+from tinyeval.bank.content import with_content
 from tinyeval.cli import main
 from tinyeval.errors import DataError
 from tinyeval.errors.wording import FUNCTIONS, KEYWORDS, worded, words_for_commands
 from tinyeval.importers import Columns, Finding, import_results
 from tinyeval.importers.base import Asked
+from tinyeval.training import Asking
 
 pytestmark = pytest.mark.python_words
 
@@ -80,8 +83,11 @@ def test_every_command_that_the_library_names_has_its_function():
 def test_keywords_are_those_of_the_readers_and_of_settings():
     known = {*Asked.__annotations__, *inspect.signature(import_results).parameters}
     known |= {*inspect.signature(tinyeval.ItemBank.save).parameters, "settings", "pattern"}
+    known |= {*inspect.signature(tinyeval.build).parameters, *Asking.__dataclass_fields__}
+    known |= {*inspect.signature(with_content).parameters, "its `__cause__`"}
+    known |= set(tinyeval.training.__all__)
     for option, (_, say) in KEYWORDS.items():
-        said = say("").partition("=")[0]
+        said = say("").partition("=")[0].partition("(")[0]
         assert said in known, option
         if said == "columns":
             assert option.removesuffix("-column") in Columns.__annotations__
@@ -113,6 +119,10 @@ def test_keywords_are_those_of_the_readers_and_of_settings():
         ("build with --groups", "build with settings={'interval': {'groups': ...}}"),
         ("use --device cpu", "use settings={'device': 'cpu'}"),
         ("run with --limit, --log_samples", "run with --limit, --log_samples"),
+        ("by --answer MODULE:FUNCTION with", "by FunctionAnswerer(FUNCTION) with"),
+        ('ask with --lm-eval "", or', 'ask with HarnessAnswerer(""), or'),
+        ("`build --content-of all`", "`build content_of='all'`"),
+        ("; --debug shows where", "; its `__cause__` shows where"),
         ("`tinyeval export` lists", "`bank.anchors` lists"),
         ("with `tinyeval content BANK FILE`", "with `tinyeval.bank.content.with_content`"),
         ("a -- b --- c", "a -- b --- c"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.row_blocks import slabs
 from tinyeval.display.frames import frame
-from tinyeval.display.html import html_table
+from tinyeval.display.html import MOST_ROWS, html_table
 from tinyeval.display.records import shortened
 from tinyeval.errors import DataError, one_line
 from tinyeval.tables import Table, as_ids, by_id
@@ -25,6 +25,9 @@ Scores = NDArray[np.float32]
 Trials = NDArray[np.uint16]
 MOST_COLUMNS = 8
 """Items that a notebook shows."""
+
+LOOKED_AT = 10**7
+"""Cells of a matrix beyond which its line does not say how many are missing."""
 
 Index = Any
 """Positions or a mask; numpy's types of comparisons are too loose to say so."""
@@ -111,17 +114,16 @@ class ResponseMatrix:
             head.append(f"... {self.n_items - MOST_COLUMNS} more")
         rows = (
             [shortened(model), *("" if np.isnan(one) else f"{one:.3g}" for one in row)]
-            for model, row in zip(self.models.ids, self.scores[:, :MOST_COLUMNS], strict=True)
+            for model, row in zip(
+                self.models.ids[:MOST_ROWS], self.scores[:MOST_ROWS, :MOST_COLUMNS], strict=True
+            )
         )
-        return html_table(head, rows, self._size())
+        return html_table(head, rows, self._size(), self.n_models)
 
     def _size(self) -> str:
-        missing = 1 - self._n_observed() / self.scores.size
+        missing = np.isnan(self.scores).mean() if self.scores.size <= LOOKED_AT else 0.0
         told = f", {100 * missing:.3g} % missing" if missing else ""
         return f"{self.n_models:,} models x {self.n_items:,} items{told}"
-
-    def _n_observed(self) -> int:
-        return sum(int((~np.isnan(self.scores[cut])).sum()) for cut in slabs(self.scores.shape))
 
     def to_frame(self) -> Any:
         """Return a pandas frame: a row per model, a column per item, NaN where not asked.

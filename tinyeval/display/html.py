@@ -9,8 +9,13 @@ MOST_ROWS = 20
 """Rows that are shown; a line says how many more there are."""
 
 
-def html_table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
-    """Return a table of at most ``MOST_ROWS`` rows.
+def html_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    caption: str = "",
+    total: int | None = None,
+) -> str:
+    """Return a table of at most ``MOST_ROWS`` rows, of ``total`` in all.
 
     Example:
         >>> from tinyeval.display.html import html_table
@@ -23,8 +28,9 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: s
         parts.append(f"<caption>{escape(caption)}</caption>")
     parts.append(f"<thead>{_row('th', head)}</thead><tbody>")
     parts += [_row("td", row) for row in listed[:MOST_ROWS]]
-    if len(listed) > MOST_ROWS:
-        more = f"... {len(listed) - MOST_ROWS} more"
+    total = len(listed) if total is None else total
+    if total > MOST_ROWS:
+        more = f"... {total - MOST_ROWS} more"
         parts.append(f'<tr><td colspan="{len(head)}">{more}</td></tr>')
     return "".join([*parts, "</tbody></table>"])
 

@@ -94,24 +94,35 @@ def _setting(*path: str) -> Callable[[str], str]:
     return say
 
 
+def _call(name: str) -> Callable[[str], str]:
+    return lambda value: f"{name}({value.rpartition(':')[2] or '...'})"
+
+
 _QUOTED = r"'[^']*'|\"[^\"]*\"|[A-Z]{2,}"
 
 KEYWORDS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "answer": ("MODULE:FUNCTION", _call("FunctionAnswerer")),
     "benchmark-column": (_QUOTED, _column("benchmark")),
     "changed": ("drop|refuse", _word("changed")),
+    "content": (_QUOTED, _plain("content")),
+    "content-of": ("all|anchors", _word("content_of")),
     "cost": ("", _setting("cost")),
+    "debug": ("", lambda value: "its `__cause__`"),
     "device": ("cpu|cuda", _setting("device")),
     "direction": ("lower|higher", _word("direction")),
     "drop": (_QUOTED, _names("drop")),
     "failures": ("wrong|missing", _word("failures")),
     "filter": (_QUOTED, _plain("filter")),
     "format": (_QUOTED, _plain("format")),
+    "full": ("", _flag("full")),
     "groups": ("", _setting("interval", "groups")),
     "item-column": (_QUOTED, _column("item")),
     "jobs": ("", _plain("jobs")),
     "keep": (_QUOTED, _names("keep")),
+    "lm-eval": (_QUOTED, _call("HarnessAnswerer")),
     "metric": (_QUOTED, _plain("metric")),
     "model-column": (_QUOTED + "|model(?= says)", _column("model")),
+    "of": ("all|anchors", _word("of")),
     "overwrite": ("", _flag("overwrite")),
     "partial": ("", _flag("partial")),
     "parts": ("", _plain("parts")),
@@ -129,6 +140,7 @@ KEYWORDS: dict[str, tuple[str, Callable[[str], str]]] = {
 FUNCTIONS = {
     "build": "tinyeval.build",
     "content": "tinyeval.bank.content.with_content",
+    "eval": "tinyeval.training.evaluate",
     "export": "bank.anchors",
     "predict": "bank.predict",
 }

@@ -154,7 +154,7 @@ class Asked(TypedDict, total=False):
     metric: str | None
     filter: str | None
     item_key: ItemKey | None
-    progress: Progress | None
+    progress: Progress | bool | None
     jobs: int
     parts: str | Path | None
     partial: bool

@@ -214,7 +214,7 @@ def lost(rules: Rules, what: str, ids: Sequence[str]) -> tuple[Finding, ...]:
     """Say what became of answers that the infrastructure lost; ``what`` ends with a verb.
 
     >>> str(lost(Rules(), "trials ended with an error", ["t1"])[0])
-    "missing: 1 trials ended with an error, and are missing (--failures wrong counts them): 't1'"
+    "missing: 1 trials ended with an error, and are missing (failures='wrong' counts them): 't1'"
     """
     if not ids:
         return ()

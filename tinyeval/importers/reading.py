@@ -9,10 +9,11 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, Unpack
 
+from tinyeval.compute.progress import shown
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.audit.zeros import treat_zeros
-from tinyeval.importers.base import Asked, Columns, Options, options_of
-from tinyeval.importers.block import Imported
+from tinyeval.importers.base import Asked, Columns, Options, options_of, silent
+from tinyeval.importers.block import Imported, Merged
 from tinyeval.importers.formats import FORMATS, get_importer, recognise
 from tinyeval.importers.in_memory import are_paths, read_objects
 from tinyeval.importers.notes import annotate
@@ -51,7 +52,8 @@ def import_results(
             its work under ``if __name__ == "__main__":``, as ``multiprocessing`` wants it.
         parts: folder in which to keep what was read of each file, so that reading the same
             results again, after an interruption too, reads changed files only.
-        progress: called with (files done, files in all, file name).
+        progress: called with (files done, files in all, file name); True shows a bar on standard
+            error.
         partial: keep models of which only a part of a benchmark is there (a run cut short by
             ``--limit``), instead of refusing them.
         name_by: facts that name models: ``revision``, ``n-shot``, ... or ``file`` for the folders
@@ -85,22 +87,27 @@ def import_results(
         >>> results.scores.tolist()
         [[1.0, 0.0], [0.5, nan]]
     """
-    options = options_of(**asked)
+    with shown(asked.get("progress")) as report:
+        options = replace(options_of(**asked), progress=report or silent)
+        merged, name, why = _merged(paths, format, options)
+    responses = _annotated(merged.responses, items_table, models_table)
+    responses, blocks = treat_zeros(responses, options.zeros)
+    findings = (*merged.findings, *blocks)
+    return Imported(responses, name, why, merged.files, merged.chosen, findings)
+
+
+def _merged(paths: object, format: str | None, options: Options) -> tuple[Merged, str, str]:
+    """Return the results, the name of their format, and what shows that they are of it."""
     if are_paths(paths):
         listed = _existing([paths] if isinstance(paths, (str, Path)) else paths)  # type: ignore[arg-type]
         name, why = recognise(listed) if format is None else (format, "")
         importer = get_importer(name)
         _check_for_tables(name, options)
-        merged = importer.read(listed, options)
-    elif format not in (None, "table"):
+        return importer.read(listed, options), name, why
+    if format not in (None, "table"):
         raise ConfigError(f"an object in memory is a table, but format={format!r} was given")
-    else:
-        name = "table"
-        merged, why = read_objects(paths, options)
-    responses = _annotated(merged.responses, items_table, models_table)
-    responses, blocks = treat_zeros(responses, options.zeros)
-    findings = (*merged.findings, *blocks)
-    return Imported(responses, name, why, merged.files, merged.chosen, findings)
+    merged, why = read_objects(paths, options)
+    return merged, "table", why
 
 
 def _responses_alone(read: Callable[P, Imported]) -> Callable[P, ResponseMatrix]:
