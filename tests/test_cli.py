@@ -38,6 +38,7 @@ COMMANDS = [
         "export",
         "content",
         "backtest",
+        "plan",
         "methods",
         "banks",
         "watch",
