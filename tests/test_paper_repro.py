@@ -35,6 +35,8 @@ OWN_TABLES = {
         "budgets",
         "checkpoints_live",
         "differences",
+        "expect",
+        "plan",
         "quick_seconds",
         "several_benchmarks",
         "speed",
