@@ -40,6 +40,7 @@ COMMANDS = [
         "export",
         "content",
         "backtest",
+        "plan",
         "methods",
         "banks",
         "watch",

@@ -36,6 +36,8 @@ OWN_TABLES = {
         "checkpoints_live",
         "differences",
         "near_copies",
+        "expect",
+        "plan",
         "quick_seconds",
         "several_benchmarks",
         "speed",

@@ -20,6 +20,7 @@ from tinyeval.bank.identity import identity
 from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
 from tinyeval.bank.pictures import Pictures
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.comparison import Comparison, compare
 from tinyeval.display.frames import frame
 from tinyeval.display.html import html_facts
@@ -50,6 +51,8 @@ class ItemBank(Pictures):
             :data:`tinyeval.bank.manifest.SOURCE`.
         created: UTC time of building, ``YYYY-MM-DDThh:mm:ssZ``.
         content: item -> prompt, choices, gold answer ..., if it may be shipped.
+        baselines: errors of methods that choose nothing, measured as ``expected_error`` is; None in
+            a bank built before they were.
 
     Raises:
         BankError: parts that name different items, or incomplete settings or source.
@@ -69,6 +72,7 @@ class ItemBank(Pictures):
     source: Mapping[str, Any]
     created: str = ""
     content: Content | None = None
+    baselines: Baselines | None = None
 
     def __post_init__(self) -> None:
         if self.irt.items != self.items.ids:
@@ -76,6 +80,8 @@ class ItemBank(Pictures):
         check_form({"settings": self.settings}, {"settings": SETTINGS})
         check_form({"source": self.source}, {"source": SOURCE})
         self.items.index(self.anchors.items, "anchor")
+        if self.baselines is not None:
+            self.baselines.check_sizes(tuple(self.expected_error))
         if not self.created:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             object.__setattr__(self, "created", now)
@@ -271,7 +277,9 @@ class ItemBank(Pictures):
             >>> few.anchors.items == bank.anchors.items[:5]
             True
         """
-        return replace(self, predictor=replace(self.predictor, anchors=self.anchors.head(n)))
+        predictor = replace(self.predictor, anchors=self.anchors.head(n))
+        few = None if self.baselines is None else self.baselines.head(n)
+        return replace(self, predictor=predictor, baselines=few)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the bank to a folder, all or nothing, and return its digest.
@@ -306,6 +314,7 @@ class ItemBank(Pictures):
                 "source": self.source,
                 "created": self.created,
                 "content": self.content,
+                "baselines": self.baselines,
             }
         )
 

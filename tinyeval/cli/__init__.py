@@ -23,6 +23,7 @@ from tinyeval.cli.export import export_command
 from tinyeval.cli.group import Group, debug_option, import_plugin
 from tinyeval.cli.import_ import import_command
 from tinyeval.cli.methods import methods_command
+from tinyeval.cli.plan import plan_command
 from tinyeval.cli.predict import predict_command
 from tinyeval.cli.report import report_command
 from tinyeval.cli.show import show_command
@@ -40,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     export_command,
     content_command,
     backtest_command,
+    plan_command,
     methods_command,
     banks_command,
     watch_command,

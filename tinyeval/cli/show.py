@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinyeval.cli.build import behind_ridge
 from tinyeval.cli.options import BANK, json_option
 from tinyeval.cli.output import WIDTH, print_json, printable, sentences, table
 from tinyeval.report.citations import citations
@@ -56,6 +58,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "anchors": list(bank.anchors.items),
         "cost": bank.cost,
         "expected_error": bank.expected_error,
+        "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "level": bank.level,
         "half_width": told.half_width,
         "decided_lead": told.lead,
@@ -175,8 +178,26 @@ def _anchors(bank: ItemBank, shown: int) -> str:
 
 
 def _errors(bank: ItemBank) -> str:
-    errors = bank.expected_error
-    return table(["answered", "error"], [[str(n), f"{error:.3f}"] for n, error in errors.items()])
+    errors, known = bank.expected_error, bank.baselines
+    if known is None:
+        rows = [[str(n), f"{error:.3f}"] for n, error in errors.items()]
+        return table(["answered", "error"], rows)
+    rows = [
+        [str(n), f"{error:.3f}", f"{known.random_mean[n]:.3f}", f"{known.random_ridge[n]:.3f}"]
+        for n, error in errors.items()
+    ]
+    header = ["answered", "error", "random items: mean", "ridge"]
+    return f"""{table(header, rows)}
+history's mean, without any answer: {known.history_mean:.3f}{_warning(bank)}"""
+
+
+def _warning(bank: ItemBank) -> str:
+    """Say with how few answers ridge regression on random items is expected to err less."""
+    few = behind_ridge(bank)
+    if not few:
+        return ""
+    counts = ", ".join(map(str, few))
+    return f"\nwith {counts} answers ridge on random items errs less: see `tinyeval plan`"
 
 
 def _by_benchmark(bank: ItemBank) -> str:
