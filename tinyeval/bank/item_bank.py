@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered, who_answered
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
+from tinyeval.bank.described import Described
 from tinyeval.bank.folder import read_bank, write_bank
 from tinyeval.bank.identity import identity
 from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
@@ -22,23 +22,19 @@ from tinyeval.bank.packing import pack, unpack
 from tinyeval.bank.pictures import Pictures
 from tinyeval.calibration.baselines import Baselines
 from tinyeval.comparison import Comparison, compare
-from tinyeval.display.frames import frame
-from tinyeval.display.html import html_facts
-from tinyeval.display.records import Records, shortened
+from tinyeval.display.records import Records
 from tinyeval.errors import BankError, ConfigError, TinyEvalError, UnregisteredError
 from tinyeval.errors.arguments import as_path
 from tinyeval.importers import check_hashes
-from tinyeval.importers.base import ItemKey
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
 from tinyeval.responses import ResponseMatrix
-from tinyeval.selection.base import Anchors
 from tinyeval.shipped import find_bank
 from tinyeval.tables import Table, as_ids
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ItemBank(Pictures):
+class ItemBank(Described, Pictures):
     """A tiny benchmark: which items to run, and how to read the answers.
 
     Attributes:
@@ -86,55 +82,6 @@ class ItemBank(Pictures):
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             object.__setattr__(self, "created", now)
 
-    def __repr__(self) -> str:
-        return (
-            f"ItemBank({shortened(self.name)!r}: {len(self.anchors)} of {len(self.items):,} items, "
-            f"{self.source['models']} source models)"
-        )
-
-    def _repr_html_(self) -> str:
-        """Return a table for a notebook."""
-        error = list(self.expected_error.values())[-1:]
-        facts = {
-            "anchors": f"{len(self.anchors)} of {len(self.items):,} items",
-            "source models": self.source["models"],
-            "origin": shortened(str(self.source["origin"]) or "not stated", 200),
-            "expected error": f"{error[0]:.3f}" if error else "not known",
-            "intervals": f"{100 * self.level:g} %",
-            "created": self.created,
-        }
-        return html_facts(f"ItemBank {self.name}", facts.items())
-
-    def to_frame(self) -> Any:
-        """Return a pandas frame of the items: what is known of each, and its rank as an anchor.
-
-        Raises:
-            DependencyError: pandas is not installed.
-
-        Example:
-            >>> bank.to_frame().query("anchor_rank <= 2").item.to_list() == list(bank.anchors)[:2]
-            True
-        """
-        rank = dict(zip(self.anchors, range(1, len(self.anchors) + 1), strict=True))
-        columns = {"item": list(self.items.ids), **self.items.columns}
-        return frame({**columns, "anchor_rank": [rank.get(one) for one in self.items.ids]})
-
-    @property
-    def anchors(self) -> Anchors:
-        """The items to run, best first."""
-        return self.predictor.anchors
-
-    @property
-    def level(self) -> float:
-        """Default level of the intervals."""
-        return float(self.settings["interval"]["level"])
-
-    @property
-    def item_key(self) -> ItemKey | None:
-        """How a harness's logged documents give item ids; None: by task and number."""
-        run = self.settings["run"]
-        return ItemKey(run["key"], run["prefix"]) if run["key"] else None
-
     @cached_property
     def digest(self) -> str:
         """The bank's identity: SHA-256 of everything that a prediction depends on.
@@ -143,26 +90,6 @@ class ItemBank(Pictures):
         :mod:`tinyeval.bank.identity`.  A loaded bank has the verified digest of its manifest.
         """
         return identity(self.files())
-
-    @property
-    def expected_error(self) -> dict[int, float]:
-        """Mean absolute error of the overall score, by number of answered anchors."""
-        return self.predictor.expected_error()
-
-    @property
-    def benchmark_errors(self) -> dict[str, dict[int, float]]:
-        """Mean absolute error of each benchmark's score, if the bank covers several benchmarks."""
-        targets = self.predictor.targets
-        return {one: self.predictor.expected_error(k) for k, one in enumerate(targets) if k > 0}
-
-    @property
-    def cost(self) -> float | None:
-        """Total cost of the anchors; None if the items' costs are unknown."""
-        costs = self.items.columns.get(self.settings["cost"])
-        if costs is None or costs.dtype.kind != "f":
-            return None
-        total = float(costs[self.items.index(self.anchors.items)].sum())
-        return total if np.isfinite(total) else None
 
     @overload
     def predict(self, answers: Answers, *, level: float | None = None) -> Prediction: ...

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tinyeval.training.optional import load
 from tinyeval.training.runners.batches import Batches
 from tinyeval.training.runners.encoding import encode, pad_token
-from tinyeval.training.runners.reading import Held, Reader
+from tinyeval.training.runners.held import Held
+from tinyeval.training.runners.reading import Reader
 from tinyeval.training.runners.scoring import cut
 from tinyeval.training.runners.shared_rows import Row, Segment, Tokens, prompt_trunks
 

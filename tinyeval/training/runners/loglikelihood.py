@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from tinyeval.training.runners.batches import Batches, TooLargeError
 from tinyeval.training.runners.encoding import Request
-from tinyeval.training.runners.reading import Held, Read, Reader
+from tinyeval.training.runners.held import Held
+from tinyeval.training.runners.reading import Read, Reader
 from tinyeval.training.runners.shared_rows import (
     Row,
     n_tokens,

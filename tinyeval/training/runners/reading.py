@@ -6,7 +6,6 @@ texts.  The head is computed only where a token is scored.
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from tinyeval.training.runners.batches import is_out_of_memory
+from tinyeval.training.runners.held import Bools, Held, empty_cache, window
 from tinyeval.training.runners.shared_rows import Row, Segment, Tokens
-
-Bools = NDArray[np.bool_]
 
 
 class Read(NamedTuple):
@@ -29,57 +27,6 @@ class Read(NamedTuple):
     column: int
     token: int
     place: int
-
-
-class Held(NamedTuple):
-    """What was read of some rows: keys and values, and which columns are not padding."""
-
-    cache: Any
-    mask: Bools  # (rows, columns)
-
-    def take(self, rows: Sequence[int]) -> Held:
-        """Return some of the rows; the cache itself stays as it is."""
-        mask = self.mask[list(rows)]
-        used = np.flatnonzero(mask.any(0))
-        cut = len(used) < mask.shape[1]
-        cache = copy.copy(self.cache)
-        cache.layers = [copy.copy(one) for one in self.cache.layers]
-        for layer in cache.layers:
-            vars(layer).pop("update", None)  # of :meth:`with_room`
-            device = layer.keys.device
-            chosen = torch.tensor(rows, device=device)
-            columns = torch.from_numpy(used).to(device) if cut else None
-            for name in ("keys", "values"):
-                found = getattr(layer, name).index_select(0, chosen)
-                setattr(layer, name, found if columns is None else found.index_select(2, columns))
-        return Held(cache, mask[:, used] if cut else mask)
-
-    def with_room(self, tokens: int) -> Held:
-        """Make room for so many tokens more, which are then added in place, and return this."""
-        for layer in self.cache.layers:
-            _make_room(layer, tokens)
-        return self
-
-
-def _make_room(layer: Any, tokens: int) -> None:
-    """Let a layer of the cache add tokens in place: its own ``update`` copies all it holds."""
-    stores = {}
-    for name in ("keys", "values"):
-        held = getattr(layer, name)
-        rows, heads, columns, size = held.shape
-        stores[name] = held.new_empty(rows, heads, columns + tokens, size)
-        stores[name][:, :, :columns] = held
-        setattr(layer, name, stores[name][:, :, :columns])
-
-    def update(keys: torch.Tensor, values: torch.Tensor, *_: Any, **__: Any) -> Any:
-        start = layer.keys.shape[2]
-        end = start + keys.shape[2]
-        for name, new in (("keys", keys), ("values", values)):
-            stores[name][:, :, start:end] = new
-            setattr(layer, name, stores[name][:, :, :end])
-        return layer.keys, layer.values
-
-    layer.update = update
 
 
 class Reader:
@@ -109,7 +56,7 @@ class Reader:
         with torch.no_grad():
             ids = torch.full((1, 1), self.pad, device=self.device)
             cache = self.model(input_ids=ids, use_cache=True).past_key_values
-            if type(cache).__name__ != "DynamicCache" or _window(cache) < longest:
+            if type(cache).__name__ != "DynamicCache" or window(cache) < longest:
                 return False
             try:
                 return self._tried()
@@ -203,7 +150,7 @@ class Reader:
         if held is not None:
             given["past_key_values"] = held.cache
         elif keep:
-            given["past_key_values"] = _empty_cache()
+            given["past_key_values"] = empty_cache()
         logits, output = self._run(given, places)
         if not keep:
             return logits, None
@@ -293,20 +240,3 @@ def _padded(rows: Sequence[NDArray], fill: int) -> tuple[NDArray[np.int64], Bool
         values[k, : len(row)] = row
         mask[k, : len(row)] = True
     return values, mask
-
-
-def _empty_cache() -> Any:
-    """Return a cache that keeps every token: a model's own one may forget what left a window."""
-    from tinyeval.training.optional import load
-
-    return load("transformers", "hf").DynamicCache()
-
-
-def _window(cache: Any) -> float:
-    """Return how many tokens every layer sees; 0 where a layer holds something else."""
-    kinds = {"DynamicLayer": "", "DynamicSlidingWindowLayer": "sliding_window"}
-    sizes = [
-        getattr(one, kinds[type(one).__name__], float("inf")) if type(one).__name__ in kinds else 0
-        for one in cache.layers
-    ]
-    return min(sizes, default=0)
