@@ -90,7 +90,8 @@ def harness(device: str, batch_tokens: int) -> str:
         f"harness ({version('lm_eval')}, transformers {version('transformers')}) runs batches of "
         f"{BATCH_SIZE}; ours {batch_tokens:,} tokens. Written answers have "
         f"{beside_harness.CASES[-1].written} tokens. *apart*: the largest difference of two "
-        "log-likelihoods."
+        "log-likelihoods. The harness too reads a prompt once where its choices are single tokens; "
+        "there, and with one choice, what is left to gain are the examples that items share."
     )
     head = ["requests", "items", "tokens of a prompt", "ours", "harness", "times as long", "apart"]
     return f"{text}\n\n{lines_of(head, rows)}"

@@ -16,13 +16,14 @@ from helpers import simulate
 from tinyeval import __version__, building, exporters
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
-from tinyeval.cli.citations import INTERVALS, WORKS, citations
 from tinyeval.cli.output import ProgressBar, printable, table
 from tinyeval.cli.predict import prediction_table
 from tinyeval.errors import DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
+from tinyeval.report.citations import INTERVALS, WORKS, citations
+from tinyeval.report.words import of_pair
 from tinyeval.selection import SELECTORS
 from tinyeval.shipped import dump_path
 
@@ -34,10 +35,12 @@ COMMANDS = [
         "eval",
         "compare",
         "show",
+        "report",
         "import",
         "export",
         "content",
         "backtest",
+        "plan",
         "methods",
         "banks",
         "watch",
@@ -562,7 +565,7 @@ def test_predict_json_is_what_the_library_says(bank, results, tmp_path):
     path = write_answers(tmp_path / "answers.csv", answers)
     shown = json.loads(succeed("predict", bank, path, "--json", "--level", "0.5").stdout)
     expected = ItemBank.load(bank).predict(answers, level=0.5)
-    assert list(shown) == ["bank", "level", "predictions"]
+    assert list(shown) == ["bank", "digest", "level", "predictions"]
     assert (shown["bank"], shown["level"]) == ("bank", 0.5)
     for one, prediction in zip(shown["predictions"], expected, strict=True):
         assert set(one) == {
@@ -674,14 +677,17 @@ def test_compare_of_two_prints_their_difference(bank, results, tmp_path):
     assert f"{one.difference:+.3f}" in lines[4]
     assert f"{one.lower:+.3f} to {one.upper:+.3f}" in lines[4]
     assert lines[4].endswith(f"{100 * one.probability:.1f} %")
-    assert lines[-1] == f"12 anchors, {one.n_different} of them answered differently"
+    assert lines[8] == f"12 anchors, {one.n_different} of them answered differently"
+    assert " ".join(lines[10:]) == of_pair(one)
+    assert max(map(len, lines)) <= 80
 
 
 def test_compare_of_many_prints_a_ranking(bank, results, tmp_path):
     path = write_answers(tmp_path / "answers.csv", answers_of(bank, results, results.models.ids))
-    header, *rows = succeed("compare", bank, path).stdout.splitlines()
+    ranking, words = succeed("compare", bank, path).stdout.split("\n\n")
+    header, *rows = ranking.splitlines()
     assert re.split(r"  +", header) == [
-        "rank", "may be", "model", "score", "90 % interval", "ahead of the next",
+        "rank", "may be", "model", "score", "90 % interval", "ahead of next",
     ]  # fmt: skip
     cells = [re.split(r"  +", row.strip()) for row in rows]
     predicted = {one.model: one.score for one in ItemBank.load(bank).predict(results)}
@@ -691,6 +697,9 @@ def test_compare_of_many_prints_a_ranking(bank, results, tmp_path):
         assert int(row[0]) == k
         assert best <= k <= worst
     assert all(float(row[5].split()[0]) >= 50 for row in cells[:-1])
+    assert re.search(
+        r"Of 435 pairs, \d+ are decided and \d+ are not decided", words.replace("\n", " ")
+    )
     assert len(cells[-1]) == 5
 
 
@@ -808,7 +817,7 @@ def test_show_tells_what_a_bank_is(bank):
 def test_show_all_lists_every_anchor(bank):
     text = succeed("show", bank, "--all").stdout
     assert all(item in text for item in ItemBank.load(bank).anchors.items)
-    assert "more" not in text
+    assert "(--all lists them)" not in text
 
 
 def test_show_json_carries_the_anchors_in_order(bank):
@@ -1103,8 +1112,26 @@ def test_backtest_prints_a_table_and_writes_files(work, quick, tmp_path):
     arguments += ["--repeats", 2, "--methods", "random+mean,random+ridge"]
     for suffix in ("md", "csv", "json"):
         result = succeed(*arguments, "--out", tmp_path / f"b.{suffix}")
-    lines = result.stdout.splitlines()
-    assert len(lines) == 2 + 4
+    head, table, words = result.stdout.split("\n\n")
+    assert head == "split random, 2 times; errors and widths in points"
+    header, *rows = table.splitlines()
+    assert header.split() == [
+        "items",
+        "method",
+        "MAE",
+        "RMSE",
+        "bias",
+        "worst",
+        "Kendall",
+        "held",
+        "width",
+        "s",
+    ]
+    assert [row.split()[:2] for row in rows[:2]] == [["5", "random+mean"], ["5", "random+ridge"]]
+    assert len(rows) == 4
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert re.match(r"With 5 items, random\+ridge errs least: \d+\.\d points", words)
+    lines = (tmp_path / "b.md").read_text().splitlines()
     assert lines[0].startswith("| split | items | method | MAE |")
     assert lines[2].startswith("| random | 5 | random+mean |")
     assert (tmp_path / "b.md").read_text().count("\n") == 6
@@ -1180,6 +1207,8 @@ def test_what_demo_suggests_runs_and_predicts_only_models_new_to_the_bank(demo):
     assert set(models) < seen
     assert ItemBank.load(out).source["models"] == 100
     assert done.exit_code == 0
+    assert f"A page to show is {out / 'report.html'}" in result.stdout
+    assert "New agents on SWE-bench Verified" in (out / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ from tinyeval.version import __version__
 
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import backtest as backtest
+    from tinyeval.backtesting.plan import plan as plan
+    from tinyeval.backtesting.planned import Plan as Plan
     from tinyeval.bank.item_bank import ItemBank as ItemBank
     from tinyeval.bank.loading import load as load
     from tinyeval.building import build as build
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Comparison": "comparison",
     "ItemBank": "bank.item_bank",
+    "Plan": "backtesting.planned",
     "Prediction": "prediction",
     "ResponseMatrix": "responses",
     "Settings": "config",
@@ -45,6 +48,7 @@ _HOME = {
     "build": "building",
     "load": "bank.loading",
     "load_settings": "config",
+    "plan": "backtesting.plan",
     "read_results": "importers",
     "register_estimator": "estimators",
     "write_results": "importers",

@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tinyeval.backtesting.plan import enough_items
 from tinyeval.bank.content import Given, given_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
-from tinyeval.calibrated import make_predictor
+from tinyeval.calibrated import calibrate_learned
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress, shown
 from tinyeval.config import Settings, as_settings
-from tinyeval.errors import ThinHistoryWarning
-from tinyeval.families import find_families
+from tinyeval.config.expect import for_models
+from tinyeval.errors import ConfigError, ThinHistoryWarning
+from tinyeval.families import Families, find_families
 from tinyeval.importers import read_results
 from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.shared import once_a_machine
@@ -33,6 +35,8 @@ def build(
     *,
     items: int | None = None,
     budget: float | None = None,
+    error: float | None = None,
+    expect: str | None = None,
     settings: Settings | Mapping[str, Any] | str | Path | None = None,
     name: str = "bank",
     source: str = "",
@@ -52,6 +56,11 @@ def build(
         items: number of anchors; overrides ``settings.items``.
         budget: largest total cost of the anchors, in the unit of the items' costs; overrides
             ``settings.budget``.
+        error: mean absolute error of the overall score to reach, in score units (0.015 is 1.5
+            points): as few items are taken as reach it by :func:`tinyeval.plan`; in place of
+            ``items``.
+        expect: models that the bank will be asked about: ``similar`` to the source models, ``any``
+            (default) or ``beyond`` their range; chooses the methods.
         settings: all other settings; or a mapping of them, or a recipe: the name of one that
             ships, or its path.
         name: name of the bank.
@@ -72,8 +81,8 @@ def build(
 
     Raises:
         DataError: fewer than five models, a missing target column, or anchors without content.
-        ConfigError: more anchors than items, unknown methods or options, or a budget or quotas that
-            cannot be met.
+        ConfigError: more anchors than items, unknown methods or options, a budget or quotas that
+            cannot be met, or an error that no number of items reaches.
 
     Example:
         >>> from tinyeval import build
@@ -83,26 +92,45 @@ def build(
         >>> len(bank.anchors), len(bank.items)
         (5, 30)
     """
-    settings = as_settings(settings).replace(items=items, budget=budget)
+    _check_goal(error, items, budget)
+    settings = for_models(as_settings(settings), expect).replace(items=items, budget=budget)
     check_methods(settings)  # before anything is read
     with shown(progress) as report:
         models = once_a_machine(lambda: _read(responses, report, processes.leads), processes)
         families = find_families(models.responses, settings)
+        families = _planned(families, error, expect == "beyond", report)
         plan = BuildPlan.of(families.settings, families.responses)
         plan.check_known(families.responses)
         learned = learn(families.responses, plan, report, processes=processes)
-        predictor = make_predictor(learned, plan, report, processes=processes)
+        found = calibrate_learned(learned, plan, report, baselines=True, processes=processes)
     bank = ItemBank(
         name=name,
         items=learned.item_table(),
         irt=learned.irt,
-        predictor=predictor,
-        settings=settings.model_dump(),
+        predictor=found.predictor,
+        settings=settings.replace(items=families.settings.items).model_dump(),
         source=facts(models, source, families.copies),
+        baselines=found.baselines,
     )
     if content is None or not processes.leads:
         return bank
     return given_content(bank, content, of=content_of, licence=content_licence)
+
+
+def _check_goal(error: float | None, items: int | None, budget: float | None) -> None:
+    if error is not None and (items is not None or budget is not None):
+        raise ConfigError("error chooses the number of items; leave out items and budget")
+
+
+def _planned(
+    families: Families, error: float | None, beyond: bool, progress: Progress | None
+) -> Families:
+    """Return the source models with as few items in the settings as reach an error, if one is."""
+    if error is None:
+        return families
+    responses, settings, _ = families
+    items = enough_items(responses, error, settings=settings, beyond=beyond, progress=progress)
+    return families._replace(settings=settings.replace(items=items))
 
 
 def _read(responses: object, report: Progress | None, warns: bool) -> SourceModels:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tinyeval.build_plan import BuildPlan
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.calibrate import calibrate
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
 from tinyeval.learning import HistoryOf, Learned, learn, make_history
 from tinyeval.prediction import Predictor
+
+
+class Calibrated(NamedTuple):
+    """A predictor, and what methods that choose nothing err on the same held-out models."""
+
+    predictor: Predictor
+    baselines: Baselines | None
 
 
 def make_predictor(
@@ -18,33 +28,51 @@ def make_predictor(
     history_of: HistoryOf = make_history,
     processes: Processes = ALONE,
 ) -> Predictor:
-    """Calibrate a learned method and return the predictor.
+    """Calibrate a learned method and return the predictor alone: see :func:`calibrate_learned`."""
+    return calibrate_learned(
+        learned, plan, progress, history_of=history_of, processes=processes
+    ).predictor
+
+
+def calibrate_learned(
+    learned: Learned,
+    plan: BuildPlan,
+    progress: Progress | None = None,
+    *,
+    baselines: bool = False,
+    history_of: HistoryOf = make_history,
+    processes: Processes = ALONE,
+) -> Calibrated:
+    """Calibrate a learned method.
 
     Args:
         learned: the method learned under ``plan``.
         plan: plan of the build.
         progress: called with (done, total, what).
+        baselines: also measure methods that choose nothing, on the same held-out models.
         history_of: makes the history of some models; a caller that calibrates many methods on the
             same models passes a function that remembers.
         processes: processes that share the folds.
     """
     interval = plan.settings.interval
-    single, pairs = calibrate(
+    found = calibrate(
         learned,
         lambda part: learn(part, plan.within(part, learned.irt.dimensions), history_of=history_of),
         folds=interval.folds,
         seed=plan.settings.seed,
         groups=interval.groups,
+        baselines=baselines,
         parallel=plan.settings.irt.method != "pyro",  # Pyro keeps global state
         progress=progress,
         processes=processes,
     )
-    return Predictor(
+    predictor = Predictor(
         anchors=learned.anchors,
         targets=learned.history.targets.names,
         irt=learned.anchor_model(),
         method=plan.settings.estimator.method,
         estimator=learned.estimator,
-        calibration=single,
-        pairs=pairs,
+        calibration=found.single,
+        pairs=found.pairs,
     )
+    return Calibrated(predictor, found.baselines)

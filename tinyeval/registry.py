@@ -27,7 +27,7 @@ class Method:
     Attributes:
         function: ``module:function``, imported only when it is used.
         summary: short description, as `tinyeval methods` lists it.
-        cites: keys of the works that describe it, in :data:`tinyeval.cli.citations.WORKS`.
+        cites: keys of the works that describe it, in :data:`tinyeval.report.citations.WORKS`.
         draws: True if its result is a random draw, so that a backtest averages several.
         fitted: for an estimator, the class in the same module whose ``from_state`` rebuilds it.
     """

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tinyeval.calibration.baselines import Baselines
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -18,6 +20,7 @@ class Facts:
         level: level of the intervals.
         items, anchors: numbers of items and of anchors.
         expected_error: expected error of the overall score, by number of answered anchors.
+        baselines: errors of methods that choose nothing, if they were measured.
         benchmarks: name -> number of anchors, and the expected error with all of them; empty if
             there is only one benchmark.
     """
@@ -28,13 +31,13 @@ class Facts:
     items: int
     anchors: int
     expected_error: Mapping[int, float]
+    baselines: Baselines | None
     benchmarks: Mapping[str, tuple[int, float]]
 
 
 def card(facts: Facts) -> str:
     """Return the text of README.md, front matter first."""
     source = facts.source
-    rows = "\n".join(f"| {n} | {100 * error:.2f} |" for n, error in facts.expected_error.items())
     low, high = source["lowest_score"], source["highest_score"]
     note = str(source.get("note", "")).strip()
     if "content_licence" in source:
@@ -59,9 +62,7 @@ Source: {source["origin"] or "not stated"}.
 Mean absolute error of the full score on held-out source models, in percentage points, by number of
 answered anchors; intervals at level {facts.level:g} are calibrated on the same models.
 
-| anchors | error |
-|---|---|
-{rows}
+{_errors(facts)}
 {_by_benchmark(facts.benchmarks)}
 A model beyond the range of the source models is flagged (`in_range: false`) and gets a wider
 interval.
@@ -71,6 +72,24 @@ interval.
     tinyeval export BANK --to jsonl            # the anchors, best first
     tinyeval predict BANK ANSWERS              # a table, a jsonl or a harness's folder
 """
+
+
+def _errors(facts: Facts) -> str:
+    """Return the table of errors by number of anchors, beside those of baselines if known."""
+    known = facts.baselines
+    if known is None:
+        rows = [f"| {n} | {100 * error:.2f} |" for n, error in facts.expected_error.items()]
+        return "\n".join(["| anchors | error |", "|---|---|", *rows])
+    rows = [
+        f"| {n} | {100 * error:.2f} | {100 * known.random_mean[n]:.2f} | "
+        f"{100 * known.random_ridge[n]:.2f} |"
+        for n, error in facts.expected_error.items()
+    ]
+    head = "| anchors | error | as many random items: mean | ridge regression |"
+    none = (
+        f"Without any answer, the mean of the source models errs by {100 * known.history_mean:.2f}."
+    )
+    return "\n".join([head, "|---|---|---|---|", *rows, "", none])
 
 
 def _by_benchmark(benchmarks: Mapping[str, tuple[int, float]]) -> str:

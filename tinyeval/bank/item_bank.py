@@ -19,6 +19,8 @@ from tinyeval.bank.folder import read_bank, write_bank
 from tinyeval.bank.identity import identity
 from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
+from tinyeval.bank.pictures import Pictures
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.comparison import Comparison, compare
 from tinyeval.display.frames import frame
 from tinyeval.display.html import html_facts
@@ -36,7 +38,7 @@ from tinyeval.tables import Table, as_ids
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ItemBank:
+class ItemBank(Pictures):
     """A tiny benchmark: which items to run, and how to read the answers.
 
     Attributes:
@@ -49,6 +51,8 @@ class ItemBank:
             :data:`tinyeval.bank.manifest.SOURCE`.
         created: UTC time of building, ``YYYY-MM-DDThh:mm:ssZ``.
         content: item -> prompt, choices, gold answer ..., if it may be shipped.
+        baselines: errors of methods that choose nothing, measured as ``expected_error`` is; None in
+            a bank built before they were.
 
     Raises:
         BankError: parts that name different items, or incomplete settings or source.
@@ -68,6 +72,7 @@ class ItemBank:
     source: Mapping[str, Any]
     created: str = ""
     content: Content | None = None
+    baselines: Baselines | None = None
 
     def __post_init__(self) -> None:
         if self.irt.items != self.items.ids:
@@ -75,6 +80,8 @@ class ItemBank:
         check_form({"settings": self.settings}, {"settings": SETTINGS})
         check_form({"source": self.source}, {"source": SOURCE})
         self.items.index(self.anchors.items, "anchor")
+        if self.baselines is not None:
+            self.baselines.check_sizes(tuple(self.expected_error))
         if not self.created:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             object.__setattr__(self, "created", now)
@@ -270,7 +277,9 @@ class ItemBank:
             >>> few.anchors.items == bank.anchors.items[:5]
             True
         """
-        return replace(self, predictor=replace(self.predictor, anchors=self.anchors.head(n)))
+        predictor = replace(self.predictor, anchors=self.anchors.head(n))
+        few = None if self.baselines is None else self.baselines.head(n)
+        return replace(self, predictor=predictor, baselines=few)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the bank to a folder, all or nothing, and return its digest.
@@ -305,6 +314,7 @@ class ItemBank:
                 "source": self.source,
                 "created": self.created,
                 "content": self.content,
+                "baselines": self.baselines,
             }
         )
 

@@ -135,6 +135,7 @@ MANIFEST: Form = {
     "source": SOURCE,
     "estimator": {"method": NAME, "items": NAMES},
     "expected_error": MAPPING,
+    "baselines": _optional(MAPPING),
 }
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tinyeval.bank.card import Facts, card
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.errors import BankError, examples
 from tinyeval.estimators import load_estimator
@@ -46,6 +47,7 @@ class Parts(TypedDict):
     source: Mapping[str, Any]
     created: str
     content: Content | None
+    baselines: Baselines | None
 
 
 def pack(parts: Parts) -> BankFiles:
@@ -66,6 +68,8 @@ def pack(parts: Parts) -> BankFiles:
         "estimator": {"method": predictor.method, "items": list(predictor.irt.items)},
         "expected_error": {str(n): round(error, 6) for n, error in errors.items()},
     }
+    if parts["baselines"] is not None:
+        manifest["baselines"] = parts["baselines"].to_manifest()
     groups = {
         "irt": {name: getattr(parts["irt"], name) for name in _array_names(IRTModel)},
         OWN: predictor.estimator.state(),
@@ -90,6 +94,7 @@ def unpack(files: BankFiles) -> Parts:
         TinyEvalError: parts that do not fit each other.
     """
     groups, manifest = _groups(files.arrays), files.manifest
+    told = manifest.get("baselines")
     items, anchors = _without_anchors(files.items)
     irt = IRTModel(items=items.ids, **groups["irt"])
     method, own = manifest["estimator"]["method"], manifest["estimator"]["items"]
@@ -111,6 +116,7 @@ def unpack(files: BankFiles) -> Parts:
         source=manifest["source"],
         created=manifest["created"],
         content=files.content,
+        baselines=None if told is None else Baselines.from_manifest(told),
     )
 
 
@@ -173,6 +179,7 @@ def _facts(parts: Parts) -> Facts:
         items=len(items),
         anchors=len(predictor.anchors),
         expected_error=predictor.expected_error(),
+        baselines=parts["baselines"],
         benchmarks={
             name: (int((benchmark == name).sum()), list(error.values())[-1])
             for name, error in errors.items()

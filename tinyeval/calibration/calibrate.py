@@ -22,11 +22,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration.baselines import (
+    BaselineErrors,
+    Baselines,
+    baseline_errors,
+    summarise,
+)
 from tinyeval.calibration.folds import Fold, draw_folds, some_models
 from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
@@ -49,6 +55,15 @@ FALSE_ALARM = 0.05
 
 T = TypeVar("T")
 Again = Callable[[ResponseMatrix], Learned]
+Predicted = tuple[Cases, PairCases, BaselineErrors | None]
+
+
+class Calibrated(NamedTuple):
+    """The calibration of single models and of pairs, and the baselines' errors if asked for."""
+
+    single: Calibration
+    pairs: PairCalibration
+    baselines: Baselines | None
 
 
 def calibrate(
@@ -59,9 +74,10 @@ def calibrate(
     seed: int,
     groups: str | None = None,
     parallel: bool = True,
+    baselines: bool = False,
     progress: Progress | None = None,
     processes: Processes = ALONE,
-) -> tuple[Calibration, PairCalibration]:
+) -> Calibrated:
     """Calibrate on held-out models: learn again without some source models and predict them.
 
     Args:
@@ -71,6 +87,7 @@ def calibrate(
         seed: seed of the folds.
         groups: column of the models table; no fold learns from a group that it predicts.
         parallel: learn on several folds at once; ``again`` must then be safe in threads.
+        baselines: also measure methods that choose nothing, on the same held-out models.
         progress: called with (done, total, what).
         processes: processes that make the same call; they share the folds.
 
@@ -86,12 +103,8 @@ def calibrate(
     n_folds = min(folds, responses.n_models)
     plan = list(draw_folds(responses.models, values[:, 0], n_folds, seed, groups))
 
-    def predict(fold: Fold) -> tuple[Cases, PairCases]:
-        source = responses.take(some_models(fold.source, seed))
-        asked = source.answered()[1]
-        part = again(source.take(None, asked))
-        held_out = responses.take(fold.held_out, asked)
-        return held_out_cases(part, held_out, sizes, learned.history.targets.names, seed)
+    def predict(fold: Fold) -> Predicted:
+        return _predict(learned, again, fold, sizes, seed, baselines and not fold.beyond)
 
     def report(done: int) -> None:
         if progress is not None:
@@ -109,22 +122,47 @@ def calibrate(
     return _summary(sizes, inside, beyond, values, learned.noise())
 
 
+def _predict(
+    learned: Learned,
+    again: Again,
+    fold: Fold,
+    sizes: NDArray[np.int64],
+    seed: int,
+    baselines: bool,
+) -> Predicted:
+    """Learn from the source models of a fold, and predict its held-out models."""
+    responses = learned.history.responses
+    source = responses.take(some_models(fold.source, seed))
+    asked = source.answered()[1]
+    part = again(source.take(None, asked))
+    held_out = responses.take(fold.held_out, asked)
+    cases = held_out_cases(part, held_out, sizes, learned.history.targets.names, seed)
+    if not baselines:
+        return (*cases, None)
+    draw = (seed, int(np.flatnonzero(fold.held_out)[0]))  # other random items in every fold
+    return (*cases, baseline_errors(part, held_out, sizes, draw))
+
+
 def _summary(
     sizes: NDArray[np.int64],
-    inside: list[tuple[Cases, PairCases]],
-    beyond: list[tuple[Cases, PairCases]],
+    inside: list[Predicted],
+    beyond: list[Predicted],
     values: Array,
     noise: Array,
-) -> tuple[Calibration, PairCalibration]:
+) -> Calibrated:
     """Summarise the held-out models of all folds, and their pairs."""
-    known = [known_ratios([one for one, _ in side]) for side in (inside, beyond)]
+    known = [known_ratios([one for one, *_ in side]) for side in (inside, beyond)]
     ratios = tuple(
         np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
     )
-    singles = join([one for one, _ in inside])
-    return (
+    singles = join([one for one, *_ in inside])
+    errors = [one for _, _, one in inside if one is not None]
+    return Calibrated(
         _calibration(sizes, known[0], ratios[1], singles, values, noise),
-        calibrate_pairs(sizes, [two for _, two in inside], [two for _, two in beyond], ratios),
+        calibrate_pairs(
+            sizes, [two for _, two, _ in inside], [two for _, two, _ in beyond], ratios
+        ),
+        summarise(errors, sizes) if errors else None,
     )
 
 

@@ -23,7 +23,9 @@ from tinyeval.cli.export import export_command
 from tinyeval.cli.group import Group, debug_option, import_plugin
 from tinyeval.cli.import_ import import_command
 from tinyeval.cli.methods import methods_command
+from tinyeval.cli.plan import plan_command
 from tinyeval.cli.predict import predict_command
+from tinyeval.cli.report import report_command
 from tinyeval.cli.show import show_command
 from tinyeval.cli.watch import watch_command
 from tinyeval.version import __version__
@@ -34,10 +36,12 @@ COMMANDS: tuple[click.Command, ...] = (
     eval_command,
     compare_command,
     show_command,
+    report_command,
     import_command,
     export_command,
     content_command,
     backtest_command,
+    plan_command,
     methods_command,
     banks_command,
     watch_command,

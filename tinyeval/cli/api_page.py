@@ -76,8 +76,9 @@ def _entry(value: Any, path: str) -> Iterator[str]:
 
 
 def _members(kind: type) -> Iterator[tuple[str, Any]]:
-    """Yield the public methods and properties that a class of ours defines and documents."""
-    for name, raw in vars(kind).items():
+    """Yield the public methods and properties that a class of ours, or a base, documents."""
+    ours = [one for one in kind.__mro__ if one.__module__.startswith("tinyeval.")]
+    for name, raw in ((name, raw) for one in ours for name, raw in vars(one).items()):
         member = raw.__func__ if isinstance(raw, (classmethod, staticmethod)) else raw
         public = not name.startswith("_") and inspect.getdoc(member)
         if public and (inspect.isfunction(member) or isinstance(member, PROPERTIES)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,15 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import ProgressBar, check_new_file, json_text, save_text
+from tinyeval.cli.output import (
+    WIDTH,
+    ProgressBar,
+    check_new_file,
+    json_text,
+    save_text,
+    sentences,
+    table,
+)
 
 if TYPE_CHECKING:
     from tinyeval.backtesting.backtest import Backtest
@@ -97,9 +106,9 @@ def backtest_command(
     """Measure the error of a bank on models that it was not built from.
 
     A bank is built from some of the models in RESULTS and predicts the others. Exact copies of a
-    model are dropped first. The output is a Markdown table of means over the repeats: errors and
-    interval widths in percentage points, Kendall's tau, coverage (the share of intervals that
-    contain the true score) and seconds per repeat.
+    model are dropped first. The output is a table of means over the repeats, and a verdict: errors
+    and interval widths in percentage points, Kendall's tau, the share of intervals that hold the
+    true score, and seconds per repeat. --out writes the table as Markdown, csv or JSON.
 
     \b
     Example:
@@ -126,7 +135,7 @@ def backtest_command(
         )
     if out is not None:
         save_text(_FORMS[out.suffix](found), out, overwrite)
-    click.echo(_FORMS[".json" if as_json else ".md"](found), nl=False)
+    click.echo(_json(found) if as_json else _text(found, settings.interval.level), nl=False)
 
 
 def _check_out(out: Path | None, overwrite: bool) -> None:
@@ -136,6 +145,35 @@ def _check_out(out: Path | None, overwrite: bool) -> None:
         expected = ", ".join(_FORMS)
         raise click.BadParameter(f"{out} must end in one of {expected}", param_hint="--out")
     check_new_file(out, overwrite)
+
+
+def _text(found: Backtest, level: float) -> str:
+    """Return a table that fits a terminal, and the verdict."""
+    from tinyeval.report.words import of_backtest
+
+    summary = found.summary()
+    header = ["items", "method", "MAE", "RMSE", "bias", "worst", "Kendall", "held", "width", "s"]
+    rows = [
+        [
+            str(one["items"]),
+            str(one["method"]),
+            *(_number(100 * float(one[name])) for name in ("mae", "rmse", "bias", "worst")),
+            _number(float(one["kendall"])),
+            _number(float(one["coverage"])),
+            _number(100 * float(one["width"])),
+            f"{float(one['seconds']):.1f}",
+        ]
+        for one in summary
+    ]
+    splits = int(summary[0]["repeats"])
+    times = f"{splits} time{'s' if splits > 1 else ''}"
+    head = f"split {summary[0]['split']}, {times}; errors and widths in points"
+    said = sentences(of_backtest(summary, found.rows, level))
+    return f"{head}\n\n{table(header, rows, WIDTH)}\n\n{said}\n"
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def _json(found: Backtest) -> str:

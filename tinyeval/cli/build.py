@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tinyeval.cli.contents import (
 )
 from tinyeval.cli.options import (
     PATH,
+    POINTS,
     POSITIVE,
     Reading,
     Recipe,
@@ -28,7 +30,7 @@ from tinyeval.cli.options import (
     results_argument,
     settings_options,
 )
-from tinyeval.cli.output import ProgressBar, check_new_bank, print_json, printable, save_bank
+from tinyeval.cli.output import ProgressBar, check_new_bank, json_text, printable, save_bank
 from tinyeval.compute.processes import launched
 
 if TYPE_CHECKING:
@@ -38,13 +40,29 @@ if TYPE_CHECKING:
     from tinyeval.responses import ResponseMatrix
 
 
+def _goal(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Return the error in score units; the number of items cannot be given as well."""
+    if value is not None and ctx.params.get("items") is not None:
+        raise click.UsageError("Give --items or --error, not both.")
+    return None if value is None else value / 100
+
+
 @click.command("build", short_help="Build a bank from historical results.")
 @results_argument
 @click.option(
     "--items",
     type=POSITIVE,
     metavar="N",
+    is_eager=True,  # --error looks at it
     help="Number of anchors. [default: 100, or as set by --budget or --quotas]",
+)
+@click.option(
+    "--error",
+    type=POINTS,
+    metavar="POINTS",
+    callback=_goal,
+    help="Error of the full score to reach, in percentage points: takes as few items as do so, by "
+    "trying banks as `tinyeval plan` does.",
 )
 @click.option(
     "--out", type=PATH, metavar="BANK", required=True, help="Folder to write the bank to."
@@ -61,6 +79,7 @@ if TYPE_CHECKING:
 def build_command(
     results: Sequence[Path],
     items: int | None,
+    error: float | None,
     out: Path,
     recipe: Recipe,
     reading: Reading,
@@ -84,11 +103,12 @@ def build_command(
       tinyeval build lm_eval_output/ --metric acc --items 50 --out bank
       tinyeval build scores.csv --config fast --level 0.95 --out bank
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
+      tinyeval build results.parquet --error 1.5 --expect similar --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
     """
     start = time.perf_counter()
     check_new_bank(out, overwrite)
-    settings = recipe.settings(reading, items)
+    settings = replace(recipe, expect=None).settings(reading, items)
     table = asked.table()
     with launched(settings.device) as processes, ProgressBar(quiet=not processes.leads) as progress:
         from tinyeval.building import build
@@ -96,6 +116,8 @@ def build_command(
         history = _History(results, reading, settings, progress)
         bank = build(
             history.read,
+            error=error,
+            expect=recipe.expect,
             settings=settings,
             name=name or out.resolve().name,
             source=source,
@@ -107,10 +129,7 @@ def build_command(
         bank, problem = asked.add(bank, table, history.content)
     digest = save_bank(bank, out, overwrite)
     facts = summary(bank, digest, out, time.perf_counter() - start)
-    if as_json:
-        print_json(facts)
-    else:
-        click.echo(_text(facts))
+    click.echo(json_text(facts) if as_json else _text(facts))
     if bank.content and not asked.content_licence:
         click.echo(UNLICENSED.format("--content-licence"), err=True)
     asked.tell(problem)
@@ -174,9 +193,30 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "cost": bank.cost,
         "level": bank.level,
         "expected_error": bank.expected_error,
+        "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "content": content_facts(bank, out),
         "seconds": round(seconds, 1),
     }
+
+
+def behind_ridge(bank: ItemBank) -> list[int]:
+    """Return numbers of anchors with which ridge on as many random items errs less."""
+    known = bank.baselines
+    if known is None:
+        return []
+    return [n for n, error in bank.expected_error.items() if known.random_ridge[n] < error]
+
+
+def _beside(facts: dict[str, Any]) -> str:
+    """Return the line of baselines: what the anchors are better than."""
+    known, n = facts["baselines"], facts["anchors"]
+    if known is None:
+        return ""
+    mean, ridge = (known[name][n] for name in ("random_mean", "random_ridge"))
+    return (
+        f"with {n} random items: {mean:.3f} by their mean, {ridge:.3f} by ridge regression; "
+        f"without any: {known['history_mean']:.3f}\n"
+    )
 
 
 def _text(facts: dict[str, Any]) -> str:
@@ -193,6 +233,7 @@ def _text(facts: dict[str, Any]) -> str:
     return f"""\
 {out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}{cost}
 expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
+{_beside(facts)}\
 {facts["seconds"]:.0f} s
 
 next:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.options import BANK, PATH, Reading, json_option, level_option, reading_options
-from tinyeval.cli.output import ProgressBar, print_json, table
+from tinyeval.cli.output import WIDTH, ProgressBar, print_json, sentences, table
 from tinyeval.cli.predict import interval, warning_lines
+from tinyeval.report.names import percent as percent
 
 if TYPE_CHECKING:
     from tinyeval.comparison import Comparison
@@ -65,17 +66,28 @@ def compare_command(
                     for one in predictions
                 ],
                 "comparisons": [_record(one) for one in found],
+                "verdict": _verdict(predictions, found),
             }
         )
         return
     if len(chosen) == 2:
-        click.echo(pair_table(found[0]))
+        shown = pair_table(found[0])
         warned = [(f"{one.a} and {one.b}", one.warnings) for one in found]
     else:
-        click.echo(ranking(predictions, found, ranges))
+        shown = ranking(predictions, found, ranges)
         warned = [(one.model, one.warnings) for one in predictions]
+    click.echo(f"{shown}\n\n{sentences(_verdict(predictions, found))}")
     for line in warning_lines(warned):
         click.echo(f"warning: {line}", err=True)
+
+
+def _verdict(predictions: Sequence[Prediction], found: Sequence[Comparison]) -> list[str]:
+    from tinyeval.report.standing import standings
+    from tinyeval.report.words import of_models, of_pair
+
+    if len(predictions) == 2:
+        return [of_pair(found[0])]
+    return of_models(predictions, found, standings(predictions, found))
 
 
 def _record(comparison: Comparison) -> dict[str, Any]:
@@ -93,7 +105,8 @@ def pair_table(one: Comparison) -> str:
         for name, (gap, low, high, probability) in {"overall": whole, **one.benchmarks}.items()
     ]
     facts = f"{one.n_shared} anchors, {one.n_different} of them answered differently"
-    return f"{table(['A', one.a], [['B', one.b]])}\n\n{table(header, rows)}\n\n{facts}"
+    names = table(["A", one.a], [["B", one.b]], WIDTH)
+    return f"{names}\n\n{table(header, rows, WIDTH)}\n\n{facts}"
 
 
 def ranking(
@@ -121,9 +134,5 @@ def ranking(
         ]
         for k, (one, chance) in enumerate(zip(order, [*chances, ""], strict=True), 1)
     ]
-    return table(["rank", "may be", "model", "score", level, "ahead of the next"], rows)
-
-
-def percent(probability: float) -> str:
-    """Return a probability in per cent, from 0.1 to 99.9."""
-    return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"
+    header = ["rank", "may be", "model", "score", level, "ahead of next"]
+    return table(header, rows, WIDTH)

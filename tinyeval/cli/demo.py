@@ -12,7 +12,7 @@ import click
 from tinyeval.cli.options import PATH, POSITIVE
 from tinyeval.cli.output import ProgressBar, check_new_bank, printable, save_bank, table
 from tinyeval.cli.predict import interval
-from tinyeval.errors import BankError
+from tinyeval.errors import BankError, DependencyError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +30,8 @@ DUMP = "swebench_verified_dump"
 BEFORE = "2025-07-01"
 """Agents submitted from this day on are new to the bank."""
 
-ANSWERS = "new_agents.csv"
-"""File in the bank's folder with the new agents' answers on the anchors."""
+ANSWERS, PAGE = "new_agents.csv", "report.html"
+"""Files in the bank's folder: the new agents' answers on the anchors, and a page on them."""
 
 SHOWN = 12
 SEED = 0
@@ -95,13 +95,25 @@ def demo_command(out: Path, items: int) -> None:
         progress(0, 1, "random tasks, for comparison")
         found = _found(bank, source, new)
     save_bank(bank, out, overwrite=again)
-    write_results(new.select(items=bank.anchors.items), out / ANSWERS)
+    answers = new.select(items=bank.anchors.items)
+    write_results(answers, out / ANSWERS)
+    page = _page(bank, answers, out)
     click.echo(
         f"SWE-bench Verified: {source.n_models} agents submitted before {BEFORE} chose {items} of "
         f"{new.n_items} tasks.\n{new.n_models} agents submitted later are predicted from their "
         f"answers to these {items}.\n\n{_table(found)}\n\n{_verdict(found, items)}\n\n"
-        f"{_next(out, found, time.perf_counter() - start)}"
+        f"{_next(out, found, time.perf_counter() - start, page)}"
     )
+
+
+def _page(bank: ItemBank, answers: ResponseMatrix, out: Path) -> str:
+    """Write a page on the new agents beside the bank, and say where it is, or what it needs."""
+    title = "New agents on SWE-bench Verified"
+    try:
+        bank.report(out / PAGE, predictions=answers, title=title, overwrite=True)
+    except DependencyError:
+        return "A page to show needs: pip install 'tinyeval[report]'"
+    return f"A page to show is {printable(str(out / PAGE))}"
 
 
 def _by_date(path: Path) -> tuple[ResponseMatrix, ResponseMatrix]:
@@ -194,12 +206,15 @@ mean absolute error over all {len(score)} new agents
 intervals that hold the true score: {100 * held:.0f} % (level {100 * level:g} %)"""
 
 
-def _next(out: Path, found: Found, seconds: float) -> str:
+def _next(out: Path, found: Found, seconds: float, page: str) -> str:
     folder, answers = printable(str(out)), printable(str(out / ANSWERS))
     best = sorted(found.predictions, key=lambda one: -one.score)[:2]
     pair = ",".join(one.model for one in best)
     return f"""\
-{seconds:.0f} s. The bank is in {folder}, and in it the new agents' answers. Next:
+{seconds:.0f} s. The bank is in {folder}, and in it the new agents' answers.
+{page}
+
+Next:
   tinyeval show {folder}
   tinyeval predict {folder} {answers}
   tinyeval compare {folder} {answers} --models {pair}

@@ -54,7 +54,7 @@ AFTER = {
 With `--json`:
 
 ```json
-{"bank": "mmlu", "level": 0.9, "predictions": [
+{"bank": "mmlu", "digest": "19065786...", "level": 0.9, "predictions": [
   {"model": "mine", "score": 0.71, "lower": 0.69, "upper": 0.73, "benchmarks": {},
    "ability": [0.4], "n_answered": 100, "in_range": true, "misfit": false, "warnings": []}]}
 ```
@@ -76,7 +76,8 @@ probability of at least 95 % (at level 0.9). With `--json`:
             {"model": "old", "score": 0.7, "ranks": [1, 2]}],
  "comparisons": [
   {"a": "new", "b": "old", "difference": 0.01, "lower": -0.02, "upper": 0.04, "probability": 0.74,
-   "benchmarks": {}, "n_shared": 100, "n_different": 12, "warnings": []}]}
+   "benchmarks": {}, "n_shared": 100, "n_different": 12, "warnings": []}],
+ "verdict": ["Not decided between new and old: new leads by 1.0 points, ..."]}
 ```
 
 `comparisons` holds every pair once. `difference` is the score of `a` minus that of `b`;
@@ -86,7 +87,9 @@ probability of at least 95 % (at level 0.9). With `--json`:
 With `--json`, `anchors` lists the ids of the items to run, best first. The other fields are `name`,
 `digest`, `created`, `items`, `models`, `benchmarks` (by name, each with `items`, `anchors` and
 `expected_error`), `cost` (of all anchors, null if unknown), `expected_error` (by number of answered
-anchors), `level`, `settings` and `source`.
+anchors), `level`, `half_width` (of an interval of a typical model), `decided_lead` (by target: the
+smallest difference of two unlike models that is called ahead), `verdict` (sentences), `settings`
+and `source`.
 """,
 }
 

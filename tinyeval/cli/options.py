@@ -12,6 +12,7 @@ import click
 from tinyeval.cli.group import look_here
 from tinyeval.cli.packing import BANK as BANK
 from tinyeval.cli.packing import PATH as PATH
+from tinyeval.cli.packing import POINTS as POINTS
 from tinyeval.cli.packing import POSITIVE as POSITIVE
 from tinyeval.cli.packing import RECIPE, packed
 from tinyeval.cli.reading import Reading as Reading
@@ -44,14 +45,16 @@ class Recipe:
     seed: int | None
     level: float | None
     groups: str | None
+    expect: str | None = None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
         """Return the settings in force, including how items are identified."""
         from tinyeval.config import Settings, load_settings
+        from tinyeval.config.expect import for_models
 
         recipe = Settings() if self.config is None else load_settings(self.config)
         look_here(recipe.selection.method, recipe.estimator.method)
-        return recipe.replace(
+        return for_models(recipe, self.expect).replace(
             items=items,
             budget=self.budget,
             cost=self.cost,
@@ -113,6 +116,13 @@ def item_key(settings: Settings) -> ItemKey | None:
     return None if run.key is None else ItemKey(run.key, run.prefix)
 
 
+expect_option = click.option(
+    "--expect",
+    type=click.Choice(["similar", "any", "beyond"]),
+    help="Models that will be asked: similar to those in RESULTS (fine-tunes, later checkpoints), "
+    "beyond their range, or any. [default: any]",
+)
+
 SETTINGS_OPTIONS = (
     click.option(
         "--config",
@@ -160,6 +170,7 @@ SETTINGS_OPTIONS = (
         help="Column of the models table with families or runs; intervals are then calibrated for "
         "new ones. none: every model by itself. [default: near copies are families]",
     ),
+    expect_option,
 )
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ import click
 
 from tinyeval.compute.progress import Bar
 from tinyeval.errors import DataError
+from tinyeval.report.names import printable as printable
+from tinyeval.report.names import short
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -95,10 +98,46 @@ def _finite(value: object) -> object:
     return value
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with aligned columns, numbers to the right."""
+WIDTH = 80
+"""Columns of a terminal, in which tables and sentences fit."""
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Return a table with aligned columns, numbers to the right.
+
+    Args:
+        header: names of the columns.
+        rows: cells of each row.
+        width: largest width; the middle of the longest texts is then cut out.
+    """
     columns = [[printable(cell) for cell in column] for column in zip(header, *rows, strict=True)]
+    if width is not None:
+        columns = _within(columns, width)
     return "\n".join("  ".join(line).rstrip() for line in zip(*map(_aligned, columns), strict=True))
+
+
+def _within(columns: list[list[str]], width: int) -> list[list[str]]:
+    """Shorten the widest column of texts until all fit; below NARROWEST none is shortened."""
+    sizes = [max(map(len, column)) for column in columns]
+    texts = [k for k, column in enumerate(columns) if not all(map(_is_number, column[1:]))]
+    while sum(sizes) + 2 * (len(sizes) - 1) > width and texts:
+        widest = max(texts, key=lambda k: sizes[k])
+        if sizes[widest] <= NARROWEST:
+            break
+        sizes[widest] -= 1
+    return [
+        [short(cell, size) for cell in column] for column, size in zip(columns, sizes, strict=True)
+    ]
+
+
+NARROWEST = 12
+
+
+def sentences(lines: Sequence[str]) -> str:
+    """Return sentences, each from a new line, in lines that fit a terminal."""
+    return "\n".join(
+        textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False) for line in lines
+    )
 
 
 def _aligned(column: Sequence[str]) -> list[str]:
@@ -113,13 +152,6 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def printable(text: str) -> str:
-    """Escape characters that move the cursor or change colours: names come from untrusted files."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def check_new_bank(path: Path, overwrite: bool) -> None:

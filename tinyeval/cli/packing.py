@@ -16,6 +16,7 @@ R = TypeVar("R")
 
 PATH = click.Path(path_type=Path)
 POSITIVE = click.IntRange(min=1)
+POINTS = click.FloatRange(0, 100, min_open=True, max_open=True)
 
 
 class Named(click.Path):

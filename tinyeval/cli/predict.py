@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyeval.cli.options import BANK, PATH, Reading, json_option, level_option, reading_options
-from tinyeval.cli.output import ProgressBar, print_json, printable, table
+from tinyeval.cli.output import ProgressBar, print_json, table
+from tinyeval.report.names import warning_lines as warning_lines
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -61,6 +61,7 @@ def predict_command(
         print_json(
             {
                 "bank": loaded.name,
+                "digest": loaded.digest,
                 "level": predictions[0].level,
                 "predictions": [prediction_record(one) for one in predictions],
             }
@@ -134,23 +135,3 @@ def flags(prediction: Prediction) -> str:
     """Return the flags that are raised, as text."""
     beyond = [] if prediction.in_range else ["beyond range"]
     return ", ".join(beyond + ["misfit"] * prediction.misfit)
-
-
-def warning_lines(warned: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """Return every kind of warning once, with the models that it concerns.
-
-    Warnings that differ only in their numbers are of one kind; the text of the first is used.
-
-    Args:
-        warned: names of models, and the warnings of each.
-    """
-    kinds: dict[str, list[tuple[str, str]]] = {}
-    for name, texts in warned:
-        for text in texts:
-            kinds.setdefault(re.sub(r"\d+", "0", text), []).append((printable(name), text))
-    lines = []
-    for found in kinds.values():
-        name, text = found[0]
-        many = f"{len(found)} models, such as " if len(found) > 1 else ""
-        lines.append(f"{many}{name}: {text}")
-    return lines

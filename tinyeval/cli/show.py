@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyeval.cli.citations import citations
+from tinyeval.cli.build import behind_ridge
 from tinyeval.cli.options import BANK, json_option
-from tinyeval.cli.output import print_json, printable, table
+from tinyeval.cli.output import WIDTH, print_json, printable, sentences, table
+from tinyeval.report.citations import citations
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
+    from tinyeval.report.facts import Telling
 
 FIRST = 10
 """Number of anchors listed without ``--all``."""
@@ -41,6 +45,9 @@ def show_command(bank: Path, everything: bool, as_json: bool) -> None:
 
 
 def _record(bank: ItemBank) -> dict[str, Any]:
+    from tinyeval.report.facts import telling
+
+    told = telling(bank)
     return {
         "name": bank.name,
         "digest": bank.digest,
@@ -51,7 +58,11 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "anchors": list(bank.anchors.items),
         "cost": bank.cost,
         "expected_error": bank.expected_error,
+        "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "level": bank.level,
+        "half_width": told.half_width,
+        "decided_lead": told.lead,
+        "verdict": _verdict(bank, told),
         "settings": dict(bank.settings),
         "source": dict(bank.source),
     }
@@ -76,7 +87,8 @@ def _last(errors: dict[int, float]) -> float | None:
     return list(errors.values())[-1] if errors else None
 
 
-def _text(bank: ItemBank, path: Path, shown: int) -> str:
+def _facts(bank: ItemBank) -> str:
+    """Return what a bank is, line by line."""
     settings, source = bank.settings, bank.source
     origin = str(source["origin"]) or "not stated"
     low, high = bank.predictor.calibration.score_range[:, 0]
@@ -93,10 +105,17 @@ def _text(bank: ItemBank, path: Path, shown: int) -> str:
         "created": bank.created,
         "digest": bank.digest,
     }
-    facts = "\n".join(f"{key + ':':12}{printable(text)}" for key, text in what.items() if text)
-    folder = printable(str(path))
+    return "\n".join(_fact(key, printable(text)) for key, text in what.items() if text)
+
+
+def _text(bank: ItemBank, path: Path, shown: int) -> str:
+    from tinyeval.report.facts import telling
+
+    settings, folder = bank.settings, printable(str(path))
     return f"""{printable(bank.name)}
-{facts}
+{_facts(bank)}
+
+{sentences(_verdict(bank, telling(bank)))}
 
 Anchors, best first
 
@@ -132,6 +151,18 @@ def _content(bank: ItemBank) -> str:
     return f"{asked} of {len(bank.anchors)} anchors, {len(bank.content)} items; licence: {licence}"
 
 
+def _fact(key: str, text: str) -> str:
+    lines = textwrap.wrap(text, WIDTH - 12, break_on_hyphens=False) or [""]
+    return f"{key + ':':12}" + ("\n" + 12 * " ").join(lines)
+
+
+def _verdict(bank: ItemBank, told: Telling) -> list[str]:
+    from tinyeval.report.words import of_bank
+
+    n, models = len(bank.anchors), bank.source["models"]
+    return of_bank(told, anchors=n, items=len(bank.items), models=models, level=bank.level)
+
+
 def _anchors(bank: ItemBank, shown: int) -> str:
     ids = bank.anchors.items[:shown]
     rows = bank.items.take(bank.items.index(ids, "anchor"))
@@ -141,14 +172,32 @@ def _anchors(bank: ItemBank, shown: int) -> str:
     }
     columns["mean score"] = [f"{score:.3f}" for score in rows.column("mean_score")]
     columns["weight"] = [f"{weight:.4f}" for weight in bank.anchors.weights[:shown]]
-    text = table(list(columns), list(zip(*columns.values(), strict=True)))
+    text = table(list(columns), list(zip(*columns.values(), strict=True)), WIDTH)
     more = len(bank.anchors) - len(ids)
     return f"{text}\n... {more} more (--all lists them)" if more else text
 
 
 def _errors(bank: ItemBank) -> str:
-    errors = bank.expected_error
-    return table(["answered", "error"], [[str(n), f"{error:.3f}"] for n, error in errors.items()])
+    errors, known = bank.expected_error, bank.baselines
+    if known is None:
+        rows = [[str(n), f"{error:.3f}"] for n, error in errors.items()]
+        return table(["answered", "error"], rows)
+    rows = [
+        [str(n), f"{error:.3f}", f"{known.random_mean[n]:.3f}", f"{known.random_ridge[n]:.3f}"]
+        for n, error in errors.items()
+    ]
+    header = ["answered", "error", "random items: mean", "ridge"]
+    return f"""{table(header, rows)}
+history's mean, without any answer: {known.history_mean:.3f}{_warning(bank)}"""
+
+
+def _warning(bank: ItemBank) -> str:
+    """Say with how few answers ridge regression on random items is expected to err less."""
+    few = behind_ridge(bank)
+    if not few:
+        return ""
+    counts = ", ".join(map(str, few))
+    return f"\nwith {counts} answers ridge on random items errs less: see `tinyeval plan`"
 
 
 def _by_benchmark(bank: ItemBank) -> str:
@@ -162,4 +211,4 @@ def _by_benchmark(bank: ItemBank) -> str:
         shown = "" if error is None else f"{error:.3f}"
         rows.append([name, str(one["items"]), str(one["anchors"]), shown])
     header = ["benchmark", "items", "anchors", "error"]
-    return f"\n\nBy benchmark, with all anchors answered\n\n{table(header, rows)}"
+    return f"\n\nBy benchmark, with all anchors answered\n\n{table(header, rows, WIDTH)}"

@@ -43,10 +43,20 @@ def source_arrays(history: History, anchors: Anchors) -> SourceArrays:
     if history.responses.n_models < 2:
         raise FitError("a regression needs at least 2 source models, found 1")
     scores = history.answers(history.positions(anchors.items))
+    return moments(scores, history.target_values)
+
+
+def moments(scores: Array, targets: Array) -> SourceArrays:
+    """Return scores and targets of the source models with the scores' moments.
+
+    Args:
+        scores: shape (models, anchors).
+        targets: shape (models, targets).
+    """
     cov = np.atleast_2d(np.cov(scores, rowvar=False, bias=True))
     # Without 1e-4, items that every source model answered alike would make it singular.
     cov = 0.7 * cov + np.diag(0.3 * np.diag(cov) + 1e-4)
-    return SourceArrays(scores, history.target_values, scores.mean(axis=0), cov)
+    return SourceArrays(scores, targets, scores.mean(axis=0), cov)
 
 
 @dataclass(frozen=True)

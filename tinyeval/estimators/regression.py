@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
 from tinyeval.estimators.base import Estimate, State
-from tinyeval.estimators.common import SMALLEST_SPREAD, source_arrays
+from tinyeval.estimators.common import SMALLEST_SPREAD, SourceArrays, source_arrays
 from tinyeval.estimators.unanswered import fill_unanswered, unanswered_variance
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -147,21 +147,26 @@ class KernelEstimator:
 
 def fit_ridge(history: History, anchors: Anchors, *, rng: np.random.Generator) -> LinearEstimator:
     """Fit a ridge regression of every target; penalties are chosen by leave-one-out error."""
-    source, y, mean, cov = source_arrays(history, anchors)
+    return ridge(source_arrays(history, anchors))
+
+
+def ridge(arrays: SourceArrays) -> LinearEstimator:
+    """Fit a ridge regression of the source models' targets on their scores on some items."""
+    source, y, mean, cov = arrays
     x = source - mean
     intercept = y.mean(axis=0)
     sizes, axes = np.linalg.eigh(x.T @ x)
     sizes = np.maximum(sizes, 0.0)
     scores = x @ axes  # (models, anchors), orthogonal columns
-    moments = scores.T @ (y - intercept)
+    onto = scores.T @ (y - intercept)
 
     def leave_one_out(alpha: float) -> tuple[Array, Array]:
-        fitted = intercept + scores @ (moments / (sizes + alpha)[:, None])
+        fitted = intercept + scores @ (onto / (sizes + alpha)[:, None])
         free = 1.0 - 1.0 / len(x) - scores**2 @ (1.0 / (sizes + alpha))
         return (y - fitted) / free[:, None], free
 
     penalty, residuals, free = _best_penalty(leave_one_out)
-    slopes = axes @ (moments / (sizes[:, None] + penalty))
+    slopes = axes @ (onto / (sizes[:, None] + penalty))
     # A left-out model's residual has variance * (1 + its leverage) = variance / free.
     variance = (residuals**2 * free).mean(axis=0)
     return LinearEstimator(
@@ -213,11 +218,11 @@ def _kernel_penalty(source: Array, y: Array) -> tuple[Array, Array]:
     """Return each target's best penalty, and the mean square of its leave-one-out residuals."""
     sizes, axes = np.linalg.eigh(kernel(source, source))
     sizes = np.maximum(sizes, 0.0)
-    moments = axes.T @ (y - y.mean(axis=0))
+    onto = axes.T @ (y - y.mean(axis=0))
 
     def leave_one_out(alpha: float) -> tuple[Array, Array]:
         free = axes**2 @ (1.0 / (sizes + alpha))  # (1 - H_ii) / alpha, as (y - y_hat) / alpha = u
-        return axes @ (moments / (sizes + alpha)[:, None]) / free[:, None], free
+        return axes @ (onto / (sizes + alpha)[:, None]) / free[:, None], free
 
     penalty, residuals, _ = _best_penalty(leave_one_out)
     return penalty, (residuals**2).mean(axis=0)

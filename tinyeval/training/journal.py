@@ -108,12 +108,12 @@ def _parse(line: bytes, where: str) -> Entry | None:
         values = json.loads(line)
         if "error" in values and "score" not in values:
             return None
-        prediction = _prediction(values)
+        prediction = parse_prediction(values)
         bank, digest, time = str(values["bank"]), str(values["digest"]), values.get("time", "")
         return Entry(values["step"], bank, digest, prediction, str(time))
     except KeyError as error:
         raise DataError(f"{where}: expected a prediction with {error}, found none") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{where}: expected a prediction as one JSON object, found {line[:60]!r} ({error})"
         ) from error
@@ -121,7 +121,13 @@ def _parse(line: bytes, where: str) -> Entry | None:
         raise DataError(f"{where}: {error}") from error
 
 
-def _prediction(values: Mapping[str, Any]) -> Prediction:
+def parse_prediction(values: Mapping[str, Any]) -> Prediction:
+    """Return a prediction from the plain values that ``Prediction.to_dict`` gives.
+
+    Raises:
+        DataError: numbers that are not finite.
+        KeyError, TypeError, ValueError, AttributeError: values that are missing or of another kind.
+    """
     given = {one.name: values[one.name] for one in fields(Prediction) if one.name in values}
     numbers = [float(values[name]) for name in ("score", "lower", "upper", "level")]
     if not all(map(math.isfinite, numbers)):
