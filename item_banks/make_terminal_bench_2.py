@@ -56,9 +56,9 @@ Measured by `python -m paper_repro.agent_banks`, answers and score both by the m
 
 `random` is the mean of five random splits (75 % of the agents to learn from), `top` learns from the
 weakest 60 % and tests on the strongest 15 %, `date` learns from the oldest 75 % and tests on the
-newest 25 %, by the language model's release. An agent stronger than all 112 (the best has 0.798) is
-flagged (`in_range: false`); for such agents little is gained over the mean of random tasks, and
-at 20 tasks nothing: see `top`."""
+newest 25 %, by the language model's release. An agent much stronger than all 112 (the best has
+0.798) is predicted too low, as `top` shows: from 20 tasks on, the mean of random tasks is nearer.
+Such an agent is flagged (`in_range: false`)."""
 
 
 def main() -> None:
