@@ -158,5 +158,5 @@ def test_a_bank_without_them_shows_as_before(bank, tmp_path):
     replace(bank, baselines=None).save(tmp_path / "bank")
     text = succeed("show", tmp_path / "bank").output
     assert "answered  error\n" in text
-    assert "random items" not in text
+    assert "history's mean" not in text
     assert json.loads(succeed("show", tmp_path / "bank", "--json").output)["baselines"] is None

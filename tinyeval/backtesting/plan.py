@@ -80,7 +80,7 @@ def plan(
         >>> from tinyeval import plan
         >>> found = plan(responses, error=0.08, settings=settings)
         >>> found.items, found.recipe
-        (8, 'any')
+        (10, 'any')
         >>> 0.06 < found.promise.error <= 0.08
         True
     """

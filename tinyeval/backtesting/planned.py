@@ -73,7 +73,7 @@ class Plan:
         >>> import tinyeval
         >>> found = tinyeval.plan(responses, error=0.08, settings=settings)
         >>> found
-        Plan(error <= 0.080: 8 items, recipe 'any', expected error 0.079 (0.062 to 0.096))
+        Plan(error <= 0.080: 10 items, recipe 'any', expected error 0.077 (0.067 to 0.088))
     """
 
     goal: str
