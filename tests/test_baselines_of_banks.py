@@ -11,12 +11,8 @@ from test_cli import succeed
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan
 from tinyeval.building import build
-from tinyeval.calibration.baselines import (
-    BaselineErrors,
-    Baselines,
-    baseline_errors,
-    summarise,
-)
+from tinyeval.calibration.baseline_errors import BaselineErrors, baseline_errors, summarise
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.errors import BankError
 from tinyeval.estimators import get_estimator
 from tinyeval.learning import learn

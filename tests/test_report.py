@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from click.testing import CliRunner
 from helpers import ROOT, simulate
 
 from tinyeval.bank.item_bank import ItemBank
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.cli import main
 from tinyeval.errors import ConfigError, DataError, DependencyError
 from tinyeval.importers import write_results
@@ -277,13 +277,9 @@ def test_leads_agree_with_comparisons(bank, new_models):
 
 
 def test_measured_baselines_come_before_theory(bank):
-    other = replace(bank)
     sizes = list(bank.expected_error)
-    vars(other)["baselines"] = SimpleNamespace(
-        history_mean=0.21,
-        random_mean={n: 0.3 / n for n in sizes},
-        random_ridge=dict.fromkeys(sizes, 0.01),
-    )
+    mean, ridge = {n: 0.3 / n for n in sizes}, dict.fromkeys(sizes, 0.01)
+    other = replace(bank, baselines=Baselines(0.21, mean, ridge))
     told, line = facts.telling(other), facts.curve(other)
     assert (told.guess, told.ridge, told.random) == (0.21, 0.01, 0.3 / sizes[-1])
     assert line.measured

@@ -27,12 +27,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.calibration.baselines import (
-    BaselineErrors,
-    Baselines,
-    baseline_errors,
-    summarise,
-)
+from tinyeval.calibration.baseline_errors import BaselineErrors, baseline_errors, summarise
+from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.folds import Fold, draw_folds, some_models
 from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration

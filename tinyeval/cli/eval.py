@@ -17,6 +17,7 @@ from tinyeval.cli.output import print_json, table
 from tinyeval.cli.predict import prediction_record, prediction_table, warning_lines
 
 if TYPE_CHECKING:
+    from tinyeval.bank.item_bank import ItemBank
     from tinyeval.training.evaluating import Evaluated, Evaluation
 
 
@@ -81,7 +82,7 @@ def eval_command(
             report=bar.say,
             failed=show_traceback if is_debugging() else lambda error: None,
         )
-    _show(found, asking.bank.name, as_json)
+    _show(found, asking.bank, as_json)
     found.check()
 
 
@@ -119,11 +120,12 @@ def _models(models: Sequence[str], answering: Answering) -> tuple[Any, ...]:
     return tuple(one.rstrip("/") or one for one in models) or (None,)
 
 
-def _show(found: Evaluated, bank: str, as_json: bool) -> None:
+def _show(found: Evaluated, bank: ItemBank, as_json: bool) -> None:
     predictions = [one.prediction for one in found.evaluations]
     if as_json:
         records = [_record(one) for one in found.evaluations]
-        print_json({"bank": bank, "level": predictions[0].level, "predictions": records})
+        known = {"bank": bank.name, "digest": bank.digest, "level": predictions[0].level}
+        print_json({**known, "predictions": records})
         return
     click.echo(prediction_table(predictions))
     if found.evaluations[0].true is not None:
