@@ -111,3 +111,12 @@ def split_models(history: History, n_source: int) -> tuple[History, History]:
     """The first ``n_source`` models as a history of its own, and the rest."""
     index = np.arange(history.responses.n_models)
     return take_models(history, index[:n_source]), take_models(history, index[n_source:])
+
+
+def reliability(said, seen, least=100):
+    """Rows of share seen minus mean probability said, and cases, of six bins of probability."""
+    edges = np.array([0, 0.1, 0.3, 0.5, 0.7, 0.9])
+    which = np.searchsorted(edges, said, side="right")
+    found = [(seen[which == k].mean() - said[which == k].mean(), (which == k).sum())
+             for k in range(1, 7) if (which == k).sum() >= least]  # fmt: skip
+    return np.array(found).reshape(-1, 2)

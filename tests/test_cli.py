@@ -18,11 +18,13 @@ from tinyeval.bank.item_bank import ItemBank
 from tinyeval.cli import main
 from tinyeval.cli.output import ProgressBar, printable, table
 from tinyeval.cli.predict import prediction_table
+from tinyeval.comparison import MARGIN
 from tinyeval.errors import DataError
 from tinyeval.estimators import ESTIMATORS
 from tinyeval.importers import read_results, write_results
 from tinyeval.prediction import Interval, Prediction
 from tinyeval.report.citations import INTERVALS, WORKS, citations
+from tinyeval.report.names import percent
 from tinyeval.report.words import of_pair
 from tinyeval.selection import SELECTORS
 from tinyeval.shipped import dump_path
@@ -503,6 +505,8 @@ def test_hostile_answers(case, work, bank, tmp_path):
         (["compare", "BANK", "R", "--models", "model0000,model0000"], 1, "must be unique"),
         (["compare", "BANK", "R", "--models", "model0000,"], 1, "needs an id"),
         (["compare", "BANK", "R", "--level", "1"], 2, "1.0 is not in the range"),
+        (["compare", "BANK", "R", "--margin", "2"], 2, "2.0 is not in the range"),
+        (["compare", "BANK", "R", "--margin", "-0.1"], 2, "-0.1 is not in the range"),
         (["predict", "nothing", "R"], 1, "does not exist"),
         (["show", "R"], 1, "is not a folder"),
         (["import", "R", "--out", "R"], 1, "exists already"),
@@ -676,10 +680,25 @@ def test_compare_of_two_prints_their_difference(bank, results, tmp_path):
     assert [line.split()[0] for line in lines[4:7]] == ["overall", "bench0", "bench1"]
     assert f"{one.difference:+.3f}" in lines[4]
     assert f"{one.lower:+.3f} to {one.upper:+.3f}" in lines[4]
-    assert lines[4].endswith(f"{100 * one.probability:.1f} %")
-    assert lines[8] == f"12 anchors, {one.n_different} of them answered differently"
-    assert " ".join(lines[10:]) == of_pair(one)
+    shown = (one.probability, one.better, one.within, one.worse)
+    assert re.split(r"  +", lines[4])[-4:] == [f"{percent(value)}" for value in shown]
+    assert lines[8].startswith(f"12 anchors, {one.n_different} of them answered differently;")
+    assert " ".join(lines[8:10]).endswith("A against B, with a margin of 0.02")
+    assert " ".join(lines[11:]) == of_pair(one)
     assert max(map(len, lines)) <= 80
+
+
+def test_compare_takes_a_margin(bank, results, tmp_path):
+    models = list(results.models.ids[:4])
+    path = write_answers(tmp_path / "answers.csv", answers_of(bank, results, models))
+    found = json.loads(succeed("compare", bank, path, "--json", "--margin", "0.3").stdout)
+    expected = ItemBank.load(bank).compare(results, models, margin=0.3)
+    assert found["margin"] == 0.3
+    assert [one["within"] for one in found["comparisons"]] == [one.within for one in expected]
+    assert [one["verdict"] for one in found["comparisons"]] == [one.verdict for one in expected]
+    tied = {(one.a, one.b) for one in expected if one.verdict == "tied"}
+    assert bool(found["tied"]) <= bool(tied)
+    assert f"[default: {MARGIN}," in " ".join(succeed("compare", "--help").stdout.split())
 
 
 def test_compare_of_many_prints_a_ranking(bank, results, tmp_path):
@@ -713,7 +732,7 @@ def test_compare_json_is_what_the_library_says(bank, results, tmp_path):
     assert all(1 <= one["ranks"][0] <= one["ranks"][1] <= 3 for one in found["models"])
     for one, other in zip(found["comparisons"], expected, strict=True):
         values = json.loads(json.dumps(other.to_dict()))
-        assert values.pop("level") == 0.8
+        assert (values.pop("level"), values.pop("margin")) == (0.8, found["margin"])
         assert one == values
 
 

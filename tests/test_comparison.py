@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from helpers import simulate
+from helpers import reliability, simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,13 +13,14 @@ from tinyeval.bank.item_bank import ItemBank
 from tinyeval.building import build
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.calibration.pair_scale import pair_scale
-from tinyeval.comparison import Comparison, compare, rank_ranges
+from tinyeval.comparison import MARGIN, Comparison, compare
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Predictor
+from tinyeval.report.standing import rank_ranges
 from tinyeval.selection.base import equal_weights
 
 NAN = float("nan")
@@ -76,8 +77,8 @@ def predictor(**changes):
     return replace(parts, **changes)
 
 
-def both(a=A, b=B, level=0.9, **changes):
-    return compare(predictor(**changes), np.array([a, b]), ("a", "b"), level)[0]
+def both(a=A, b=B, level=0.9, margin=MARGIN, **changes):
+    return compare(predictor(**changes), np.array([a, b]), ("a", "b"), level, margin)[0]
 
 
 def scale_of(a, b):
@@ -101,6 +102,63 @@ def test_a_difference_its_interval_and_its_probability_by_hand():
     assert maths.difference == pytest.approx(0.25)
     assert maths.probability == pytest.approx(1 / (1 + np.exp(-0.25 / scale)))
     assert found.warnings == ()
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_a_margin_by_hand():
+    """The interval's ratio is 1, so the unit of the margin is scale / log 19; the slope is 2."""
+    found, scale = both(margin=0.1), scale_of(A, B)
+    odds, away = 2 * 0.5 / scale, 0.1 * np.log(19) / scale
+    assert found.margin == 0.1
+    assert found.better == pytest.approx(sigmoid(odds - away))
+    assert found.worse == pytest.approx(sigmoid(-odds - away))
+    assert found.better + found.within + found.worse == pytest.approx(1)
+    assert found.resolution == pytest.approx(np.log(19) / 2 * scale)
+    maths = found.benchmarks["maths"]
+    assert maths.better == pytest.approx(sigmoid(0.25 / scale - away))
+    assert maths.resolution == pytest.approx(min(np.log(19) * scale, 1))
+
+
+def test_without_a_margin_one_is_ahead_or_the_other():
+    found = both(margin=0)
+    assert found.better == found.probability
+    assert found.worse == pytest.approx(1 - found.probability)
+    assert found.within == pytest.approx(0, abs=1e-12)
+
+
+def test_beyond_the_range_a_margin_counts_in_errors_and_not_by_the_flat_slope():
+    found = both(A, [1.0] * 4, margin=0.1)
+    scale = scale_of(A, [1.0] * 4)
+    odds, away = 0.4 * found.difference / scale, 0.1 * np.log(19) / (3 * scale)
+    assert found.better == pytest.approx(sigmoid(odds - away))
+    assert found.worse == pytest.approx(sigmoid(-odds - away))
+
+
+@given(st.floats(0, 0.99), st.floats(0, 0.99), st.floats(0.01, 0.99))
+def test_a_larger_margin_makes_more_models_the_same(one, two, level):
+    small, large = (both(level=level, margin=m) for m in sorted((one, two)))
+    assert small.better >= large.better
+    assert small.worse >= large.worse
+    assert small.within <= large.within
+    assert replace(small, margin=0, better=0, worse=0, within=0, benchmarks={}) == replace(
+        large, margin=0, better=0, worse=0, within=0, benchmarks={}
+    )
+
+
+def test_where_no_lead_tells_anything_the_resolution_is_the_whole_scale():
+    flat = replace(predictor().pairs, slope_inside=np.zeros((2, 2)))
+    found = both(pairs=flat)
+    assert (found.resolution, found.probability, found.verdict) == (1.0, 0.5, "undecided")
+
+
+def test_errors_of_zero_leave_finite_probabilities():
+    exact = replace(predictor().pairs, inside=np.zeros((2, 200, 2)))
+    found = both(A, A, pairs=exact)
+    assert (found.better, found.within, found.worse) == (0, 1, 0)
+    assert found.verdict == "tied"
 
 
 def test_the_scale_by_hand():
@@ -193,6 +251,23 @@ def test_a_level_that_is_no_probability_is_refused(level):
         both(level=level)
 
 
+@pytest.mark.parametrize(
+    ("margin", "message"),
+    [
+        (-0.01, "found -0.01"),
+        (1, "margin must be a number from 0 to 1, such as 0.02 for 2 points, found 1"),
+        (2, "found 2"),
+        (NAN, "found nan"),
+        ("0.02", "margin: expected a number from 0 to 1, such as 0.02 for 2 points, found str"),
+        (None, "found NoneType"),
+        (True, "found bool"),
+    ],
+)
+def test_a_margin_that_is_no_difference_of_scores_is_refused(margin, message):
+    with pytest.raises(ConfigError, match=message):
+        both(margin=margin)
+
+
 def test_one_model_is_refused():
     with pytest.raises(DataError, match="answers of two models or more, found 1"):
         compare(predictor(), np.array([A]), ("a",), 0.9)
@@ -201,7 +276,8 @@ def test_one_model_is_refused():
 def test_a_comparison_is_one_json_object():
     values = json.loads(json.dumps(both().to_dict()))
     assert values["a"] == "a"
-    assert set(values["benchmarks"]["maths"]) == {"difference", "lower", "upper", "probability"}
+    assert (values["verdict"], values["margin"]) == (both().verdict, 0.02)
+    assert {"difference", "better", "worse", "within"} < set(values["benchmarks"]["maths"])
     assert values["warnings"] == []
 
 
@@ -209,7 +285,9 @@ def test_a_comparison_is_one_json_object():
 
 
 def against(a, b, probability):
-    return Comparison(a, b, 0.0, -1.0, 1.0, probability, 0.9, {}, 9, 1)
+    return Comparison(
+        a, b, 0.0, -1.0, 1.0, probability, 0.0, 0.0, 0.0, 0.1, 0.9, 0.02, {}, 9, 9, 1
+    )  # fmt: skip
 
 
 def test_ranks_by_hand():
@@ -236,6 +314,15 @@ def test_a_bank_compares_in_either_order(bank, new_models):
     assert other.difference == pytest.approx(-one.difference)
     assert (other.lower, other.upper) == pytest.approx((-one.upper, -one.lower))
     assert other.probability == pytest.approx(1 - one.probability)
+    assert (other.better, other.within) == pytest.approx((one.worse, one.within))
+    assert other.resolution == pytest.approx(one.resolution)
+
+
+def test_a_lead_is_decided_from_the_resolution_on(bank, new_models):
+    for level in (0.5, 0.8, 0.95):
+        for one in bank.compare(new_models, level=level):
+            decided = one.verdict in ("ahead", "behind")
+            assert decided == (abs(one.difference) >= one.resolution)
 
 
 def test_a_difference_is_that_of_the_predictions(bank, new_models):
@@ -293,6 +380,8 @@ def test_a_head_compares_on_its_anchors(bank, new_models):
 
 # --- honest -------------------------------------------------------------------------------------
 
+FIVE = 0.05
+
 FAST = Settings().replace(items=30, device="cpu", irt={"dimensions": [1]}, interval={"folds": 3})
 
 
@@ -305,21 +394,22 @@ def differences(request):
         bank = build(responses.take(np.arange(80)), settings=FAST)
         truth = dict(zip(responses.models.ids, responses.scores.mean(1), strict=True))
         rows += [
-            (one.difference, one.lower, one.upper, one.probability, truth[one.a] - truth[one.b])
-            for one in bank.compare(responses.take(np.arange(80, 160)))
-        ]
+            (one.lower, one.upper, one.probability, one.better, one.within, one.worse,
+             truth[one.a] - truth[one.b])
+            for one in bank.compare(responses.take(np.arange(80, 160)), margin=FIVE)
+        ]  # fmt: skip
     return np.array(rows).T
 
 
 @pytest.mark.slow
 def test_nine_of_ten_differences_lie_in_their_intervals(differences):
-    _, lower, upper, _, truth = differences
+    lower, upper, *_, truth = differences
     assert 0.85 <= ((lower <= truth) & (truth <= upper)).mean() <= 0.96
 
 
 @pytest.mark.slow
 def test_of_those_said_to_be_ahead_with_80_percent_80_in_100_are(differences):
-    probability, truth = differences[3:]
+    probability, truth = differences[[2, -1]]
     ahead = np.where(truth == 0, 0.5, truth > 0)
     sure, ahead = (
         np.maximum(probability, 1 - probability),
@@ -329,6 +419,19 @@ def test_of_those_said_to_be_ahead_with_80_percent_80_in_100_are(differences):
         rows = (sure >= low) & (sure < high)
         assert rows.sum() > 300
         assert ahead[rows].mean() == pytest.approx(sure[rows].mean(), abs=0.06)
+
+
+@pytest.mark.slow
+def test_better_by_more_than_the_margin_and_within_it_are_honest(differences):
+    _, _, _, better, within, worse, truth = differences
+    for said, seen in (
+        (np.append(better, worse), np.append(truth, -truth) > FIVE),
+        (within, np.abs(truth) <= FIVE),
+    ):
+        gaps = reliability(said, seen)
+        assert len(gaps) >= 3
+        assert np.average(np.abs(gaps[:, 0]), weights=gaps[:, 1]) < 0.03
+        assert np.abs(gaps[:, 0]).max() < 0.1
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers import real
+from helpers import real, reliability
 
 from tinyeval.backtesting.backtest import backtest
 from tinyeval.backtesting.splits import make_splits
@@ -83,6 +83,34 @@ def test_differences_of_models_like_the_source_are_covered_and_their_signs_hones
     assert right.mean() == pytest.approx(sure.mean(), abs=0.04)
     doubtful = (sure > 0.6) & (sure < 0.9)
     assert right[doubtful].mean() == pytest.approx(sure[doubtful].mean(), abs=0.1)
+
+
+def margins(name: str, every: int, split: str) -> tuple[np.ndarray, ...]:
+    """Said and seen, of better and worse by more than 2 and 5 points, and of within them."""
+    beyond, within = [], []
+    for test, bank in banks(name, every, split):
+        truth = dict(zip(test.models.ids, np.nanmean(test.scores, 1), strict=True))
+        for margin in (0.02, 0.05):
+            for one in bank.compare(test, margin=margin):
+                gap = truth[one.a] - truth[one.b]
+                beyond += [(one.better, gap > margin), (one.worse, -gap > margin)]
+                within.append((one.within, abs(gap) <= margin))
+    return np.array(beyond, dtype=float).T, np.array(within, dtype=float).T
+
+
+@pytest.mark.parametrize(("name", "every"), PAIRS_OF)
+def test_probabilities_of_a_margin_are_honest_for_models_like_the_source(name, every):
+    for said, seen in margins(name, every, "random"):
+        gaps = reliability(said, seen)
+        assert len(gaps) >= 2
+        assert np.average(np.abs(gaps[:, 0]), weights=gaps[:, 1]) < 0.05
+        assert np.abs(gaps[:, 0]).max() < 0.15
+
+
+def test_margins_beyond_the_range_are_nearly_honest_where_many_models_are_tested():
+    for said, seen in margins(*PAIRS_OF[0], "top"):
+        gaps = reliability(said, seen)
+        assert np.average(np.abs(gaps[:, 0]), weights=gaps[:, 1]) < 0.06
 
 
 def test_the_signs_of_differences_beyond_the_range_are_no_more_certain_than_true():

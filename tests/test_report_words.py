@@ -9,7 +9,7 @@ import pytest
 from tinyeval.comparison import Comparison
 from tinyeval.prediction import Prediction
 from tinyeval.report.names import LONGEST, listed, percent, printable, short, warning_lines
-from tinyeval.report.standing import chances, standings, state
+from tinyeval.report.standing import chances, standings, tied_sets
 from tinyeval.report.words import of_backtest, of_models, of_pair
 
 
@@ -21,15 +21,22 @@ def predicted(model, score, **values):
     return Prediction(model=model, score=score, **{**given, **values})
 
 
-def compared(a="a", b="b", gap=0.1, half=0.05, probability=0.98, level=0.9):
-    return Comparison(a, b, gap, gap - half, gap + half, probability, level, {}, 10, 4)
+def compared(a="a", b="b", gap=0.1, half=0.05, probability=0.98, level=0.9, within=0.1, **values):
+    better = (1 - within) * probability
+    given = {
+        "difference": gap, "lower": gap - half, "upper": gap + half, "probability": probability,
+        "better": better, "worse": 1 - within - better, "within": within, "resolution": 0.04,
+        "level": level, "margin": 0.02, "benchmarks": {}, "n_shared": 10, "n_anchors": 10,
+        "n_different": 4,
+    }  # fmt: skip
+    return Comparison(a=a, b=b, **{**given, **values})
 
 
 def turned(one):
     """The same comparison with its models in the other order."""
     return replace(
         one, a=one.b, b=one.a, difference=-one.difference, lower=-one.upper, upper=-one.lower,
-        probability=1 - one.probability,
+        probability=1 - one.probability, better=one.worse, worse=one.better,
     )  # fmt: skip
 
 
@@ -55,34 +62,52 @@ def of_scores(scores, spread=0.05):
         (
             compared(),
             "ahead",
-            "a is ahead of b by 10.0 points (90 % interval +5.0 to +15.0; 98.0 % sure).",
+            "a is ahead of b by 10.0 points (90 % interval +5.0 to +15.0; 98.0 % sure, "
+            "88.2 % by more than 2.0 points).",
         ),
         (
-            compared(gap=0.002, half=0.01, probability=0.6),
+            compared(gap=0.002, half=0.01, probability=0.6, within=0.93),
             "tied",
-            "a and b are tied: their scores differ by at most 2.0 points, at the level of 90 %.",
+            "a and b are tied: their scores differ by at most 2.0 points (93.0 % sure).",
         ),
         (
-            compared(gap=0.03, probability=0.8),
-            "open",
+            compared(gap=0.03, probability=0.8, within=0.4),
+            "undecided",
             "Not decided between a and b: a leads by 3.0 points, but the 90 % interval is "
-            "-2.0 to +8.0; 80.0 % for a.",
+            "-2.0 to +8.0; 80.0 % for a, 40.0 % that they differ by at most 2.0 points. A lead of "
+            "about 4.0 points would be decided; for a smaller one, ask more than these 10 anchors.",
+        ),
+        (
+            compared(gap=0.03, probability=0.8, margin=0.05, n_shared=8, resolution=1.0),
+            "undecided",
+            "Not decided between a and b: a leads by 3.0 points, but the 90 % interval is "
+            "-2.0 to +8.0; 80.0 % for a, 10.0 % that they differ by at most 5.0 points. From these "
+            "answers no lead would be decided; ask both the other 2 anchors.",
         ),
     ],
 )
 def test_a_pair_is_ahead_tied_or_not_decided(one, expected, words):
-    assert state(one, 0.02) == expected
+    assert one.verdict == expected
     assert of_pair(one) == words
     other = turned(one)
-    assert state(other, 0.02) == {"ahead": "behind"}.get(expected, expected)
+    assert other.verdict == {"ahead": "behind"}.get(expected, expected)
     if expected == "tied":
         words = words.replace("a and b", "b and a")
     assert of_pair(other) == words
 
 
 def test_the_level_decides_what_sure_is():
-    assert state(compared(probability=0.94), 0.02) == "open"
-    assert state(compared(probability=0.94, level=0.8), 0.02) == "ahead"
+    assert compared(probability=0.94).verdict == "undecided"
+    assert compared(probability=0.94, level=0.8).verdict == "ahead"
+    assert compared(probability=0.5, within=0.85).verdict == "undecided"
+    assert compared(probability=0.5, within=0.85, level=0.8).verdict == "tied"
+
+
+def test_a_lead_that_is_decided_but_small_is_ahead():
+    """The margin is said beside it: who is ahead does not depend on it."""
+    one = compared(gap=0.01, half=0.008, within=0.95)
+    assert one.verdict == "ahead"
+    assert of_pair(one).endswith("98.0 % sure, 4.9 % by more than 2.0 points).")
 
 
 # --- many models --------------------------------------------------------------------------------
@@ -107,7 +132,48 @@ def test_a_clear_leader_is_named():
     said = of_models(predictions, comparisons, standings(predictions, comparisons))
     assert said[0] == "m0 is ahead of all 2 others, each with a probability of 95 % or more."
     assert said[1].startswith("The models fall into 2 groups, of 1 and 2 models")
-    assert said[2] == "Of 3 pairs, 2 are decided and 1 is not decided."
+    assert said[2] == (
+        "Of 3 pairs, 2 are decided and 1 is not decided. Leads of about 4.0 points are decided."
+    )
+
+
+def tied(pairs, n):
+    """Predictions of n models, best first, of which these pairs are tied."""
+    scores = np.linspace(0.6, 0.59, n)
+    predictions, comparisons = of_scores(scores)
+    within = [0.95 if (int(one.a[1:]), int(one.b[1:])) in pairs else 0.1 for one in comparisons]
+    changed = [
+        replace(one, within=value, probability=0.6)
+        for one, value in zip(comparisons, within, strict=True)
+    ]
+    return predictions, changed
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sets"),
+    [
+        ([], []),
+        ([(0, 1), (0, 2), (1, 2)], ["m0 m1 m2"]),
+        ([(0, 1), (1, 2)], ["m0 m1", "m1 m2"]),
+        ([(0, 1), (2, 3)], ["m0 m1", "m2 m3"]),
+        ([(0, 2), (1, 3)], []),
+        ([(0, 1), (1, 2), (1, 3), (2, 3)], ["m0 m1", "m1 m2 m3"]),
+        ([(1, 2), (2, 3), (3, 4), (2, 4)], ["m1 m2", "m2 m3 m4"]),
+    ],
+)
+def test_tied_sets_are_the_longest_runs_of_models_all_tied(pairs, sets):
+    predictions, comparisons = tied(pairs, 5)
+    places = standings(predictions, comparisons)
+    assert [" ".join(one) for one in tied_sets(places, comparisons)] == sets
+    said = [one for one in of_models(predictions, comparisons, places) if one.startswith("Tied")]
+    assert bool(said) == bool(sets)
+
+
+def test_tied_sets_are_named():
+    predictions, comparisons = tied([(0, 1), (2, 3), (2, 4), (3, 4)], 5)
+    said = of_models(predictions, comparisons, standings(predictions, comparisons))
+    assert said[2].startswith("Of 10 pairs, 0 are decided, 4 are tied and 6 are not decided.")
+    assert said[3] == "Tied, within 2.0 points of each other: m0 and m1; m2, m3 and m4."
 
 
 def test_a_shared_first_place_names_who_may_have_it():

@@ -4,12 +4,15 @@
 
 :mod:`tinyeval.calibration.pair_scale` defines the scale.  The half-width of the interval is a
 quantile of |error| / scale over pairs of held-out source models, and the slope is fitted to which
-model of each pair is truly ahead (:mod:`tinyeval.calibration.pairs`).
+model of each pair is truly ahead (:mod:`tinyeval.calibration.pairs`).  With a margin m, "better" is
+score_a - score_b > m, "worse" is score_b - score_a > m, and "within" the rest:
+
+    P(better) = sigmoid(slope * difference / scale - m / unit),   unit = half-width at 90 % / log 19
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -17,27 +20,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.calibration.intervals import PairCalibration
+from tinyeval.calibration.differences import Difference, differences_of
 from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.compute.arrays import Array, Index
 from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
-from tinyeval.errors.arguments import check_level
+from tinyeval.errors.arguments import check_level, check_margin
 from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL
 
 PAIRS_AT_ONCE = 10_000
 """Number of pairs compared at a time; bounds memory."""
 
-
-class Difference(NamedTuple):
-    """A predicted difference of two scores, its interval and the probability that a > b."""
-
-    difference: float
-    lower: float
-    upper: float
-    probability: float
+MARGIN = 0.02
+"""Difference of two scores up to which they count as the same: 2 points."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,9 +46,15 @@ class Comparison:
         difference, lower, upper: overall score of ``a`` minus that of ``b``, and its interval, in
             [-1, 1].
         probability: probability that ``a`` has the higher overall score.
+        better, worse: probability that ``a`` is better, or worse, by more than the margin.
+        within: probability that the scores differ by the margin at most; the three sum to 1.
+        resolution: smallest difference that would be decided between two models that answer like
+            these; 1 if none would.
         level: probability with which the interval should contain the true difference.
-        benchmarks: difference, interval and probability by benchmark, if the bank covers several.
+        margin: difference of two scores up to which they count as the same.
+        benchmarks: the same by benchmark, if the bank covers several.
         n_shared: number of anchors that both answered; the comparison uses only these.
+        n_anchors: number of anchors of the bank.
         n_different: number of shared anchors on which the two answers differ.
         warnings: doubts about the comparison, and what to do about them.
 
@@ -70,11 +73,36 @@ class Comparison:
     lower: float
     upper: float
     probability: float
+    better: float
+    worse: float
+    within: float
+    resolution: float
     level: float
+    margin: float
     benchmarks: Mapping[str, Difference]
     n_shared: int
+    n_anchors: int
     n_different: int
     warnings: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """Who is ahead: "ahead" or "behind" (of ``a``), "tied" or "undecided".
+
+        A lead is decided if its probability is at least (1 + level) / 2: 95 % at the usual level.
+        Other models are tied if they are within the margin with a probability of at least the
+        level.
+
+        Example:
+            >>> bank.compare(responses, ["model-39", "model-0"])[0].verdict
+            'ahead'
+        """
+        sure = (1 + self.level) / 2
+        if self.probability >= sure:
+            return "ahead"
+        if self.probability <= 1 - sure:
+            return "behind"
+        return "tied" if self.within >= self.level else "undecided"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists, as ``--json`` prints them.
@@ -82,9 +110,9 @@ class Comparison:
         Example:
             >>> one = bank.compare(responses, ["model-30", "model-10"])[0]
             >>> sorted(one.to_dict())[:4]
-            ['a', 'b', 'benchmarks', 'difference']
+            ['a', 'b', 'benchmarks', 'better']
         """
-        values = asdict(self)
+        values = {**asdict(self), "verdict": self.verdict}
         values["benchmarks"] = {name: one._asdict() for name, one in self.benchmarks.items()}
         values["warnings"] = list(self.warnings)
         return values
@@ -105,11 +133,12 @@ class Comparison:
             "a - b": f"{self.difference:+.3f}",
             f"{100 * self.level:g} % interval": f"{self.lower:+.3f} to {self.upper:+.3f}",
             "P(a ahead)": f"{self.probability:.2f}",
+            "verdict": self.verdict,
         }
 
     def __repr__(self) -> str:
-        a, b, difference, between, ahead = self.cells().values()
-        return f"Comparison({a!r} - {b!r}: {difference}, {between}, P(a ahead) {ahead})"
+        a, b, difference, between, ahead, verdict = self.cells().values()
+        return f"Comparison({a!r} - {b!r}: {difference}, {between}, P(a ahead) {ahead}, {verdict})"
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook."""
@@ -126,7 +155,11 @@ class _Shared(NamedTuple):
 
 
 def compare(
-    predictor: Predictor, answers: NDArray, models: tuple[str, ...], level: float
+    predictor: Predictor,
+    answers: NDArray,
+    models: tuple[str, ...],
+    level: float,
+    margin: float = MARGIN,
 ) -> list[Comparison]:
     """Compare every pair of some models, on the anchors that both answered.
 
@@ -135,15 +168,17 @@ def compare(
         answers: shape (models, anchors), in [0, 1], NaN where unanswered.
         models: ids of the models, two or more.
         level: level of the intervals, in (0, 1).
+        margin: difference of two scores up to which they count as the same, in [0, 1).
 
     Returns:
         The comparisons (first, second), (first, third) ... in the order of ``models``.
 
     Raises:
         DataError: fewer than two models, or two that share no answered anchor.
-        ConfigError: a level outside (0, 1).
+        ConfigError: a level outside (0, 1), or a margin outside [0, 1).
     """
     check_level(level, ConfigError)
+    check_margin(margin, ConfigError)
     if len(models) < 2:
         raise DataError(
             f"a comparison needs the answers of two models or more, found {len(models)}"
@@ -152,14 +187,18 @@ def compare(
     reading = predictor.read(shared.answers, shared.models)
     found: list[Comparison] = []
     for k in range(0, len(shared.pairs), PAIRS_AT_ONCE):
-        found += _block(
-            predictor, reading, shared.models, shared.pairs[k : k + PAIRS_AT_ONCE], level
-        )
+        pairs = shared.pairs[k : k + PAIRS_AT_ONCE]
+        found += _block(predictor, reading, shared.models, pairs, level, margin)
     return found
 
 
 def _block(
-    predictor: Predictor, reading: Reading, names: tuple[str, ...], rows: Index, level: float
+    predictor: Predictor,
+    reading: Reading,
+    names: tuple[str, ...],
+    rows: Index,
+    level: float,
+    margin: float,
 ) -> list[Comparison]:
     """Compare some pairs of rows of a reading; ``names`` are the models of its rows."""
     one, two = rows.T
@@ -172,22 +211,22 @@ def _block(
     in_range, misfit = predictor.doubts(reading)
     beyond = ~in_range | misfit
     doubtful = np.column_stack([beyond[one], beyond[two]])
-    bounds = _bounds(
+    bounds = differences_of(
         predictor.pairs,
         difference=difference,
         scale=scale,
         n_shared=n_shared,
         beyond=beyond[one] | beyond[two],
         level=level,
+        margin=margin,
     )
     return [
         _one(
             predictor,
             (names[one[k]], names[two[k]]),
             bounds[k],
-            level,
-            int(n_shared[k]),
-            int(n_different[k]),
+            (level, margin),
+            (int(n_shared[k]), int(n_different[k])),
             doubtful[k],
         )
         for k in range(len(rows))
@@ -217,47 +256,20 @@ def _on_shared_anchors(answers: Array, models: tuple[str, ...]) -> _Shared:
     return _Shared(answers=np.array(kept), models=names, pairs=np.array(pairs))
 
 
-def _bounds(
-    pairs: PairCalibration,
-    *,
-    difference: Array,
-    scale: Array,
-    n_shared: NDArray[np.int64],
-    beyond: NDArray[np.bool_],
-    level: float,
-) -> Array:
-    """Return difference, lower, upper and probability of every pair, (pairs, targets, 4)."""
-    found = np.empty((*difference.shape, 4))
-    kinds, which = np.unique(np.column_stack([n_shared, beyond]), axis=0, return_inverse=True)
-    for k, (n, doubtful) in enumerate(kinds.tolist()):
-        rows = which.ravel() == k
-        centre = difference[rows]
-        half = pairs.half_width(scale[rows], n, level, bool(doubtful))
-        found[rows] = np.stack(
-            [
-                centre,
-                np.maximum(centre - half, -1.0),
-                np.minimum(centre + half, 1.0),
-                pairs.probability(centre, scale[rows], n, bool(doubtful)),
-            ],
-            axis=-1,
-        )
-    return found
-
-
 def _one(
     predictor: Predictor,
     names: tuple[str, str],
     bounds: Array,
-    level: float,
-    n_shared: int,
-    n_different: int,
+    asked: tuple[float, float],
+    counts: tuple[int, int],
     beyond: NDArray[np.bool_],
 ) -> Comparison:
+    """Return one comparison; ``asked`` is level and margin, ``counts`` shared and different."""
     differences = {
         name: Difference(*row) for name, row in zip(predictor.targets, bounds.tolist(), strict=True)
     }
     overall = differences.pop(OVERALL)
+    (level, margin), (n_shared, n_different) = asked, counts
     warnings = []
     if n_shared < len(predictor.anchors):
         warnings.append(
@@ -276,32 +288,10 @@ def _one(
         b=names[1],
         **overall._asdict(),
         level=level,
+        margin=margin,
         benchmarks=differences,
         n_shared=n_shared,
+        n_anchors=len(predictor.anchors),
         n_different=n_different,
         warnings=tuple(warnings),
     )
-
-
-def rank_ranges(
-    models: Sequence[str], comparisons: Iterable[Comparison]
-) -> dict[str, tuple[int, int]]:
-    """Return the best and the worst rank that each model may truly have.
-
-    A model counts as behind another if the other is ahead with a probability of at least
-    (1 + level) / 2: 95 % at the usual level.
-
-    Args:
-        models: ids of the models.
-        comparisons: comparison of every pair of these models.
-    """
-    ahead, behind = dict.fromkeys(models, 0), dict.fromkeys(models, 0)
-    for one in comparisons:
-        sure = (1 + one.level) / 2
-        if one.probability >= sure:
-            ahead[one.a] += 1
-            behind[one.b] += 1
-        elif one.probability <= 1 - sure:
-            ahead[one.b] += 1
-            behind[one.a] += 1
-    return {model: (1 + behind[model], len(models) - ahead[model]) for model in models}

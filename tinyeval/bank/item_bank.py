@@ -21,7 +21,7 @@ from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
 from tinyeval.bank.pictures import Pictures
 from tinyeval.calibration.baselines import Baselines
-from tinyeval.comparison import Comparison, compare
+from tinyeval.comparison import MARGIN, Comparison, compare
 from tinyeval.display.records import Records
 from tinyeval.errors import BankError, ConfigError, TinyEvalError, UnregisteredError
 from tinyeval.errors.arguments import as_path
@@ -149,6 +149,7 @@ class ItemBank(Described, Pictures):
         models: Sequence[str] | None = None,
         *,
         level: float | None = None,
+        margin: float = MARGIN,
     ) -> Records[Comparison]:
         """Compare models by the paired difference of their full-benchmark scores.
 
@@ -156,6 +157,7 @@ class ItemBank(Described, Pictures):
             answers: of several models, as :meth:`predict` takes them.
             models: ids of the models to compare; by default all that answered an anchor.
             level: level of the intervals; the bank's own by default.
+            margin: difference of two scores up to which they count as the same; 0.02 is 2 points.
 
         Returns:
             A comparison for each pair: first and second, first and third ... in the order given;
@@ -164,6 +166,7 @@ class ItemBank(Described, Pictures):
         Raises:
             DataError: fewer than two models, an unknown model, a model given twice, or a pair that
                 shares no answered anchor.
+            ConfigError: a level outside (0, 1), or a margin outside [0, 1).
 
         Example:
             >>> (one,) = bank.compare(responses, ["model-39", "model-0"])
@@ -171,6 +174,9 @@ class ItemBank(Described, Pictures):
             ('model-39', 'model-0', 8)
             >>> one.difference > 0 and one.probability > 0.9
             True
+            >>> (one,) = bank.compare(responses, ["model-39", "model-0"], margin=0.05)
+            >>> one.verdict, one.better <= one.probability
+            ('ahead', True)
         """
         matrix, _ = read_answers(answers, self.items.ids, self.item_key)
         if models is not None:
@@ -179,7 +185,7 @@ class ItemBank(Described, Pictures):
         some = who_answered(
             aligned, matrix.models.ids, least=2 if models is None else matrix.n_models
         )
-        found = compare(self.predictor, aligned[some], matrix.take(some).models.ids, level)
+        found = compare(self.predictor, aligned[some], matrix.take(some).models.ids, level, margin)
         return Records("comparisons", found)
 
     @cached_property

@@ -27,6 +27,9 @@ from tinyeval.irt.model import sigmoid
 NO_LIMIT = float(np.finfo(np.float64).max)
 """A limit that nothing exceeds; a bank cannot store infinity."""
 
+LEVEL_OF_UNIT, SMALLEST_UNIT = 0.9, 1e-12
+"""Level at which the logistic error of a difference agrees with its interval; its least size."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
@@ -175,14 +178,34 @@ class PairCalibration:
         return np.asarray(_factor(self.inside, self.beyond, k, level, beyond) * scale)
 
     def probability(
-        self, difference: NDArray, scale: NDArray, n_answered: int, beyond: bool
+        self,
+        difference: NDArray,
+        scale: NDArray,
+        n_answered: int,
+        beyond: bool,
+        margin: float = 0.0,
     ) -> Array:
-        """Probability that the true difference is above 0, shape (targets,)."""
-        k = _at(self.sizes, n_answered)
+        """Probability that the true difference is above a margin, shape (targets,).
+
+        The margin counts in units of the logistic error whose 90 % quantile is the calibrated one.
+        The slope would not do: beyond the range it is flat because true differences are smaller
+        than predicted, not because they are less certain by as much.
+        """
+        k = int(_at(self.sizes, n_answered))
+        unit = _factor(self.inside, self.beyond, k, LEVEL_OF_UNIT, beyond) * scale
+        unit = unit / np.log((1 + LEVEL_OF_UNIT) / (1 - LEVEL_OF_UNIT))
+        odds = self._slope(k, beyond) * difference / scale
+        return sigmoid(odds - margin / np.maximum(unit, SMALLEST_UNIT))
+
+    def lead(self, scale: NDArray, n_answered: int, level: float, beyond: bool) -> Array:
+        """Smallest difference whose sign has probability (1 + level) / 2, at most 1: (targets,)."""
+        slope = self._slope(int(_at(self.sizes, n_answered)), beyond)
+        odds = np.log((1 + level) / (1 - level))
+        return np.asarray(np.minimum(odds * scale / np.maximum(slope, SMALLEST_UNIT), 1.0))
+
+    def _slope(self, k: int, beyond: bool) -> Array:
         slope = self.slope_inside[k]
-        if beyond:
-            slope = np.minimum(slope, self.slope_beyond[k])
-        return sigmoid(slope * difference / scale)
+        return np.minimum(slope, self.slope_beyond[k]) if beyond else slope
 
     def state(self) -> dict[str, NDArray]:
         """Return plain arrays from which ``from_state`` rebuilds this calibration."""

@@ -71,17 +71,24 @@ of ranks that a model may have. It counts a model behind another only if the oth
 probability of at least 95 % (at level 0.9). With `--json`:
 
 ```json
-{"bank": "mmlu", "level": 0.9,
+{"bank": "mmlu", "level": 0.9, "margin": 0.02,
  "models": [{"model": "new", "score": 0.71, "ranks": [1, 2]},
             {"model": "old", "score": 0.7, "ranks": [1, 2]}],
+ "tied": [],
  "comparisons": [
-  {"a": "new", "b": "old", "difference": 0.01, "lower": -0.02, "upper": 0.04, "probability": 0.74,
-   "benchmarks": {}, "n_shared": 100, "n_different": 12, "warnings": []}],
+  {"a": "new", "b": "old", "difference": 0.01, "lower": -0.02, "upper": 0.04, "probability": 0.71,
+   "better": 0.26, "worse": 0.06, "within": 0.68, "resolution": 0.032, "benchmarks": {},
+   "n_shared": 100, "n_anchors": 100, "n_different": 12, "warnings": [], "verdict": "undecided"}],
  "verdict": ["Not decided between new and old: new leads by 1.0 points, ..."]}
 ```
 
 `comparisons` holds every pair once. `difference` is the score of `a` minus that of `b`;
-`probability` is the probability that `a` is ahead.
+`probability` is the probability that `a` is ahead; `better` and `worse` that it is better or worse
+by more than the margin, `within` that neither is the case. `resolution` is the smallest difference
+that would be decided between models that answer like these two, 1 if none would. The `verdict` of a
+pair is `ahead` or `behind` (of `a`, where `probability` is at least 0.95 or at most 0.05 at level
+0.9), else `tied` (where `within` is at least the level) or `undecided`. `tied` lists sets of models
+that are all tied with each other and follow each other by score; a model may be in two.
 """,
     "show": """\
 With `--json`, `anchors` lists the ids of the items to run, best first. The other fields are `name`,

@@ -41,3 +41,12 @@ def check_level(level: object, error: type[TinyEvalError]) -> None:
         raise error(wrong_type("level", "a number between 0 and 1", level))
     if not 0 < level < 1:
         raise error(f"level must lie between 0 and 1, found {level}")
+
+
+def check_margin(margin: object, error: type[TinyEvalError]) -> None:
+    """Raise ``error`` unless a difference of scores is at least 0 and below 1."""
+    expected = "a number from 0 to 1, such as 0.02 for 2 points"
+    if isinstance(margin, bool) or not isinstance(margin, (int, float)):
+        raise error(wrong_type("margin", expected, margin))
+    if not 0 <= margin < 1:
+        raise error(f"margin must be {expected}, found {margin}")

@@ -249,10 +249,9 @@ def _tenths(bank: ItemBank) -> Array:
 def _leads(bank: ItemBank, answers: Array, names: tuple[str, ...]) -> Array:
     """Return the smallest decided lead between two models of each ability, (steps, targets).
 
-    P(ahead) = sigmoid(slope * difference / scale) is (1 + level) / 2 at the difference
-    scale / slope * log((1 + level) / (1 - level)); the scale is that of two simulated models.
+    The scale is that of two simulated models.
     """
-    predictor, sure = bank.predictor, (1 + bank.level) / 2
+    predictor = bank.predictor
     reading = predictor.read(answers, names)
     in_range, misfit = predictor.doubts(reading)
     p = predictor.irt.probability(reading.ability.mean)
@@ -262,10 +261,6 @@ def _leads(bank: ItemBank, answers: Array, names: tuple[str, ...]) -> Array:
     doubtful = ~(in_range & ~misfit)
     beyond = doubtful[one] | doubtful[two]
     n = len(bank.anchors)
-    odds = np.empty_like(scale)
-    for which in (False, True):
-        at_one = predictor.pairs.probability(scale, scale, n, which)[beyond == which]
-        at_one = np.clip(at_one, 0.5 + 1e-9, 1 - 1e-12)
-        odds[beyond == which] = np.log(at_one / (1 - at_one))  # the slope, per scale
-    lead = np.log(sure / (1 - sure)) / odds * scale
+    near, far = (predictor.pairs.lead(scale, n, bank.level, which) for which in (False, True))
+    lead = np.where(beyond[:, None], far, near)
     return np.asarray(np.median(lead.reshape(STEPS, -1, scale.shape[1]), axis=1))

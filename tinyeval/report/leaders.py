@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinyeval.prediction import Prediction
-from tinyeval.report.names import short, warning_lines
+from tinyeval.report.names import percent, short, warning_lines
 from tinyeval.report.shown import Shown
 from tinyeval.report.standing import Standing, chances
 from tinyeval.report.tables import Table
-from tinyeval.report.words import level_text
+from tinyeval.report.words import level_text, points
 
 MOST_SHOWN, IN_MATRIX, MOST_BENCHMARKS = 200, 12, 12
 """Models in the table and in the matrix, and benchmarks by model, that a page shows."""
@@ -115,22 +115,25 @@ def pair_rows(shown: Shown, places: Sequence[Standing]) -> Table | None:
     for one in shown.comparisons:
         if one.a not in best or one.b not in best:
             continue
-        a, b, sign, chance = one.a, one.b, 1, one.probability
+        a, b, sign, chance, better = one.a, one.b, 1, one.probability, one.better
         if best[a] > best[b]:
-            a, b, sign, chance = b, a, -1, 1 - chance
+            a, b, sign, chance, better = b, a, -1, 1 - chance, one.worse
         ends = sorted((100 * sign * one.lower, 100 * sign * one.upper))
         cells = [
             short(a, 60),
             short(b, 60),
             f"{100 * sign * one.difference:+.1f}",
             f"{ends[0]:+.1f} to {ends[1]:+.1f}",
-            f"{min(max(100 * chance, 0.1), 99.9):.1f} %",
+            percent(chance),
+            percent(better),
+            percent(one.within),
             str(one.n_shared),
         ]
         found.append(((best[a], best[b]), cells))
-    level = level_text(shown.comparisons[0].level)
-    header = ["A", "B", "A - B, points", f"{level} interval", "A is ahead", "shared anchors"]
-    kinds = ["name", "name", "n", "nowrap", "n", "n"]
+    level, margin = level_text(shown.comparisons[0].level), points(shown.comparisons[0].margin)
+    header = ["A", "B", "A - B, points", f"{level} interval", "A is ahead"]
+    header += [f"by more than {margin}", f"within {margin}", "shared anchors"]
+    kinds = ["name", "name", "n", "nowrap", "n", "n", "n", "n"]
     caption = "Differences, pair by pair"
     return Table(caption, header, [cells for _, cells in sorted(found)], kinds)
 

@@ -48,7 +48,6 @@ def make_page(
     title: str = "",
     date: str = "",
     folder: str = "BANK",
-    margin: float = words.MARGIN,
     progress: Progress | None = None,
 ) -> str:
     """Return a report on a bank, and on predictions of it, as one page of HTML.
@@ -61,7 +60,6 @@ def make_page(
         title: title of the page; the bank's name by default.
         date: date that the page states; none by default.
         folder: folder of the bank, for the commands that the page shows.
-        margin: largest difference of two scores that are called tied.
         progress: called with (done, total, what).
 
     Raises:
@@ -86,7 +84,7 @@ def make_page(
         "css": Safe((TEMPLATES / "style.css").read_text("utf-8")),
         "footer": f"Made by tinyeval {__version__}" + (f", {short(date)}" if date else "") + ".",
         **_bank_values(bank, shown, matrix, described, held_out),
-        **_model_values(shown, margin),
+        **_model_values(shown),
         "folder": shlex.quote(printable(folder)),
     }
     text: str = environment.get_template("page.html.j2").render(values)
@@ -146,11 +144,11 @@ def _check_values(
     return {"checks": [_check(one) for one in found], "check_summary": _summary(found)}
 
 
-def _model_values(shown: Shown, margin: float) -> dict[str, Any]:
+def _model_values(shown: Shown) -> dict[str, Any]:
     places = standings(shown.predictions, shown.comparisons)
     predictions, comparisons = shown.predictions, shown.comparisons
     level = predictions[0].level if predictions else 0.9
-    said = words.of_models(predictions, comparisons, places, margin) if predictions else []
+    said = words.of_models(predictions, comparisons, places) if predictions else []
     runs = sections.runs_section(shown.runs)
     return {
         "model_verdict": said + (runs["words"] if runs else []),

@@ -1,19 +1,18 @@
 """Ranks, and groups of models that are told apart, from the comparisons of every pair.
 
-A model is ahead of another if the probability is at least (1 + level) / 2, 95 % at the usual level.
-Two are tied if the interval of their difference lies within a margin.  A group ends where every
-model above is ahead of every model below.
+Who is ahead, tied or undecided is the verdict of a comparison.  A group ends where every model
+above is ahead of every model below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.comparison import Comparison, rank_ranges
+from tinyeval.comparison import Comparison
 from tinyeval.prediction import Prediction
 
 
@@ -30,16 +29,6 @@ class Standing(NamedTuple):
     best: int
     worst: int
     group: int
-
-
-def state(one: Comparison, margin: float) -> str:
-    """Return "ahead" or "behind" (of the first model), "tied" or "open"."""
-    sure = (1 + one.level) / 2
-    if one.probability >= sure:
-        return "ahead"
-    if one.probability <= 1 - sure:
-        return "behind"
-    return "tied" if max(-one.lower, one.upper) <= margin else "open"
 
 
 def standings(
@@ -61,6 +50,51 @@ def standings(
         if k and ahead[:k, k:].all():
             group += 1
         found.append(Standing(name, *ranges[name], group))
+    return found
+
+
+def rank_ranges(
+    models: Sequence[str], comparisons: Iterable[Comparison]
+) -> dict[str, tuple[int, int]]:
+    """Return the best and the worst rank that each model may truly have.
+
+    A model counts as behind another if the verdict says so.
+
+    Args:
+        models: ids of the models.
+        comparisons: comparison of every pair of these models.
+    """
+    ahead, behind = dict.fromkeys(models, 0), dict.fromkeys(models, 0)
+    for one in comparisons:
+        if one.verdict == "ahead":
+            ahead[one.a] += 1
+            behind[one.b] += 1
+        elif one.verdict == "behind":
+            ahead[one.b] += 1
+            behind[one.a] += 1
+    return {model: (1 + behind[model], len(models) - ahead[model]) for model in models}
+
+
+def tied_sets(
+    places: Sequence[Standing], comparisons: Sequence[Comparison]
+) -> list[tuple[str, ...]]:
+    """Return sets of models that are all tied with each other, best first.
+
+    Each is a run of models that follow each other by score, and as long as it can be; a model may
+    be in two.
+    """
+    tied = {frozenset((one.a, one.b)) for one in comparisons if one.verdict == "tied"}
+    names = [one.model for one in places]
+    found: list[tuple[str, ...]] = []
+    last = 0
+    for first in range(len(names)):
+        before, last = last, max(last, first)
+        while last + 1 < len(names) and all(
+            frozenset((one, names[last + 1])) in tied for one in names[first : last + 1]
+        ):
+            last += 1
+        if last > max(first, before):
+            found.append(tuple(names[first : last + 1]))
     return found
 
 

@@ -15,12 +15,12 @@ from tinyeval.comparison import Comparison
 from tinyeval.prediction import Prediction
 from tinyeval.report.facts import Telling
 from tinyeval.report.names import listed, percent, short
-from tinyeval.report.standing import Standing, state
+from tinyeval.report.standing import Standing, tied_sets
 
 Row = Mapping[str, Any]
 
-MARGIN = 0.02
-"""Largest difference of two scores that are called tied: 2 points."""
+MOST_TIED = 5
+"""Sets of tied models that are named."""
 
 
 def points(value: float) -> str:
@@ -76,7 +76,7 @@ def of_bank(told: Telling, *, anchors: int, items: int, models: int, level: floa
     return lines
 
 
-def of_pair(one: Comparison, margin: float = MARGIN) -> str:
+def of_pair(one: Comparison) -> str:
     """Say which of two models is ahead, or that they are tied or not decided.
 
     Example:
@@ -85,33 +85,45 @@ def of_pair(one: Comparison, margin: float = MARGIN) -> str:
         'model-39 is ahead of model-0'
     """
     a, b, level = short(one.a, 60), short(one.b, 60), level_text(one.level)
-    found = state(one, margin)
-    gap, low, high, chance = one.difference, one.lower, one.upper, one.probability
-    if found == "behind":
-        a, b, gap, low, high, chance = b, a, -gap, -high, -low, 1 - chance
-    if found in ("ahead", "behind"):
+    gap, low, high = one.difference, one.lower, one.upper
+    chance, better, margin = one.probability, one.better, points(one.margin)
+    if one.verdict == "tied":
+        return (
+            f"{a} and {b} are tied: their scores differ by at most {margin} "
+            f"({percent(one.within)} sure)."
+        )
+    if one.verdict == "behind" or (one.verdict == "undecided" and gap < 0):
+        a, b, gap, low, high = b, a, -gap, -high, -low
+        chance, better = 1 - chance, one.worse
+    if one.verdict != "undecided":
         return (
             f"{a} is ahead of {b} by {points(gap)} ({level} interval {_span(low, high)}; "
-            f"{percent(chance)} sure)."
+            f"{percent(chance)} sure, {percent(better)} by more than {margin})."
         )
-    if found == "tied":
-        return (
-            f"{a} and {b} are tied: their scores differ by at most {points(margin)}, at the level "
-            f"of {level}."
-        )
-    if gap < 0:
-        a, b, gap, low, high, chance = b, a, -gap, -high, -low, 1 - chance
     return (
         f"Not decided between {a} and {b}: {a} leads by {points(gap)}, but the {level} interval "
-        f"is {_span(low, high)}; {percent(chance)} for {a}."
+        f"is {_span(low, high)}; {percent(chance)} for {a}, {percent(one.within)} that they differ "
+        f"by at most {margin}. {_to_decide(one)}"
     )
+
+
+def _to_decide(one: Comparison) -> str:
+    """Say what would decide a pair."""
+    left = one.n_anchors - one.n_shared
+    lead = (
+        f"A lead of about {points(one.resolution)} would be decided"
+        if one.resolution < 1
+        else "From these answers no lead would be decided"
+    )
+    if left:
+        return f"{lead}; ask both the other {left:,} anchor{'s' * (left > 1)}."
+    return f"{lead}; for a smaller one, ask more than these {one.n_anchors:,} anchors."
 
 
 def of_models(
     predictions: Sequence[Prediction],
     comparisons: Sequence[Comparison],
     standings: Sequence[Standing],
-    margin: float = MARGIN,
 ) -> list[str]:
     """Say who is ahead, tied or not decided.
 
@@ -119,7 +131,6 @@ def of_models(
         predictions: of the models; at least one.
         comparisons: of every pair of those that were compared; none if only predictions are known.
         standings: of those that were compared, best first.
-        margin: largest difference of scores that are called tied.
     """
     if len(predictions) == 1:
         one = predictions[0]
@@ -139,11 +150,12 @@ def of_models(
         ]
     if len(standings) == 2:
         left = _not_compared(len(predictions) - 2)
-        return [of_pair(comparisons[0], margin), *left, *_flagged(predictions)]
+        return [of_pair(comparisons[0]), *left, *_flagged(predictions)]
     return [
         _first_place(standings, (1 + predictions[0].level) / 2),
         _groups(standings),
-        _pairs(comparisons, margin),
+        _pairs(comparisons),
+        *_tied(standings, comparisons),
         *_not_compared(len(predictions) - len(standings)),
         *_flagged(predictions),
     ]
@@ -173,14 +185,24 @@ def _groups(standings: Sequence[Standing]) -> str:
     )
 
 
-def _pairs(comparisons: Sequence[Comparison], margin: float) -> str:
-    found = [state(one, margin) for one in comparisons]
-    decided, tied = sum(one in ("ahead", "behind") for one in found), found.count("tied")
-    left = len(found) - decided - tied
-    said = [_count(decided, "decided"), _count(left, "not decided")]
+def _pairs(comparisons: Sequence[Comparison]) -> str:
+    found = [one.verdict for one in comparisons]
+    tied, left = found.count("tied"), found.count("undecided")
+    said = [_count(len(found) - tied - left, "decided"), _count(left, "not decided")]
     if tied:
         said.insert(1, _count(tied, "tied"))
-    return f"Of {len(found)} pairs, {', '.join(said[:-1])} and {said[-1]}."
+    text = f"Of {len(found)} pairs, {', '.join(said[:-1])} and {said[-1]}."
+    lead = float(np.median([one.resolution for one in comparisons]))
+    return f"{text} Leads of about {points(lead)} are decided." if left and lead < 1 else text
+
+
+def _tied(standings: Sequence[Standing], comparisons: Sequence[Comparison]) -> list[str]:
+    found = tied_sets(standings, comparisons)
+    if not found:
+        return []
+    sets = "; ".join(listed(list(one), 5) for one in found[:MOST_TIED])
+    more = f"; and {len(found) - MOST_TIED} more sets" if len(found) > MOST_TIED else ""
+    return [f"Tied, within {points(comparisons[0].margin)} of each other: {sets}{more}."]
 
 
 def _count(n: int, what: str) -> str:
