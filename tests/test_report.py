@@ -157,6 +157,7 @@ def test_the_page_begins_with_the_verdict_and_every_check(page, bank, shown):
     assert text.index("Verdict") < text.index("New models") < text.index("How wrong is it")
     assert "this bank predicts the full score of a model like its 60 source models" in text
     assert "Of 15 pairs" in text
+    assert "within: the two differ by at most 2.0 points." in text
     for one in of_bank(bank, facts.telling(bank)):
         assert one.what in text
         assert one.found.replace(" %", "\u00a0%") in text

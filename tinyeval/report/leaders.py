@@ -132,10 +132,11 @@ def pair_rows(shown: Shown, places: Sequence[Standing]) -> Table | None:
         found.append(((best[a], best[b]), cells))
     level, margin = level_text(shown.comparisons[0].level), points(shown.comparisons[0].margin)
     header = ["A", "B", "A - B, points", f"{level} interval", "A is ahead"]
-    header += [f"by more than {margin}", f"within {margin}", "shared anchors"]
+    header += ["better", "within", "anchors"]
     kinds = ["name", "name", "n", "nowrap", "n", "n", "n", "n"]
     caption = "Differences, pair by pair"
-    return Table(caption, header, [cells for _, cells in sorted(found)], kinds)
+    said = f"Better: A by more than {margin}; within: the two differ by at most {margin}."
+    return Table(caption, header, [cells for _, cells in sorted(found)], kinds, said)
 
 
 def by_model(predictions: Sequence[Prediction]) -> Table | None:

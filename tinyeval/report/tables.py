@@ -23,7 +23,7 @@ class Table(NamedTuple):
         header: names of the columns.
         rows: cells, as text.
         kinds: class of each column: "n" (number), "name", "nowrap" or "".
-        more: what was left out, if anything.
+        more: sentences below it: what was left out, or what a column means.
     """
 
     caption: str
