@@ -19,7 +19,7 @@ def test_the_commands_on_it_exist():
     assert len(shown) == 2
     for line in shown:
         _, name, *arguments = shlex.split(line)
-        main.commands[name].make_context(name, arguments)
+        main.commands[name].make_context(name, arguments, help_option_names=["-h", "--help"])
 
 
 def test_goals_and_words_on_it_are_those_of_the_command():

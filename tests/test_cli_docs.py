@@ -56,7 +56,7 @@ def test_every_public_name_is_on_the_page_with_signature_and_first_line(package)
 def test_the_example_of_every_format_parses(name):
     program, command, *arguments = shlex.split(FORMATS[name].example)
     assert program == "tinyeval"
-    main.commands[command].make_context(command, arguments)
+    main.commands[command].make_context(command, arguments, help_option_names=["-h", "--help"])
 
 
 @pytest.mark.parametrize("name", list(main.commands))
@@ -73,4 +73,4 @@ def test_every_command_and_option_is_described(name):
 def test_every_example_parses(line):
     program, name, *arguments = shlex.split(line)
     assert program == "tinyeval"
-    main.commands[name].make_context(name, arguments)
+    main.commands[name].make_context(name, arguments, help_option_names=["-h", "--help"])

@@ -12,6 +12,7 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.training import CausalLM, Item, causal_lm
 from tinyeval.training.runners.encoding import encode_pairs
 from tinyeval.training.runners.generation import generate
+from tinyeval.training.runners.loading import Loading
 from tinyeval.training.runners.scoring import chosen_letter, cut, exact_match, lettered
 
 
@@ -298,3 +299,9 @@ def test_wrong_settings_are_refused():
         CausalLM(batch_tokens=0)
     with pytest.raises(ConfigError, match="needs its tokenizer"):
         CausalLM()(choice_items(1), tiny_model())
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2", "n_layer": 1, "n_head": 1}')
+    with pytest.raises(DataError, match="no tokenizer"):
+        Loading(device="cpu")(tmp_path)

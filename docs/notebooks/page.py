@@ -42,6 +42,8 @@ def to_markdown(path: Path) -> str:
             parts.append(f"```python\n{source}\n```")
             parts += map(_output, cell["outputs"])
     head, *rest = parts
+
+
 XX
 
 

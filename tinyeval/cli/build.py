@@ -238,5 +238,5 @@ expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
 
 next:
   tinyeval show {out}
-  tinyeval export {out} --to lm-eval|inspect|csv|jsonl    the items to run, best first
+  tinyeval export {out} --to csv    the items to run, best first; --help: lm-eval and other forms
 {ask}  tinyeval predict {out} ANSWERS    full scores, from answers to those items"""

@@ -62,7 +62,7 @@ def compare_command(
 
     loaded = ItemBank.load(bank)
     with ProgressBar() as progress:
-        responses = reading.read(answers, progress, loaded.item_key)
+        responses = reading.read(answers, progress, loaded.item_key, answers=True)
     found = loaded.compare(
         responses,
         None if models is None else models.split(","),

@@ -46,7 +46,7 @@ def content_command(
     functions of your own. FILE may also be the logs of lm-evaluation-harness or Inspect, which
     hold all of it. What the bank predicts does not change, nor does its digest.
 
-    \\b
+    \b
     Example:
       tinyeval content bank items.jsonl --licence "CC BY 4.0"
       tinyeval content bank items.parquet --of all

@@ -53,7 +53,7 @@ def predict_command(
 
     loaded = ItemBank.load(bank)
     with ProgressBar() as progress:
-        responses = reading.read(answers, progress, loaded.item_key)
+        responses = reading.read(answers, progress, loaded.item_key, answers=True)
     predictions = loaded.predict(responses, level=level)
     if complete:
         _check_complete(loaded, responses)

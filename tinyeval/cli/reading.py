@@ -66,6 +66,7 @@ class Reading:
         *,
         jobs: int = 1,
         parts: Path | None = None,
+        answers: bool = False,
     ) -> ResponseMatrix:
         """Read files; on a terminal each is named while it is read, and findings are told.
 
@@ -74,10 +75,12 @@ class Reading:
             progress: shows them.
             item_key: how a recipe or bank identifies items; the options come first.
             jobs, parts: of :func:`tinyeval.importers.import_results`.
+            answers: they are answers to a bank's anchors: few, and 0 on all is nothing to doubt.
         """
         found = self.imported(paths, progress, item_key, jobs=jobs, parts=parts)
         for one in found.findings:
-            progress.say(printable(str(one)))
+            if not (answers and "--zeros" in one.what):
+                progress.say(printable(str(one)))
         return found.responses
 
     def told(

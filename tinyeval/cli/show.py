@@ -127,7 +127,7 @@ Expected error: mean absolute error of the full score on held-out source models
 
 How to run it
 
-{_ask(bank, folder)}tinyeval export {folder} --to lm-eval|inspect|csv|jsonl
+{_ask(bank, folder)}tinyeval export {folder} --to csv    (--help: lm-eval, swebench and other forms)
 tinyeval predict {folder} ANSWERS
 
 How to cite it

@@ -31,6 +31,10 @@ class Loaded(NamedTuple):
     tokenizer: Any
 
 
+TOKENIZERS = ("*token*", "vocab*", "*.model", "*.tiktoken")
+"""Names of files, one of which every tokenizer has."""
+
+
 @dataclass(frozen=True)
 class Loading:
     """How a model is loaded.
@@ -67,6 +71,8 @@ class Loading:
         """
         transformers = load("transformers", "hf")
         check_name(name, self.revision)
+        if tokenizer is None:
+            _check_tokenizer(Path(name))
         device = self._device()
         options = {} if self.revision is None else {"revision": self.revision}
         try:
@@ -115,6 +121,15 @@ def load_tokenizer(name: str) -> Any:
         return load("transformers", "hf").AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise DataError(f"{name}: no tokenizer can be read ({one_line(error, 300)})") from error
+
+
+def _check_tokenizer(folder: Path) -> None:
+    """Raise :class:`DataError` for a folder without one: transformers would make an empty one."""
+    if folder.is_dir() and not any(any(folder.glob(one)) for one in TOKENIZERS):
+        raise DataError(
+            f"{folder}: holds a model but no tokenizer (tokenizer.json ...); save it there, too: "
+            "tokenizer.save_pretrained(FOLDER)"
+        )
 
 
 @contextmanager
