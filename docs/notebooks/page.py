@@ -42,9 +42,8 @@ def to_markdown(path: Path) -> str:
             parts.append(f"```python\n{source}\n```")
             parts += map(_output, cell["outputs"])
     head, *rest = parts
-
-
-XX
+    link = f"[Download this notebook]({path.name})"
+    return "\n\n".join([head, link, *(one.strip("\n") for one in rest)]) + "\n"
 
 
 def _output(output: dict[str, Any]) -> str:
