@@ -288,6 +288,7 @@ def test_folders_without_a_model_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"config\.json"):
         causal_lm(choice_items(1), tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(DataError, match="cannot be read"):
         causal_lm(choice_items(1), tmp_path)
 
