@@ -193,7 +193,7 @@ def test_flagged_models_are_named():
     predictions[1] = replace(predictions[1], in_range=False)
     said = of_models(predictions, comparisons, standings(predictions, comparisons))
     assert said[-1] == (
-        "1 of them is flagged as unlike the source models, with wider intervals: m1."
+        "Flagged as unlike the source models, with a wider interval: m1 (1 of 3 models)."
     )
 
 

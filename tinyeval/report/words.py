@@ -216,13 +216,20 @@ def _not_compared(n: int) -> list[str]:
 
 
 def _flagged(predictions: Sequence[Prediction]) -> list[str]:
-    flagged = [one.model for one in predictions if not one.in_range or one.misfit]
-    if not flagged:
-        return []
-    many = f"{len(flagged)} of them {'is' if len(flagged) == 1 else 'are'}"
-    who = "This model is" if len(predictions) == 1 else many
-    names = "" if len(predictions) == 1 else f": {listed(flagged, 3)}"
-    return [f"{who} flagged as unlike the source models, with wider intervals{names}."]
+    """Say which models are unlike the source models, and which answers do not fit."""
+    beyond = [one.model for one in predictions if not one.in_range]
+    misfit = [one.model for one in predictions if one.in_range and one.misfit]
+    kinds = (
+        (beyond, "unlike the source models, with a wider interval"),
+        (misfit, "answering in a way that does not fit, with a wider interval"),
+    )
+    if len(predictions) == 1:
+        return [f"This model is flagged as {what}." for found, what in kinds if found]
+    return [
+        f"Flagged as {what}: {listed(found, 3)} ({len(found)} of {len(predictions)} models)."
+        for found, what in kinds
+        if found
+    ]
 
 
 def of_backtest(summary: Sequence[Row], rows: Sequence[Row], level: float) -> list[str]:
