@@ -43,7 +43,7 @@ def test_a_tokenizer_may_come_from_elsewhere(folder, tmp_path):
     assert elsewhere(items, folder) == expected
     with pytest.raises(DataError, match="no tokenizer can be read"):
         load_tokenizer(str(tmp_path / "none"))
-    with pytest.raises(DataError, match="the model or its tokenizer cannot be read"):
+    with pytest.raises(DataError, match="holds a model but no tokenizer"):
         LanguageModel()(items, folder)
 
 
