@@ -67,6 +67,7 @@ def main() -> None:
         for k, cell in enumerate(new):
             print(f"{k + 1}/{len(new)} {cell}: {runner.measure(cell)}", flush=True)
     name = "speed" if given.device == "cpu" else f"speed_{given.device.replace(':', '')}"
+    given.out.mkdir(parents=True, exist_ok=True)
     (given.out / f"{name}.csv").write_text(to_csv(runner, every))
     (given.out / f"{name}.md").write_text(page(runner, every))
 
