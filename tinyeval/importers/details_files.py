@@ -26,6 +26,7 @@ from tinyeval.errors import DataError
 from tinyeval.importers.block import Run
 from tinyeval.importers.details_table import count_rows
 from tinyeval.importers.heads import has_keys, head
+from tinyeval.importers.objects import mapping
 from tinyeval.importers.textfiles import read_json
 from tinyeval.importers.walk import files_below
 
@@ -143,12 +144,12 @@ def _describe(path: Path, results: dict[Path, Mapping[str, Any]]) -> DetailsFile
     date = (match and match["date"]) or ""
     model, known = _model_of_folders(path)
     said = _results_of(path, model, date, results) if date else {}
-    general = _mapping(said, "config_general")
+    general = mapping(said, "config_general")
     config = _config(said, task)
     named = str(general.get("model_name") or "").strip()
     identity = {"revision": _revision(general)}
     settings = {"n-shot": task.shots, "version": str(config.get("version") or "")}
-    settings |= _sampling(_mapping(general, "model_config"))
+    settings |= _sampling(mapping(general, "model_config"))
     return DetailsFile(
         path,
         task,
@@ -166,7 +167,7 @@ def _count(value: object) -> int:
 
 def _sampling(config: Mapping[str, Any]) -> dict[str, str]:
     """Return settings of a model's own that change its answers, where they are not the usual."""
-    generation = _mapping(config, "generation_parameters")
+    generation = mapping(config, "generation_parameters")
     found = {f"args.{name}": generation.get(name) for name in ("temperature", "top_p", "top_k")}
     found["args.system_prompt"] = config.get("system_prompt")
     return {name: str(value) for name, value in found.items() if value}
@@ -205,7 +206,7 @@ def _results_of(
 
 
 def _config(said: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-    for key, config in _mapping(said, "config_tasks").items():
+    for key, config in mapping(said, "config_tasks").items():
         if Task.parse(key).name == task.name and isinstance(config, dict):
             return config
     return {}
@@ -226,11 +227,6 @@ def _directions(config: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _revision(general: Mapping[str, Any]) -> str:
-    config = _mapping(general, "model_config")
+    config = mapping(general, "model_config")
     revision = str(config.get("revision") or "")
     return str(general.get("model_sha") or ("" if revision == "main" else revision))
-
-
-def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}

@@ -19,6 +19,7 @@ from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.harness import read_jobs, run_block, scaled
 from tinyeval.importers.heads import has_keys, head
+from tinyeval.importers.objects import mapping
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records, read_json
 from tinyeval.importers.walk import files_below
@@ -120,7 +121,7 @@ class SamplesJob:
         metric = self.rules.metric.pick(self.evaluation, list(named), str(self.path))
         result = named[metric]
         told = [results[result]] if result in results else list(results.values())
-        lower = {_mapping(one, "metric_config").get("lower_is_better") for one in told}
+        lower = {mapping(one, "metric_config").get("lower_is_better") for one in told}
         date = str(about.get("evaluation_timestamp") or about.get("retrieved_timestamp") or "")
         items = {one: f"{self.evaluation}/{one}" for one in samples.marks[result]}
         return run_block(
@@ -163,7 +164,7 @@ class SamplesJob:
     def _mark(self, row: Mapping[str, Any], where: str) -> float:
         if row.get("error"):
             return 0.0 if self.rules.failures == "wrong" else math.nan
-        evaluation = _mapping(row, "evaluation")
+        evaluation = mapping(row, "evaluation")
         score = evaluation.get("score", evaluation.get("is_correct"))
         try:
             return parse_score(score)
@@ -208,7 +209,7 @@ def _results(about: Mapping[str, Any], evaluation: str) -> dict[str, Mapping[str
 
 def _label(result: str, results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return what a metric is called: as the run calls it, else by the id of its result."""
-    config = _mapping(results.get(result, {}), "metric_config")
+    config = mapping(results.get(result, {}), "metric_config")
     named = config.get("metric_id") or config.get("metric_name")
     described = config.get(
         "evaluation_description"
@@ -220,7 +221,7 @@ def _label(result: str, results: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _scaled(rules: Rules, results: Sequence[Mapping[str, Any]]) -> Rules:
     """Return rules by which the range of all these results becomes 0 to 1, where they have one."""
-    configs = [_mapping(one, "metric_config") for one in results]
+    configs = [mapping(one, "metric_config") for one in results]
     ranges = {(_number(one.get("min_score")), _number(one.get("max_score"))) for one in configs}
     low, high = ranges.pop() if len(ranges) == 1 else (math.nan, math.nan)
     whole = math.isfinite(low) and math.isfinite(high) and low < high
@@ -231,8 +232,8 @@ def _sizes(evaluation: str, results: Sequence[Mapping[str, Any]]) -> dict[str, i
     """Return of how many samples these results are, where they say so, and agree."""
     sizes = set()
     for one in results:
-        uncertainty = _mapping(_mapping(one, "score_details"), "uncertainty")
-        source = _mapping(one, "source_data")
+        uncertainty = mapping(mapping(one, "score_details"), "uncertainty")
+        source = mapping(one, "source_data")
         sizes.add(uncertainty.get("num_samples") or source.get("samples_number"))
     size = sizes.pop() if len(sizes) == 1 else None
     return {evaluation: size} if type(size) is int and size > 0 else {}
@@ -241,8 +242,3 @@ def _sizes(evaluation: str, results: Sequence[Mapping[str, Any]]) -> dict[str, i
 def _number(value: object) -> float:
     known = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if known else math.nan  # type: ignore[arg-type]
-
-
-def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}

@@ -21,6 +21,7 @@ from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, sniff_below
 from tinyeval.importers.harness import lost, lost_mark, read_jobs, run_block
 from tinyeval.importers.heads import beginning, has_keys, head
+from tinyeval.importers.objects import as_mapping, mapping
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import read_json
 
@@ -101,10 +102,10 @@ class Trial:
 def _jobs(files: Sequence[Path], rules: Rules) -> list[RunJob]:
     """Return one job for each agent and benchmark of a folder of trials."""
     trials: dict[tuple[object, ...], dict[Path, list[Trial]]] = {}
-    summaries: dict[Path, Mapping[str, Any]] = {}
+    summaries: dict[Path, dict[str, Any]] = {}
     of_trials: set[Path] = set()
     for path in files:
-        content = _mapping(read_json(path))
+        content = as_mapping(read_json(path))
         if content.keys() >= set(JOB):
             summaries[path] = content
             continue
@@ -116,7 +117,7 @@ def _jobs(files: Sequence[Path], rules: Rules) -> list[RunJob]:
             continue
         listed = content.get("trial_results")
         for k, one in enumerate(listed if isinstance(listed, list) else ()):
-            _add(trials, folder, path, _trial(path, f"{path}: trial {k + 1}", _mapping(one)))
+            _add(trials, folder, path, _trial(path, f"{path}: trial {k + 1}", as_mapping(one)))
     if not trials:
         raise DataError(
             f"{next(iter(summaries))}: is the summary of a job and has no trials; give the folder "
@@ -136,12 +137,8 @@ def _add(
     trials.setdefault(key, {}).setdefault(path, []).append(one)
 
 
-def _mapping(content: object) -> Mapping[str, Any]:
-    return content if isinstance(content, dict) else {}
-
-
 def _trial(path: Path, where: str, content: Mapping[str, Any]) -> Trial:
-    task, agent = content.get("task_name"), _mapping(content.get("agent_info"))
+    task, agent = content.get("task_name"), mapping(content, "agent_info")
     name = agent.get("name")
     if not (isinstance(task, str) and task and isinstance(name, str) and name):
         raise DataError(
@@ -151,15 +148,15 @@ def _trial(path: Path, where: str, content: Mapping[str, Any]) -> Trial:
     source = content.get("source")
     benchmark = source if isinstance(source, str) and source else task.rpartition("/")[0] or ADHOC
     item = task if "/" in task or benchmark == ADHOC else f"{benchmark}/{task}"
-    verified = _mapping(content.get("verifier_result"))
-    rewards = dict(_mapping(verified.get("rewards")))
+    verified = mapping(content, "verifier_result")
+    rewards = dict(mapping(verified, "rewards"))
     return Trial(where, item, benchmark, _run(content, agent), rewards, _failure(content, rewards))
 
 
 def _run(content: Mapping[str, Any], agent: Mapping[str, Any]) -> Run:
-    model = _mapping(agent.get("model_info"))
+    model = mapping(agent, "model_info")
     parts = [str(one) for one in (model.get("provider"), model.get("name")) if one]
-    asked = _mapping(_mapping(_mapping(content.get("config")).get("agent")).get("kwargs"))
+    asked = as_mapping(as_mapping(mapping(content, "config").get("agent")).get("kwargs"))
     settings = {
         f"args.{key}": str(value)
         for key, value in sorted(asked.items())
@@ -174,8 +171,8 @@ def _run(content: Mapping[str, Any], agent: Mapping[str, Any]) -> Run:
 def _failure(content: Mapping[str, Any], rewards: Mapping[str, object]) -> str:
     """Return why the reward of a trial does not count; empty where it does."""
     steps = content.get("step_results")
-    failed = [content, *(map(_mapping, steps) if isinstance(steps, list) else ())]
-    raised = [_mapping(one.get("exception_info")).get("exception_type") for one in failed]
+    failed = [content, *(map(as_mapping, steps) if isinstance(steps, list) else ())]
+    raised = [mapping(one, "exception_info").get("exception_type") for one in failed]
     kinds = [one for one in raised if isinstance(one, str) and one]
     if not rewards:
         return kinds[0] if kinds else "no reward"

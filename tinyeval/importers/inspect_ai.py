@@ -19,9 +19,10 @@ from tinyeval.importers.assemble import MOST_TRIALS
 from tinyeval.importers.base import Options, Rules
 from tinyeval.importers.block import Block, Finding, Merged, gather
 from tinyeval.importers.harness import read_jobs, run_block
-from tinyeval.importers.inspect_log import Log, is_log, mapping, read_header, read_log
+from tinyeval.importers.inspect_log import Log, is_log, read_header, read_log
 from tinyeval.importers.inspect_run import find_run
 from tinyeval.importers.inspect_scores import Marks, reduced
+from tinyeval.importers.objects import mapping
 from tinyeval.importers.walk import files_below
 
 FEW = 50

@@ -17,6 +17,7 @@ from zipfile import BadZipFile, ZipFile
 from tinyeval.errors import DataError
 from tinyeval.importers.heads import has_keys, head
 from tinyeval.importers.jsonarray import check_values, parse_json
+from tinyeval.importers.objects import mapping
 from tinyeval.importers.opening import check_bound
 from tinyeval.importers.textfiles import read_text
 from tinyeval.importers.zipmember import read_member
@@ -133,12 +134,6 @@ def _members(path: Path, ids: Collection[str]) -> Iterator[Mapping[str, Any]]:
         for one in ids:
             if one in names:
                 yield from _objects(path, [_json(path, archive, names[one])])
-
-
-def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return an object of an object; an empty one where there is none."""
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _opened(path: Path) -> ZipFile:

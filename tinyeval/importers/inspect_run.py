@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from tinyeval.importers.block import Run
-from tinyeval.importers.inspect_log import Log, mapping
+from tinyeval.importers.inspect_log import Log
+from tinyeval.importers.objects import mapping
 
 MACHINE = frozenset(
     {"device", "batch_size", "max_connections", "api_key", "port", "timeout", "memoize"}

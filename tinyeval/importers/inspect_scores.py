@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 from tinyeval.errors import DataError
-from tinyeval.importers.inspect_log import Log, mapping
+from tinyeval.importers.inspect_log import Log
+from tinyeval.importers.objects import mapping
 from tinyeval.importers.rawtable import parse_score
 
 GRADES = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "yes": 1.0, "no": 0.0}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyeval.errors import DataError
+from tinyeval.importers.objects import mapping
 from tinyeval.importers.textfiles import read_json
 
 MODEL_ARGUMENTS = ("peft", "delta", "pretrained", "model", "path", "engine")
@@ -75,13 +76,13 @@ def read_run(path: Path) -> Results:
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}")
-    config = _mapping(content, "config")
+    config = mapping(content, "config")
     arguments = _arguments(config.get("model_args"))
     named = (arguments.get(one) for one in MODEL_ARGUMENTS)
-    given, groups = config.get("model_args"), _mapping(content, "group_subtasks")
-    scores = _mapping(content, "results")
+    given, groups = config.get("model_args"), mapping(content, "group_subtasks")
+    scores = mapping(content, "results")
     places = ("versions", "n-shot", "configs", "n-samples")
-    tasks = dict.fromkeys(task for place in places for task in _mapping(content, place))
+    tasks = dict.fromkeys(task for place in places for task in mapping(content, place))
     return Results(
         path,
         str(content.get("model_name") or next(filter(None, named), "")).strip(),
@@ -91,17 +92,12 @@ def read_run(path: Path) -> Results:
         {task: _settings(task, content, arguments) for task in tasks},
         _sizes(content),
         bool(config.get("limit")),
-        {task: _known_bools(one) for task, one in _mapping(content, "higher_is_better").items()},
+        {task: _known_bools(one) for task, one in mapping(content, "higher_is_better").items()},
         {task: _filters(one) for task, one in scores.items() if isinstance(one, dict)},
         _groups(content),
-        tuple(one for one in _mapping(content, "configs") if one not in groups),
+        tuple(one for one in mapping(content, "configs") if one not in groups),
         _date(content.get("date")),
     )
-
-
-def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _arguments(given: object) -> dict[str, str]:
@@ -136,16 +132,16 @@ def _identity(arguments: Mapping[str, str], config: Mapping[str, Any]) -> dict[s
 def _settings(
     task: str, content: Mapping[str, Any], arguments: Mapping[str, str]
 ) -> dict[str, str]:
-    config = _mapping(content, "config")
+    config = mapping(content, "config")
     template = content.get("chat_template_sha") or ""
-    shots = _mapping(content, "n-shot").get(task)
+    shots = mapping(content, "n-shot").get(task)
     generation = config.get("gen_kwargs") or ""
     if isinstance(generation, dict):
         generation = " ".join(f"{name}={value}" for name, value in sorted(generation.items()))
     named = IDENTITY_ARGUMENTS | HOW_IT_RUNS | {"dtype", "enable_thinking"}
     found = {
         "n-shot": "" if shots is None else str(shots),
-        "version": str(_mapping(content, "versions").get(task) or ""),
+        "version": str(mapping(content, "versions").get(task) or ""),
         "chat template": "yes" if template else "",
         "template": str(template)[:8],
         "system prompt": str(content.get("system_instruction_sha") or "")[:8],
@@ -161,7 +157,7 @@ def _settings(
 def _sizes(content: Mapping[str, Any]) -> dict[str, int]:
     return {
         task: size["original"]
-        for task, size in _mapping(content, "n-samples").items()
+        for task, size in mapping(content, "n-samples").items()
         if isinstance(size, dict) and isinstance(size.get("original"), int)
     }
 
@@ -181,16 +177,16 @@ def _groups(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the outermost group with a score of its own, of each task that is in one."""
     scored = {
         group
-        for group, scores in _mapping(content, "groups").items()
+        for group, scores in mapping(content, "groups").items()
         if isinstance(scores, dict)
         and any("," in key and isinstance(value, (int, float)) for key, value in scores.items())
     }
     parents: dict[str, list[str]] = {}
-    for group, children in _mapping(content, "group_subtasks").items():
+    for group, children in mapping(content, "group_subtasks").items():
         for child in children if isinstance(children, list) else ():
             parents.setdefault(str(child), []).append(group)
     found = {}
-    for task in (one for one in parents if one not in _mapping(content, "group_subtasks")):
+    for task in (one for one in parents if one not in mapping(content, "group_subtasks")):
         above = [group for group in _ancestors(task, parents) if group in scored]
         tops = [one for one in above if not set(_ancestors(one, parents)) & set(above)]
         if len(tops) == 1:

@@ -18,6 +18,7 @@ from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, sniff_below
 from tinyeval.importers.harness import FileJob, lost, lost_mark, read_jobs, run_block
 from tinyeval.importers.heads import has_keys, head
+from tinyeval.importers.objects import as_mapping, mapping
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records
 
@@ -69,7 +70,7 @@ class LogJob(FileJob):
 
     def check(self, partial: bool) -> None:
         """Raise where a run was told to take only some samples, unless that is accepted."""
-        most = _mapping(self._spec().get("run_config")).get("max_samples")
+        most = as_mapping(self._spec().get("run_config")).get("max_samples")
         if most is not None and not partial:
             raise DataError(
                 f"{self.path}: was run with --max_samples {most!r:.20}, and does not say how many "
@@ -141,16 +142,12 @@ class LogJob(FileJob):
 
 def _run(path: Path, spec: Mapping[str, Any]) -> Run:
     """Return the run: the first completion function answers, the others grade or help."""
-    named = spec.get("completion_fns") or _mapping(spec.get("model_names")).get("completions")
+    named = spec.get("completion_fns") or mapping(spec, "model_names").get("completions")
     names = [str(one) for one in named] if isinstance(named, list) else []
     model = names[0] if names else str(spec.get("model_name") or "")
     if not model.strip():
         raise DataError(f"{path}: expected completion_fns in the spec, found {spec!r:.60}")
-    asked = _mapping(spec.get("run_config"))
+    asked = mapping(spec, "run_config")
     seed = str(asked.get("seed") or "")
     settings = {"grader": ",".join(names[1:]), "seed": "" if seed == "20220722" else seed}
     return Run(model, {}, settings, str(spec.get("created_at") or "")[:19])
-
-
-def _mapping(content: object) -> Mapping[str, Any]:
-    return content if isinstance(content, dict) else {}

@@ -21,6 +21,7 @@ from tinyeval.importers.block import Block, Merged
 from tinyeval.importers.find import files_of, sniff_below
 from tinyeval.importers.harness import FileJob, lost, lost_mark, models_block, read_jobs
 from tinyeval.importers.heads import beginning, has_keys, head
+from tinyeval.importers.objects import as_mapping, mapping
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import json_records, read_json
 
@@ -112,8 +113,7 @@ class ResultsJob(FileJob):
             found.hashes[test] = digest
             model = _model(row, where, named=len(prompts) > 1)
             error = row.get("failureReason") == ERROR or (
-                row.get("failureReason") is None
-                and bool(_mapping(row.get("response")).get("error"))
+                row.get("failureReason") is None and bool(mapping(row, "response").get("error"))
             )
             if error:
                 found.failed.append(test)
@@ -127,17 +127,17 @@ class ResultsJob(FileJob):
             for line, row in json_records(self.path):
                 yield f"{self.path}:{line}", row
             return
-        content = _mapping(read_json(self.path))
+        content = as_mapping(read_json(self.path))
         listed = content.get("results")
         if isinstance(listed, dict):
             listed = listed.get("results")
         if not isinstance(listed, list):
             raise DataError(f"{self.path}: expected a list of results, found {listed!r:.60}")
         for k, row in enumerate(listed):
-            yield f"{self.path}: result {k + 1}", _mapping(row)
+            yield f"{self.path}: result {k + 1}", as_mapping(row)
 
     def _marks(self, row: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:
-        named = _mapping(row.get("namedScores"))
+        named = mapping(row, "namedScores")
         pairs = [("success", row.get("success")), ("score", row.get("score")), *named.items()]
         for name, value in pairs:
             if value is None and name != "success":
@@ -151,7 +151,7 @@ class ResultsJob(FileJob):
 def _model(row: Mapping[str, Any], where: str, named: bool) -> str:
     """Return provider and, where a file has several, prompt."""
     provider = row.get("provider")
-    about = _mapping(provider)
+    about = as_mapping(provider)
     name = provider if isinstance(provider, str) else about.get("label") or about.get("id")
     if not isinstance(name, str) or not name:
         raise DataError(f"{where}: expected a result with a provider, found {provider!r:.60}")
@@ -161,25 +161,21 @@ def _model(row: Mapping[str, Any], where: str, named: bool) -> str:
 def _is_lost(row: Mapping[str, Any]) -> bool:
     """Say whether the provider failed; files of old versions have its error in the response."""
     reason = row.get("failureReason")
-    return reason == ERROR or (reason is None and bool(_mapping(row.get("response")).get("error")))
+    return reason == ERROR or (reason is None and bool(mapping(row, "response").get("error")))
 
 
 def _prompt(row: Mapping[str, Any]) -> str:
     """Return what tells a result's prompt from others: its label where that is short, or number."""
     prompt = row.get("prompt")
-    label = _mapping(prompt).get("label") or _mapping(prompt).get("display")
+    label = as_mapping(prompt).get("label") or as_mapping(prompt).get("display")
     short = isinstance(label, str) and len(label) <= 40 and "\n" not in label
     return str(label) if short else str(row.get("promptIdx", ""))
 
 
 def _digest(row: Mapping[str, Any]) -> str:
     """Return a digest of a test: its variables, what it asserts, and what else is said of it."""
-    case = _mapping(row.get("testCase"))
+    case = mapping(row, "testCase")
     said = [row.get("vars") or case.get("vars")]
     said += [case.get(name) for name in ("description", "assert", "metadata")]
     text = json.dumps(said, sort_keys=True, default=str)
     return sha256(text.encode(errors="replace")).hexdigest()
-
-
-def _mapping(content: object) -> Mapping[str, Any]:
-    return content if isinstance(content, dict) else {}

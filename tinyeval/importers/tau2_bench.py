@@ -21,6 +21,7 @@ from tinyeval.importers.block import Block, Merged, Run
 from tinyeval.importers.find import files_of, sniff_below
 from tinyeval.importers.harness import FileJob, lost, lost_mark, read_jobs, run_block
 from tinyeval.importers.heads import beginning, has_keys, head
+from tinyeval.importers.objects import as_mapping, mapping
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.textfiles import read_json
 from tinyeval.importers.walk import files_below
@@ -75,9 +76,9 @@ class SimulationsJob(FileJob):
 
     def read(self) -> Block:
         """Read the reward of each simulation."""
-        content = _mapping(read_json(self.path))
-        info = _mapping(content.get("info"))
-        domain = _mapping(info.get("environment_info")).get("domain_name")
+        content = as_mapping(read_json(self.path))
+        info = mapping(content, "info")
+        domain = mapping(info, "environment_info").get("domain_name")
         if not isinstance(domain, str) or not domain:
             raise DataError(f"{self.path}: expected a domain_name in info, found {domain!r:.60}")
         benchmark = f"tau2_{domain}"
@@ -113,7 +114,7 @@ class SimulationsJob(FileJob):
         """Yield where a simulation is, and what it is."""
         listed = content.get("simulations")
         for k, one in enumerate(listed if isinstance(listed, list) else ()):
-            yield f"{self.path}: simulation {k + 1}", _mapping(one)
+            yield f"{self.path}: simulation {k + 1}", as_mapping(one)
         if listed:
             return
         beside = list(files_below(self.path.parent / "simulations", FILES))
@@ -123,10 +124,10 @@ class SimulationsJob(FileJob):
                 "copy that, too"
             )
         for path in beside:
-            yield str(path), _mapping(read_json(path))
+            yield str(path), as_mapping(read_json(path))
 
     def _reward(self, one: Mapping[str, Any], where: str) -> float | None:
-        reward = _mapping(one.get("reward_info")).get("reward")
+        reward = mapping(one, "reward_info").get("reward")
         if reward is None or one.get("termination_reason") == NOT_RUN:
             return None
         try:
@@ -135,24 +136,20 @@ class SimulationsJob(FileJob):
             raise DataError(f"{where}: the reward is no number but {error}") from error
 
 
-def _mapping(content: object) -> Mapping[str, Any]:
-    return content if isinstance(content, dict) else {}
-
-
 def _run(content: Mapping[str, Any], info: Mapping[str, Any]) -> Run:
     """Return the run: its model, and what of agent, user and policy is not as usual."""
-    agent, user = _mapping(info.get("agent_info")), _mapping(info.get("user_info"))
-    spoken = _mapping(info.get("audio_native_config"))
+    agent, user = mapping(info, "agent_info"), mapping(info, "user_info")
+    spoken = mapping(info, "audio_native_config")
     kind = str(agent.get("implementation") or "")
     model = str(agent.get("llm") or spoken.get("model") or kind or "tau2_bench")
-    asked = _mapping(agent.get("llm_args"))
+    asked = mapping(agent, "llm_args")
     settings = {f"args.{key}": _text(asked[key]) for key in ARGUMENTS if asked.get(key)}
     settings["user"] = _text(user.get("llm"))
     usual = user.get("implementation") in (None, USUAL_USER)
     settings["simulator"] = "" if usual else _text(user["implementation"])
     settings["speech"] = _text(info.get("speech_complexity"))
     settings["retrieval"] = _text(info.get("retrieval_config"))
-    policy = _mapping(info.get("environment_info")).get("policy")
+    policy = mapping(info, "environment_info").get("policy")
     if isinstance(policy, str):
         settings["policy"] = hashlib.sha256(policy.encode()).hexdigest()[:8]
     identity = {"agent": "" if kind in (USUAL_AGENT, model) else kind}

@@ -9,10 +9,9 @@ time was tested like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tinyeval.errors import DataError
 from tinyeval.importers.base import Options, Rules
@@ -20,6 +19,7 @@ from tinyeval.importers.block import Block, Finding, Merged, Run
 from tinyeval.importers.find import files_of, named_by, sniff_below
 from tinyeval.importers.harness import lost, lost_mark, read_jobs, run_block
 from tinyeval.importers.heads import beginning, has_keys, head
+from tinyeval.importers.objects import as_mapping
 from tinyeval.importers.textfiles import read_json
 
 FILES = r"(.+\.)?results\.json"
@@ -102,16 +102,12 @@ def _is_run(content: object) -> bool:
     return isinstance(content, dict) and isinstance(content.get("results"), list)
 
 
-def _mapping(content: object) -> Mapping[str, Any]:
-    return content if isinstance(content, dict) else {}
-
-
 def _trials(path: Path, content: object) -> list[Trial]:
-    return [_trial(path, one) for one in _mapping(content)["results"]]
+    return [_trial(path, one) for one in as_mapping(content)["results"]]
 
 
 def _trial(path: Path, content: object) -> Trial:
-    one = _mapping(content)
+    one = as_mapping(content)
     task, resolved = one.get("task_id"), one.get("is_resolved")
     if not isinstance(task, str) or not task or not (resolved is None or type(resolved) is bool):
         raise DataError(
@@ -128,7 +124,7 @@ def _about(folder: Path, date: str) -> tuple[Run, str, int, bool]:
     The number is 0 where nothing says so.
     """
     path = folder / "run_metadata.json"
-    about = _mapping(read_json(path)) if path.is_file() else {}
+    about = as_mapping(read_json(path)) if path.is_file() else {}
     date = str(about.get("start_time") or "") or (folder.name if DATE.match(folder.name) else date)
     benchmark, size = str(about.get("dataset_name") or BENCHMARK), about.get("dataset_size")
     size = size if type(size) is int else 0

@@ -16,8 +16,9 @@ from tinyeval.importers.base import Options
 from tinyeval.importers.content.found import RUNS, Answer, Contents, first_fitting, spread
 from tinyeval.importers.content.notes import Mode, Notes
 from tinyeval.importers.inspect_ai import logs_in
-from tinyeval.importers.inspect_log import Log, mapping, read_header, read_log, whole_samples
+from tinyeval.importers.inspect_log import Log, read_header, read_log, whole_samples
 from tinyeval.importers.inspect_scores import Marks
+from tinyeval.importers.objects import mapping
 
 LETTER = {"function": "regex", "regex_pattern": r"(?i)ANSWER\s*:\s*\(?([A-Z])\b"}
 """What the solver ``multiple_choice`` has the model write."""
