@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.choice import MEAN, RIDGE
 from tinyeval.backtesting.rehearsal import Rehearsal, beyond_folds, random_folds
 from tinyeval.backtesting.study import Study
@@ -32,13 +33,7 @@ def other_recipes(base: Settings, own: str) -> dict[str, Settings]:
     """Return the recipes that are measured beside the one expected to suit."""
     words = {"any": ("similar",), "similar": ("any",), "beyond": ("any",), "recipe": ()}[own]
     found = {word: for_models(base, word) for word in words}
-    for name in (RIDGE, MEAN):
-        selector, _, estimator = name.partition("+")
-        found[name] = base.replace(
-            selection={"method": selector, "options": {}},
-            estimator={"method": estimator, "options": {}},
-        )
-    return found
+    return found | {name: method_settings(name, base) for name in (RIDGE, MEAN)}
 
 
 class _Known(NamedTuple):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.trial import Memory, run_trial
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan
@@ -193,12 +194,7 @@ def _baseline(
     memory: Memory,
 ) -> Array:
     """Return the absolute error of a baseline for each model, averaged over draws of items."""
-    selector, _, estimator = method.partition("+")
-    plain = settings.replace(
-        items=n,
-        selection={"method": selector, "options": {}},
-        estimator={"method": estimator, "options": {}},
-    )
+    plain = method_settings(method, settings).replace(items=n)
     plain = plain.model_copy(update={"budget": None, "quotas": type(plain.quotas)()})
     trial = run_trial(source, test, plain, memory=memory)
     return np.asarray(np.abs(trial.scores - trial.truth).mean(axis=0))

@@ -13,6 +13,7 @@ from typing import Any
 
 from tinyeval.asking.item import Item, Messages
 from tinyeval.errors import DataError
+from tinyeval.training.runners.encoding import move_space
 
 Template = Callable[[Messages], str]
 Post = Callable[[Mapping[str, Any]], Any]
@@ -35,7 +36,7 @@ def prompts_of(
     Raises:
         DataError: an item without context, whose choices a server cannot score.
     """
-    pairs = [_move_space(*pair) for pair in item.pairs(template=template)]
+    pairs = [move_space(*pair) for pair in item.pairs(template=template)]
     if not all(context for context, _ in pairs):
         raise DataError(
             f"item {item.id!r} has no text before its choices; a server cannot score their first "
@@ -97,8 +98,3 @@ def _wrong(item: Item, expected: str, found: str) -> DataError:
     return DataError(
         f"item {item.id!r}: expected log-probabilities of {expected}, found {found}; {_REMEDY}"
     )
-
-
-def _move_space(context: str, continuation: str) -> tuple[str, str]:
-    kept = context.rstrip()
-    return kept, context[len(kept) :] + continuation

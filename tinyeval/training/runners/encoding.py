@@ -36,7 +36,7 @@ def encode_pairs(tokenizer: Any, pairs: Sequence[Pair], max_length: int) -> list
     Raises:
         DataError: a continuation without a token of its own, or longer than the model can read.
     """
-    moved = [_move_space(*pair) for pair in pairs]
+    moved = [move_space(*pair) for pair in pairs]
     contexts = encode(tokenizer, [context for context, _ in moved if context])
     wholes = encode(tokenizer, [context + rest for context, rest in moved if context])
     alone = encode(tokenizer, [rest for context, rest in moved if not context], special=False)
@@ -99,7 +99,8 @@ def max_length(model: Any, tokenizer: Any) -> int:
 _UNKNOWN_LENGTH = 2048
 
 
-def _move_space(context: str, continuation: str) -> Pair:
+def move_space(context: str, continuation: str) -> Pair:
+    """Return a pair whose white space at the end of the context begins the continuation."""
     kept = context.rstrip()
     return kept, context[len(kept) :] + continuation
 
