@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from tinyeval.cli.output import SILENCE, printable
+from tinyeval.compute.progress import Bar
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-BAR = "{desc}|{bar:40}| {n_fmt}/{total_fmt}, {remaining} left"
+BAR = "{desc}: |{bar:40}| {n_fmt}/{total_fmt}, {remaining} left"
 
 
-class AskingBar:
+class AskingBar(Bar):
     """Shows (answered, asked, name of the model).
 
     Args:
@@ -25,10 +21,10 @@ class AskingBar:
     """
 
     def __init__(self, lines: bool = True) -> None:
+        super().__init__(BAR)
         self.lines = lines
         self.on_terminal = sys.stderr.isatty()
         self.name: str | None = None
-        self.bar: tqdm[NoReturn] | None = None
         self.first, self.begun, self.told = 0, 0.0, 0.0
         self.done, self.total = 0, 0
 
@@ -41,7 +37,7 @@ class AskingBar:
             self.name, self.first = what, done
             self.begun = self.told = time.monotonic()
         if self.on_terminal:
-            self._draw(done, total)
+            self.draw(done, total, printable(what))
         elif not self.lines:
             return
         elif begins and done < total:
@@ -53,37 +49,5 @@ class AskingBar:
 
     def say(self, line: str) -> None:
         """Print a line, above the bar where there is one."""
-        if self.bar is not None:
-            self.bar.clear()
+        self.clear()
         click.echo(printable(line), err=True)
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
-
-    def _draw(self, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if self.bar is None:
-            shown: dict[str, Any] = {
-                "desc": printable(self.name or ""),
-                "bar_format": BAR,
-                "leave": False,
-            }
-            # answers that were kept tell nothing of the speed: the rate counts from them
-            self.bar = tqdm(total=total, initial=done, file=sys.stderr, **shown)
-        self.bar.n = done
-        self.bar.refresh()
-
-    def __enter__(self) -> AskingBar:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -10,7 +10,6 @@ import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +26,7 @@ SILENCE = 30.0
 """Seconds between progress lines while files are read and there is no terminal."""
 
 
-class ProgressBar:
+class ProgressBar(Bar):
     """Shows (done, total, what) on stderr: a bar on a terminal, else one line per stage.
 
     Args:
@@ -35,10 +34,10 @@ class ProgressBar:
     """
 
     def __init__(self, quiet: bool = False) -> None:
+        super().__init__()
         self.quiet = quiet
         self.on_terminal = sys.stderr.isatty()
         self.told = time.monotonic()
-        self.bar = Bar()
         self.stage = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
@@ -46,7 +45,7 @@ class ProgressBar:
         if self.quiet:
             return
         if self.on_terminal:
-            self.bar(done, total, what)
+            self.draw(done, total, what)
         elif what != self.stage:
             click.echo(what, err=True)
         self.stage = what
@@ -63,19 +62,8 @@ class ProgressBar:
         """Print a line, above the bar where there is one."""
         if self.quiet:
             return
-        self.bar.clear()
+        self.clear()
         click.echo(line, err=True)
-
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.bar.close()
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from tinyeval.errors import ConfigError
 from tinyeval.errors.arguments import wrong_type
@@ -30,11 +31,8 @@ def shown(progress: Progress | bool | None) -> Iterator[Progress | None]:
     if progress is None or progress is False:
         yield None
     elif progress is True:
-        bar = Bar()
-        try:
+        with Bar() as bar:
             yield bar
-        finally:
-            bar.close()
     elif callable(progress):
         yield progress
     else:
@@ -42,17 +40,28 @@ def shown(progress: Progress | bool | None) -> Iterator[Progress | None]:
 
 
 class Bar:
-    """A bar on standard error, in a terminal or a notebook; it goes when the work is done."""
+    """A bar on standard error, in a terminal or a notebook; it goes when the work is done.
 
-    def __init__(self) -> None:
+    Args:
+        look: how it looks, in the words of tqdm.
+    """
+
+    def __init__(self, look: str = FORMAT) -> None:
+        self.look = look
         self.bar: tqdm[Any] | None = None
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """Show how much is done of what."""
+        self.draw(done, total, what)
+
+    def draw(self, done: int, total: int, what: str) -> None:
+        """Draw the bar; its rate counts from what is done when it begins."""
         if self.bar is None:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, leave=False, file=sys.stderr, bar_format=FORMAT)
+            self.bar = tqdm(
+                total=total, initial=done, leave=False, file=sys.stderr, bar_format=self.look
+            )
         if total != self.bar.total or done < self.bar.n:
             self.bar.reset(total)
         self.bar.set_description_str(what, refresh=False)
@@ -69,3 +78,14 @@ class Bar:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
