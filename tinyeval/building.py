@@ -22,11 +22,10 @@ from tinyeval.config import Settings, as_settings
 from tinyeval.config.expect import for_models
 from tinyeval.errors import ConfigError, ThinHistoryWarning
 from tinyeval.families import Families, find_families
-from tinyeval.importers import read_results
+from tinyeval.importers import as_responses
 from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import learn
-from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import SourceModels, facts, usable
 
 
@@ -136,9 +135,7 @@ def _planned(
 def _read(responses: object, report: Progress | None, warns: bool) -> SourceModels:
     """Return the source models; warn, before anything is fitted, if they tell little."""
     found = responses() if callable(responses) else responses
-    models = usable(
-        found if isinstance(found, ResponseMatrix) else read_results(found, progress=report)
-    )
+    models = usable(as_responses(found, report))
     for line in warn_if_thin(models.responses) if warns else ():
         warnings.warn(line, ThinHistoryWarning, stacklevel=2)
     return models

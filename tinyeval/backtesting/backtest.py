@@ -26,9 +26,8 @@ from tinyeval.display.html import html_table
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.errors.arguments import wrong_type
 from tinyeval.estimators import ESTIMATORS
-from tinyeval.importers import read_results
+from tinyeval.importers import as_responses
 from tinyeval.registry import Method, is_outside
-from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import SELECTORS
 from tinyeval.shipped import recipes
 from tinyeval.source_models import usable
@@ -188,8 +187,7 @@ def backtest(
     plans = {name: method_settings(name, base) for name in _listed(methods, str)}
     for one in plans.values():
         check_methods(one)  # before any work is done
-    found = responses if isinstance(responses, ResponseMatrix) else read_results(responses)
-    matrix, _ = usable(found)
+    matrix, _ = usable(as_responses(responses))
     sizes = _listed(items, int)
     if not sizes or min(sizes) < 1 or max(sizes) > matrix.n_items:
         raise ConfigError(f"items must lie between 1 and {matrix.n_items}, found {sizes}")

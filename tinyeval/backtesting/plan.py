@@ -28,7 +28,7 @@ from tinyeval.config import Settings, as_settings
 from tinyeval.config.expect import for_models, names_methods
 from tinyeval.errors import ConfigError, ThinHistoryWarning
 from tinyeval.errors.arguments import wrong_type
-from tinyeval.importers import read_results
+from tinyeval.importers import as_responses
 from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import usable
@@ -88,11 +88,11 @@ def plan(
     base = as_settings(settings)
     own = _own(base, expect)
     recipes = {own: for_models(base, expect)} | other_recipes(base, own)
-    found = responses if isinstance(responses, ResponseMatrix) else read_results(responses)
-    for line in warn_if_thin(usable(found).responses):
+    history = usable(as_responses(responses)).responses
+    for line in warn_if_thin(history):
         warnings.warn(line, ThinHistoryWarning, stacklevel=2)
     with shown(progress) as report:
-        within, beyond = make_studies(found, recipes, own, repeats, report)
+        within, beyond = make_studies(history, recipes, own, repeats, report)
         study, other = (beyond, within) if expect == "beyond" else (within, beyond)
         choice = choose_recipe(study, other, own, goal)
         return _summary(study, other, choice, goal=goal, expect=expect or "any")
@@ -109,7 +109,7 @@ def enough_items(
     """Return the smallest number of items with which these settings reach an error.
 
     Args:
-        responses: the whole history; exact duplicates are dropped.
+        responses: usable models (:func:`tinyeval.source_models.usable`).
         error: mean absolute error of the overall score to reach, in score units.
         settings: all other settings, methods included.
         beyond: reach it on models beyond the range of those learned from.

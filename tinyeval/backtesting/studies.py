@@ -21,7 +21,6 @@ from tinyeval.families import find_families
 from tinyeval.groups import number_groups
 from tinyeval.learning import make_history
 from tinyeval.responses import ResponseMatrix
-from tinyeval.source_models import usable
 
 ENOUGH_CASES = 600
 """Held-out predictions after which no further repeat of the folds is made."""
@@ -47,7 +46,7 @@ class _Known(NamedTuple):
 
 def _fit(responses: ResponseMatrix, settings: Settings, progress: Progress | None) -> _Known:
     """Choose the dimensions, and compute the score of every model."""
-    responses, settings, _ = find_families(usable(responses).responses, settings)
+    responses, settings, _ = find_families(responses, settings)
     plan = BuildPlan.of(settings.replace(items=1), responses)
     plan.check_known(responses)
     history = make_history(responses, plan, progress)
@@ -61,7 +60,10 @@ def make_studies(
     repeats: int | None,
     progress: Progress | None,
 ) -> tuple[Study, Study]:
-    """Return the studies of held-out models within the range, and of those beyond it."""
+    """Return the studies of held-out models within the range, and of those beyond it.
+
+    ``responses`` are those of usable models (:func:`tinyeval.source_models.usable`).
+    """
     settings = recipes[own]
     check_methods(settings)
     if settings.budget is not None or settings.quotas.anchors is not None:

@@ -15,7 +15,7 @@ from tinyeval.importers.describe import Description, describe
 from tinyeval.importers.formats import FORMATS, Format, get_importer, recognise
 from tinyeval.importers.ledger import check_hashes
 from tinyeval.importers.lookalikes import suggest
-from tinyeval.importers.reading import import_results, read_results
+from tinyeval.importers.reading import as_responses, import_results, read_results
 from tinyeval.importers.write import write_results
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ItemKey",
     "Options",
     "Progress",
+    "as_responses",
     "check_hashes",
     "describe",
     "get_importer",

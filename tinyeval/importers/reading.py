@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, Unpack
 
-from tinyeval.compute.progress import shown
+from tinyeval.compute.progress import Progress, shown
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.audit.zeros import treat_zeros
 from tinyeval.importers.base import Asked, Columns, Options, options_of, silent
@@ -137,6 +137,11 @@ def _responses_alone(read: Callable[P, Imported]) -> Callable[P, ResponseMatrix]
 
 
 read_results = _responses_alone(import_results)
+
+
+def as_responses(given: object, progress: Progress | None = None) -> ResponseMatrix:
+    """Return a matrix as it is, and read anything else that :func:`read_results` takes."""
+    return given if isinstance(given, ResponseMatrix) else read_results(given, progress=progress)
 
 
 def _check_for_tables(name: str, options: Options) -> None:
