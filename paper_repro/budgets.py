@@ -25,6 +25,7 @@ from tinyeval import ResponseMatrix, Settings, read_results
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.build_plan import BuildPlan
 from tinyeval.estimators import get_estimator
+from tinyeval.estimators.answered import estimate
 from tinyeval.history import History
 from tinyeval.learning import Learned, anchor_answers, make_history, true_targets
 from tinyeval.selection.base import Anchors, equal_weights
@@ -109,7 +110,7 @@ def one_split(
         budget = Budget(source.n_items, float(ITEMS))
         anchors = choose(select, history, budget, rng=rng, options={})
         learned = Learned(history, anchors, fit(history, anchors, rng=rng))
-        predicted = learned.estimator.predict(anchor_answers(learned, test)).mean[:, 0]
+        predicted = estimate(learned.estimator, anchor_answers(learned, test)).mean[:, 0]
         error = np.abs(predicted - true_targets(learned, test)[:, 0]).mean()
         found[way] = (len(anchors), cost[history.positions(anchors.items)].sum(), float(error))
     return found

@@ -81,7 +81,7 @@ CANDIDATES: dict[str, Scale] = {
 
 def hold(learned: Learned, models: ResponseMatrix) -> Held:
     """Predict some models."""
-    answers = anchor_answers(learned, models)
+    answers = anchor_answers(learned, models).scores
     estimate = learned.estimator.predict(answers)
     irt = learned.anchor_model()
     p = irt.probability(estimate_ability(irt, answers).mean)

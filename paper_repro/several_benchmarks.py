@@ -22,6 +22,7 @@ from paper_repro.engine.data import add_data_option
 from tinyeval import ResponseMatrix, Settings, build, read_results
 from tinyeval.backtesting.splits import make_splits
 from tinyeval.build_plan import BuildPlan
+from tinyeval.estimators.answered import estimate
 from tinyeval.learning import Learned, anchor_answers, learn, true_targets
 from tinyeval.source_models import usable
 
@@ -108,7 +109,7 @@ def table_rows(name: str, data: Path) -> list[str]:
 
 def predicted(learned: Learned, test: ResponseMatrix) -> NDArray[np.float64]:
     """Predicted targets of the test models, shape (models, targets)."""
-    return learned.estimator.predict(anchor_answers(learned, test)).mean
+    return estimate(learned.estimator, anchor_answers(learned, test)).mean
 
 
 def apart(

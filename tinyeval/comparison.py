@@ -27,6 +27,7 @@ from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.errors.arguments import check_level, check_margin
+from tinyeval.estimators.answered import Answered
 from tinyeval.prediction import Predictor, Reading
 from tinyeval.targets import OVERALL
 
@@ -149,14 +150,14 @@ class Comparison:
 class _Shared(NamedTuple):
     """Answers on shared anchors: a row per model and set of anchors, and pairs of rows."""
 
-    answers: Array  # (rows, anchors)
+    answers: Answered  # of the rows
     models: tuple[str, ...]  # of the rows
     pairs: Index  # (pairs, 2)
 
 
 def compare(
     predictor: Predictor,
-    answers: NDArray,
+    answers: Answered | NDArray,
     models: tuple[str, ...],
     level: float,
     margin: float = MARGIN,
@@ -165,7 +166,8 @@ def compare(
 
     Args:
         predictor: predictor of a bank.
-        answers: shape (models, anchors), in [0, 1], NaN where unanswered.
+        answers: on the anchors; or their scores alone, shape (models, anchors), in [0, 1], NaN
+            where unanswered.
         models: ids of the models, two or more.
         level: level of the intervals, in (0, 1).
         margin: difference of two scores up to which they count as the same, in [0, 1).
@@ -183,7 +185,7 @@ def compare(
         raise DataError(
             f"a comparison needs the answers of two models or more, found {len(models)}"
         )
-    shared = _on_shared_anchors(np.asarray(answers, dtype=np.float64), models)
+    shared = _on_shared_anchors(Answered.of(answers), models)
     reading = predictor.read(shared.answers, shared.models)
     found: list[Comparison] = []
     for k in range(0, len(shared.pairs), PAIRS_AT_ONCE):
@@ -233,11 +235,11 @@ def _block(
     ]
 
 
-def _on_shared_anchors(answers: Array, models: tuple[str, ...]) -> _Shared:
+def _on_shared_anchors(answers: Answered, models: tuple[str, ...]) -> _Shared:
     """Cut each pair's answers to the anchors that both answered; equal rows are kept once."""
-    seen = ~np.isnan(answers)
+    seen = answers.given
     position: dict[tuple[int, bytes], int] = {}
-    kept: list[Array] = []
+    kept: list[NDArray[np.bool_]] = []
     pairs = []
     for pair in combinations(range(len(models)), 2):
         both = seen[pair[0]] & seen[pair[1]]
@@ -250,10 +252,11 @@ def _on_shared_anchors(answers: Array, models: tuple[str, ...]) -> _Shared:
         for key in keys:
             if key not in position:
                 position[key] = len(kept)
-                kept.append(np.where(both, answers[key[0]], np.nan))
+                kept.append(both)
         pairs.append([position[key] for key in keys])
-    names = tuple(models[model] for model, _ in position)
-    return _Shared(answers=np.array(kept), models=names, pairs=np.array(pairs))
+    rows = np.array([model for model, _ in position])
+    cut = answers.take(rows).only(np.array(kept))
+    return _Shared(answers=cut, models=tuple(models[k] for k in rows), pairs=np.array(pairs))
 
 
 def _one(

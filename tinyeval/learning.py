@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.compute.arrays import Array
@@ -18,6 +17,7 @@ from tinyeval.compute.progress import Progress
 from tinyeval.compute.row_blocks import column_means, column_squares
 from tinyeval.compute.threads import one_thread
 from tinyeval.config import Settings
+from tinyeval.estimators.answered import Answered
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
 from tinyeval.irt.ability import estimate_ability
@@ -72,9 +72,9 @@ class Learned:
         return np.asarray(np.sqrt(self.history.targets.own**2 @ scatter))
 
 
-def anchor_answers(learned: Learned, models: ResponseMatrix) -> NDArray[np.float64]:
-    """Return answers on the anchors, shape (models, anchors), NaN where unanswered."""
-    return models.align(learned.anchors.items).astype(np.float64)
+def anchor_answers(learned: Learned, models: ResponseMatrix) -> Answered:
+    """Return the models' answers on the anchors."""
+    return Answered.on(learned.anchors.items, models)
 
 
 def true_targets(learned: Learned, models: ResponseMatrix) -> Array:

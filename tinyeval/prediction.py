@@ -14,6 +14,7 @@ from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.errors.arguments import check_level
+from tinyeval.estimators.answered import Answered, estimate
 from tinyeval.estimators.base import Estimate, FittedEstimator
 from tinyeval.irt.ability import Ability, estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
@@ -188,11 +189,14 @@ class Predictor:
         if not np.isfinite([values.score, values.lower, values.upper]).all():
             raise DataError("the estimator's arrays give numbers that are not finite")
 
-    def predict(self, answers: NDArray, models: tuple[str, ...], level: float) -> list[Prediction]:
+    def predict(
+        self, answers: Answered | NDArray, models: tuple[str, ...], level: float
+    ) -> list[Prediction]:
         """Predict the targets of some models.
 
         Args:
-            answers: shape (models, anchors), in [0, 1], NaN where unanswered.
+            answers: on the anchors; or their scores alone, shape (models, anchors), in [0, 1], NaN
+                where unanswered.
             models: ids of the models.
             level: level of the intervals, in (0, 1).
 
@@ -218,28 +222,29 @@ class Predictor:
         rows = zip(models, *(column.tolist() for column in columns), strict=True)
         return [self._one(level, *row) for row in rows]
 
-    def read(self, answers: NDArray, models: tuple[str, ...]) -> Reading:
+    def read(self, answers: Answered | NDArray, models: tuple[str, ...]) -> Reading:
         """Estimate targets and abilities; raise if a model answered none of the anchors."""
-        padded = np.full((len(models), len(self.irt.items)), np.nan)
-        padded[:, : len(self.anchors)] = answers
-        nothing = np.flatnonzero(np.isnan(padded).all(axis=1))
+        padded = Answered.of(answers).widened(len(self.irt.items))
+        nothing = np.flatnonzero(~padded.some)
         if nothing.size:
             raise DataError(
                 f"model {models[nothing[0]]!r} answered none of the bank's {len(self.anchors)} "
                 "anchors; `tinyeval export` lists the items to run"
             )
         blocks = [
-            self.estimator.predict(padded[k : k + MODELS_AT_ONCE])
+            estimate(self.estimator, padded.take(slice(k, k + MODELS_AT_ONCE)))
             for k in range(0, len(padded), MODELS_AT_ONCE)
         ]
-        estimate = Estimate(
+        joined = Estimate(
             **{
                 one.name: np.concatenate([getattr(block, one.name) for block in blocks])
                 for one in fields(Estimate)
             }
         )
         return Reading(
-            answers=padded, estimate=estimate, ability=estimate_ability(self.irt, padded)
+            answers=padded.scores,
+            estimate=joined,
+            ability=estimate_ability(self.irt, padded.scores),
         )
 
     def doubts(self, reading: Reading) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -21,6 +21,7 @@ from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.config import Settings
+from tinyeval.estimators.answered import estimate
 from tinyeval.history import History
 from tinyeval.learning import anchor_answers, learn, make_history, true_targets
 from tinyeval.responses import ResponseMatrix
@@ -139,9 +140,8 @@ class Rehearsal:
             plan = BuildPlan.of(recipe.replace(seed=recipe.seed + bank), self.responses)
             plan = plan.within(history.responses, history.fit.model.dimensions)
             learned = learn(history.responses, plan, history_of=lambda *_: history)
-            answers = anchor_answers(learned, held_out)
-            answers[np.isnan(answers).all(axis=1)] = learned.anchor_mean()
-            estimate = learned.estimator.predict(answers)
+            answers = anchor_answers(learned, held_out).or_else(learned.anchor_mean())
+            found = estimate(learned.estimator, answers)
             truth = true_targets(learned, held_out)[:, 0]
             known = np.isfinite(truth) & held_out.answered()[0]
             parts.append(
@@ -149,8 +149,8 @@ class Rehearsal:
                     model=rows[known],
                     bank=np.full(known.sum(), bank),
                     truth=truth[known],
-                    error=(estimate.mean[:, 0] - truth)[known],
-                    spread=estimate.spread[known, 0],
+                    error=(found.mean[:, 0] - truth)[known],
+                    spread=found.spread[known, 0],
                     sources=np.full(known.sum(), history.responses.n_models),
                 )
             )

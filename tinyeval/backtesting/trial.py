@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.calibrated import make_predictor
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
+from tinyeval.estimators.answered import Answered, estimate
 from tinyeval.families import Families, find_families
 from tinyeval.groups import AUTO
 from tinyeval.history import History
@@ -157,18 +157,17 @@ def run_trial(
 
 def _scores(learned: Learned, test: ResponseMatrix) -> Array:
     """Predicted scores; a model that answered no anchor gets the source models' mean answers."""
-    answers = anchor_answers(learned, test)
-    answers[np.isnan(answers).all(axis=1)] = learned.anchor_mean()
-    return np.asarray(learned.estimator.predict(answers).mean[:, 0])
+    answers = anchor_answers(learned, test).or_else(learned.anchor_mean())
+    return np.asarray(estimate(learned.estimator, answers).mean[:, 0])
 
 
 def _bounds(predictor: Predictor, test: ResponseMatrix, level: float) -> Array:
     """Ends of the intervals, shape (2, 1, models); from 0 to 1 for a model without answers."""
-    answers: NDArray = test.align(predictor.anchors.items).astype(np.float64)
-    able = np.flatnonzero(~np.isnan(answers).all(axis=1))
+    answers = Answered.on(predictor.anchors.items, test)
+    able = np.flatnonzero(answers.some)
     bounds = np.tile([[[0.0]], [[1.0]]], len(answers))
     if able.size:
         ids = tuple(test.models.ids[k] for k in able)
-        found = predictor.predict(answers[able], ids, level)
+        found = predictor.predict(answers.take(able), ids, level)
         bounds[:, 0, able] = np.array([(one.lower, one.upper) for one in found]).T
     return bounds

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from numpy.typing import NDArray
-
 from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered, who_answered
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
@@ -25,6 +23,7 @@ from tinyeval.comparison import MARGIN, Comparison, compare
 from tinyeval.display.records import Records
 from tinyeval.errors import BankError, ConfigError, TinyEvalError, UnregisteredError
 from tinyeval.errors.arguments import as_path
+from tinyeval.estimators.answered import Answered
 from tinyeval.importers import check_hashes
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
@@ -137,9 +136,9 @@ class ItemBank(Described, Pictures):
         level = self.level if level is None else level
         matrix, single = read_answers(answers, self.items.ids, self.item_key)
         aligned = self._aligned(matrix)
-        some = who_answered(aligned, matrix.models.ids)
+        some = who_answered(aligned.scores, matrix.models.ids)
         if not some.all():
-            aligned, matrix = aligned[some], matrix.take(some)
+            aligned, matrix = aligned.take(some), matrix.take(some)
         predictions = self.predictor.predict(aligned, matrix.models.ids, level)
         return predictions[0] if single else Records("predictions", predictions)
 
@@ -183,20 +182,21 @@ class ItemBank(Described, Pictures):
             matrix = matrix.select(as_ids(models, "model"))
         aligned, level = self._aligned(matrix), self.level if level is None else level
         some = who_answered(
-            aligned, matrix.models.ids, least=2 if models is None else matrix.n_models
+            aligned.scores, matrix.models.ids, least=2 if models is None else matrix.n_models
         )
-        found = compare(self.predictor, aligned[some], matrix.take(some).models.ids, level, margin)
+        names = matrix.take(some).models.ids
+        found = compare(self.predictor, aligned.take(some), names, level, margin)
         return Records("comparisons", found)
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
         return dict(zip(self.items.ids, self.items.column("hash", ""), strict=True))
 
-    def _aligned(self, answers: ResponseMatrix) -> NDArray:
+    def _aligned(self, answers: ResponseMatrix) -> Answered:
         """Return the answers on the anchors, whose hashes must agree where both are known."""
         check_shared(answers, self._hashes, self.anchors.items)
         check_hashes(answers.items, self._hashes)
-        return answers.align(self.anchors.items)
+        return Answered.on(self.anchors.items, answers)
 
     def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
         """Return model -> its unanswered anchors, for models that have any."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tinyeval.calibration.pairs import PairCases, draw_pairs, pair_cases
 from tinyeval.compute.arrays import Array
 from tinyeval.errors import ConfigError
+from tinyeval.estimators.answered import Answered, estimate
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.learning import Learned, anchor_answers, true_targets
 from tinyeval.responses import ResponseMatrix
@@ -48,8 +49,7 @@ def held_out_cases(
     pairs = draw_pairs(held_out.n_models, seed)
     singles, paired = [], []
     for size in sizes:
-        cut = answers.copy()
-        cut[:, size:] = np.nan
+        cut = answers.first(size)
         one = _read(part, cut, names)
         excess = np.maximum(low - one.mean[:, 0], one.mean[:, 0] - high)
         singles.append(
@@ -63,11 +63,8 @@ def held_out_cases(
                 within=within,
             )
         )
-        paired.append(
-            pair_cases(
-                mean=one.mean, truth=truth, spread=one.spread, answers=cut, p=one.p, pairs=pairs
-            )
-        )
+        given = {"spread": one.spread, "answers": cut.scores, "p": one.p}
+        paired.append(pair_cases(mean=one.mean, truth=truth, pairs=pairs, **given))
     return (
         Cases(*(np.array(arrays) for arrays in zip(*singles, strict=True))),
         PairCases(*(np.array(arrays) for arrays in zip(*paired, strict=True))),
@@ -84,20 +81,19 @@ class _Reading(NamedTuple):
     p: Array  # (models, anchors)
 
 
-def _read(part: Learned, answers: Array, names: tuple[str, ...]) -> _Reading:
-    """Predict the targets ``names`` from answers of shape (models, anchors)."""
+def _read(part: Learned, answers: Answered, names: tuple[str, ...]) -> _Reading:
+    """Predict the targets ``names`` from answers on the anchors."""
     n, irt = len(answers), part.anchor_model()
     mean, spread = np.full((2, n, len(names)), np.nan)
     novelty, misfit = np.full((2, n), np.nan)
-    p = np.full(answers.shape, np.nan)
-    rows = np.flatnonzero(~np.isnan(answers).all(axis=1))
+    p = np.full(answers.scores.shape, np.nan)
+    rows = np.flatnonzero(answers.some)
     if rows.size:
-        estimate = part.estimator.predict(answers[rows])
-        ability = estimate_ability(irt, answers[rows])
-        mean[rows], spread[rows] = (
-            _named(part, one, names) for one in (estimate.mean, estimate.spread)
-        )
-        novelty[rows], misfit[rows] = estimate.novelty, misfit_statistic(answers[rows], ability)
+        given = answers.take(rows)
+        found = estimate(part.estimator, given)
+        ability = estimate_ability(irt, given.scores)
+        mean[rows], spread[rows] = (_named(part, one, names) for one in (found.mean, found.spread))
+        novelty[rows], misfit[rows] = found.novelty, misfit_statistic(given.scores, ability)
         p[rows] = irt.probability(ability.mean)
     return _Reading(mean=mean, spread=spread, novelty=novelty, misfit=misfit, p=p)
 

@@ -22,6 +22,7 @@ from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, examples
+from tinyeval.estimators.answered import Answered
 from tinyeval.families import find_families
 from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.irt.ability import estimate_ability
@@ -147,8 +148,8 @@ def _fold(
     learned = learn(source, plan, history_of=memory.history)
     predictor = make_predictor(learned, plan, history_of=memory.history)
     answers, truth = anchor_answers(learned, test), true_targets(learned, test)[:, 0]
-    known = np.isfinite(truth) & ~np.isnan(answers[:, : len(bank.anchors)]).all(axis=1)
-    answers, truth, test = answers[known], truth[known], test.take(known)
+    known = np.isfinite(truth) & answers.first(len(bank.anchors)).some
+    answers, truth, test = answers.take(known), truth[known], test.take(known)
     sizes = _sizes(min(len(learned.anchors), len(bank.anchors)))  # the bank may be a head
     errors: dict[str, dict[int, Array]] = {one: {} for one in (OWN, *BASELINES, FLOOR)}
     values = np.empty((0, 5))
@@ -169,18 +170,17 @@ def _sizes(n: int) -> list[int]:
 
 
 def _read(
-    predictor: Predictor, answers: Array, n: int, models: tuple[str, ...], level: float
+    predictor: Predictor, answers: Answered, n: int, models: tuple[str, ...], level: float
 ) -> Array:
     """Predict from the first ``n`` anchors; columns score, lower, upper, flagged.
 
     A model that answered none of them has NaN.
     """
-    cut = answers.copy()
-    cut[:, n:] = np.nan
-    able = np.flatnonzero(~np.isnan(cut).all(axis=1))
+    cut = answers.first(n)
+    able = np.flatnonzero(cut.some)
     values = np.full((len(cut), 4), np.nan)
     if able.size:
-        found = predictor.predict(cut[able], tuple(models[k] for k in able), level)
+        found = predictor.predict(cut.take(able), tuple(models[k] for k in able), level)
         values[able] = [(p.score, p.lower, p.upper, not p.in_range or p.misfit) for p in found]
     return values
 
