@@ -613,6 +613,23 @@ def test_the_ratio_has_the_interval_of_a_plain_bootstrap(table):
     assert found == table.ratio([unit], "default", "random+mean")
 
 
+def test_published_methods_can_be_kept_from_the_table_of_before(table):
+    text = table.to_csv()
+    unit = tables.Unit("a", "random", 6)
+    mae = table.figure(unit, "random+mean", "mae")
+    del table.results[unit]["random+mean"], table.results[unit]["default"]
+    found = table.with_kept(text)
+    assert "default" not in found.results[unit]  # our own code may have changed
+    assert found.figure(unit, "random+mean", "mae") == pytest.approx(mae, rel=1e-5)
+    assert found.complete(table.units[0].column) == []  # the default lacks a unit
+    ratio = found.ratio([unit], "floor", "random+mean")
+    assert np.isfinite(ratio.value)
+    assert np.isnan(ratio.lower)
+    assert "(" not in str(ratio)
+    assert "random+mean" in found.note()
+    assert "Kept" not in table.note()
+
+
 def test_every_repeat_weighs_the_same_and_a_model_tested_twice_is_one(table):
     unit = tables.Unit("b", "random", 6)
     table.results[unit] = {

@@ -30,6 +30,11 @@ def main(plan: Plan, report: Callable[[Table], str], about: str) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--only-report", action="store_true", help="measure nothing")
     parser.add_argument("--results", type=Path, default=HERE / ".results", help="of single cells")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="take published methods that were not measured again from the table of before",
+    )
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the tables")
     given = parser.parse_args()
     store = Store(given.results)
@@ -37,6 +42,8 @@ def main(plan: Plan, report: Callable[[Table], str], about: str) -> None:
         only = Selection(given.sets, given.methods, tuple(int(n) for n in given.items))
         measure(plan, store, given.data, only, given.jobs)
     table = Table.read(plan, store)
+    if given.keep:
+        table = table.with_kept((HERE / f"{plan.name}.csv").read_text())
     (given.out / f"{plan.name}.csv").write_text(table.to_csv())
     (given.out / f"{plan.name}.md").write_text(report(table) + "\n" + table.note())
 

@@ -38,6 +38,11 @@ class Result:
     trial: Trial
     figures: Row
 
+    @classmethod
+    def of_figures(cls, known: Row) -> Result:
+        """Return a result of which only the figures are known."""
+        return cls((), Trial(np.empty(0), np.empty((1, 0)), None, 0.0), known)
+
 
 class Store:
     """Results below a folder."""

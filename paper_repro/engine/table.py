@@ -68,7 +68,8 @@ class Ratio(NamedTuple):
     upper: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.lower:.2f} to {self.upper:.2f})"
+        known = np.isfinite(self.lower)
+        return f"{self.value:.2f}" + (f" ({self.lower:.2f} to {self.upper:.2f})" if known else "")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,25 @@ class Table:
                 unit = Unit(cell.set, cell.split, cell.items)
                 table.results.setdefault(unit, {}).setdefault(cell.method, []).append(found)
         return table
+
+    def with_kept(self, text: str) -> Table:
+        """Fill in published methods that were not measured again, from the table of before.
+
+        Args:
+            text: the earlier table, as ``to_csv`` wrote it.
+        """
+        results = {unit: dict(found) for unit, found in self.results.items()}
+        cases = {(case.which.name, case.split) for case in self.plan.cases}
+        for row in csv.DictReader(io.StringIO(text)):
+            unit, method = Unit(row["set"], row["split"], int(row["items"])), row["method"]
+            if unit[:2] not in cases or method not in self.plan.methods:
+                continue
+            if method in results.get(unit, {}) or self.plan.method(method).ours:
+                continue
+            known: Row = {name: float(row[name]) for name in FIGURES}
+            one = Result.of_figures(known)
+            results.setdefault(unit, {})[method] = [one] * int(row["repeats"])
+        return Table(self.plan, results)
 
     @property
     def units(self) -> list[Unit]:
@@ -161,8 +181,13 @@ class Table:
         """Compare the mean absolute errors of two methods on the same test models.
 
         Every draw of the bootstrap draws test models of each unit anew, the same for both methods.
-        Every repeat of a split weighs the same, and so does every model tested in it.
+        Every repeat of a split weighs the same, and so does every model tested in it.  Without the
+        models of a result that was kept there is a ratio and no interval.
         """
+        found = [self.results[unit][method] for unit in units for method in (one, other)]
+        if not all(result.models for repeats in found for result in repeats):
+            mean = [sum(self.figure(unit, m, "mae") for unit in units) for m in (one, other)]
+            return Ratio(mean[0] / mean[1], np.nan, np.nan)
         rng = np.random.default_rng(SEED)
         total = np.zeros((2, DRAWS))
         value = np.zeros(2)
@@ -196,16 +221,25 @@ class Table:
 
     def note(self) -> str:
         """Return how the table was made: command, date, cost."""
-        seconds = sum(
-            one.trial.scores.shape[0] * one.trial.seconds
+        every = [
+            (method, one)
             for methods in self.results.values()
-            for repeats in methods.values()
+            for method, repeats in methods.items()
             for one in repeats
-        )
+        ]
+        seconds = sum(len(one.trial.scores) * one.trial.seconds for _, one in every)
+        kept = sorted({method for method, one in every if not one.models})
+        before = ""
+        if kept:
+            before = (
+                f" Kept from the table of before, because their code is the same: "
+                f"{', '.join(kept)}; ratios to results that were kept have no bootstrap."
+            )
         return (
             f"Command: `python -m paper_repro.{self.plan.name} --data DIR`; "
             f"{datetime.date.today()}; every cell done by itself would take {seconds / 60:.0f} "
-            "minutes on one of two cores; fits and selections shared between cells are done once.\n"
+            "minutes on one of two cores; fits and selections shared between cells are done "
+            f"once.{before}\n"
         )
 
 
