@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers import simulate
 
+from paper_repro import changes
 from paper_repro.engine import catalogue, hidden, markdown, measure, methods, script, sets
 from paper_repro.engine import store as stores
 from paper_repro.engine import table as tables
@@ -33,6 +34,7 @@ OWN_TABLES = {
         "attempts",
         "build_time",
         "budgets",
+        "changes",
         "checkpoints_live",
         "differences",
         "near_copies",
@@ -540,6 +542,36 @@ def test_hidden_answers_follow_the_donors_alike_in_a_column():
         nearest = np.argsort(np.abs(scores - own), kind="stable")[: hidden.NEAREST]
         seen = ~np.isnan(found.scores[k])
         assert any((seen == ~np.isnan(donors[d])).all() for d in nearest)
+
+
+# --- changes ------------------------------------------------------------------------------------
+
+
+def test_changes_compare_columns_over_the_sets_that_both_have():
+    one, two, gone = (tables.Unit(name, "top", 30) for name in ("a", "b", "c"))
+    then = {"t": {one: 0.02, two: 0.04, gone: 0.5}}
+    (found,) = changes.changes(then, {"t": {one: 0.03, two: 0.06}})
+    assert found.sets == 2
+    assert (found.before, found.now, found.ratio) == pytest.approx((0.03, 0.045, 1.5))
+    assert "| **1.50** |" in changes.report([found])
+    assert "1 are worse" in changes.report([found])
+
+
+def test_every_table_of_before_is_there_now():
+    then = changes.before()
+    found = changes.changes(then, changes.now(then))
+    assert sum(one.sets for one in found) == sum(len(units) for units in then.values())
+
+
+def test_what_was_said_below_the_changes_is_kept(tmp_path, monkeypatch):
+    out = tmp_path / "changes.md"
+    out.write_text("a page of before\n\n---\n\nWhy.\n")
+    monkeypatch.setattr(sys, "argv", ["changes", "--out", str(out)])
+    changes.main()
+    text = out.read_text()
+    assert text.startswith("# The default")
+    assert text.endswith("\n---\n\nWhy.\n")
+    assert "a page of before" not in text
 
 
 # --- tables -------------------------------------------------------------------------------------
