@@ -101,8 +101,8 @@ def report(found: list[Change]) -> str:
             "# The default since 2026-11-22",
             "Mean absolute error of the default in percentage points, mean over sets, by table and "
             "column: when the tables were first measured, and now. Since then the gate has a "
-            "prior, drift is in units of the history's own movement, and shifted difficulty keeps a part "
-            "of the differences in difficulty ([methods](../docs/methods.md)).",
+            "prior, drift is in units of the history's own movement, and shifted difficulty keeps "
+            "a part of the differences in difficulty ([methods](../docs/methods.md)).",
             f"Of {len(found)} columns {better} are better by more than 3 %, {worse} are worse by "
             "more than 3 % (in bold).",
             lines_of(head, rows),
