@@ -7,6 +7,7 @@ size, time of change, first and last bytes and of all that decides how it is rea
 was interrupted goes on where it was, a file that has changed is read again, and so is one whose
 part is damaged.
 Only the parts come back into one process, so memory holds the matrix and one file per process.
+Where no folder is named, processes hand over the blocks themselves and nothing is kept.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ ENDS = 2**16
 
 DAMAGED = (OSError, LookupError, TypeError, ValueError, NotImplementedError, zlib.error)
 """What reading a part raises if there is none or it is damaged; pyarrow's errors are of these."""
+
+
+T = TypeVar("T")
 
 
 class Job(Protocol):
@@ -77,8 +80,8 @@ def read_blocks(jobs: Sequence[Job], options: Options) -> Iterator[Block]:
         blocks: Iterator[Block] = (job.read() for job in jobs)
         yield from _told(jobs, blocks, options)
     elif options.parts is None:
-        with TemporaryDirectory(prefix="tinyeval-parts-") as folder:
-            yield from _told(jobs, _from_parts(jobs, Path(folder), options.jobs), options)
+        with closing(_pooled(options.jobs, _read, jobs)) as blocks:
+            yield from _told(jobs, blocks, options)
     else:
         yield from _told(jobs, _from_parts(jobs, options.parts.resolve(), options.jobs), options)
 
@@ -101,7 +104,12 @@ def _make_all(jobs: Sequence[Job], folder: Path, processes: int) -> Generator[Pa
     folders = [folder] * len(jobs)
     if processes == 1:
         yield from map(_make, jobs, folders)
-        return
+    else:
+        yield from _pooled(processes, _make, jobs, folders)
+
+
+def _pooled(processes: int, call: Callable[..., T], *arguments: Sequence[Any]) -> Generator[T]:
+    """Yield what ``call`` returns of each argument, in order, from several processes."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
@@ -110,7 +118,7 @@ def _make_all(jobs: Sequence[Job], folder: Path, processes: int) -> Generator[Pa
     words = (are_for_commands(),)
     with ProcessPoolExecutor(processes, spawn, initializer=_begin, initargs=words) as pool:
         try:
-            yield from pool.map(_make, jobs, folders, chunksize=4)
+            yield from pool.map(call, *arguments, chunksize=4)
         except BrokenProcessPool as error:
             raise DataError(
                 "a process that read results was ended from outside, most likely for want of "
@@ -135,6 +143,10 @@ def _begin(for_commands: bool) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _read(job: Job) -> Block:
+    return job.read()
 
 
 def _make(job: Job, folder: Path) -> Path:
