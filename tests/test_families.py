@@ -5,6 +5,7 @@ import pytest
 from helpers import simulate
 
 from tinyeval import ResponseMatrix, build
+from tinyeval.errors import DataError
 from tinyeval.families import COLUMN, find_families
 
 
@@ -14,6 +15,13 @@ def variants(base, n_models, n_each, changed=0.02, seed=0):
     other = np.random.default_rng(seed).random(scores.shape) < changed
     ids = [f"m{k:03d}" for k in range(len(scores))]
     return ResponseMatrix.from_arrays(np.where(other, 1 - scores, scores), ids, base.items.ids)
+
+
+def test_errors_name_no_column_that_tinyeval_made(fast):
+    responses = variants(simulate(12, 200)[0], 12, 3)
+    with pytest.raises(DataError, match="there is no column 'full'") as told:
+        build(responses, settings=fast.replace(target={"column": "full"}))
+    assert COLUMN not in str(told.value)
 
 
 def test_near_copies_become_groups(fast):

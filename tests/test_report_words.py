@@ -103,6 +103,12 @@ def test_the_level_decides_what_sure_is():
     assert compared(probability=0.5, within=0.85, level=0.8).verdict == "tied"
 
 
+def test_two_equal_scores_have_no_leader():
+    said = of_pair(compared(gap=0.0, probability=0.5, within=0.4))
+    assert "their scores are the same" in said
+    assert "leads" not in said
+
+
 def test_a_lead_that_is_decided_but_small_is_ahead():
     """The margin is said beside it: who is ahead does not depend on it."""
     one = compared(gap=0.01, half=0.008, within=0.95)

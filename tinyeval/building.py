@@ -96,6 +96,7 @@ def build(
     check_methods(settings)  # before anything is read
     with shown(progress) as report:
         models = once_a_machine(lambda: _read(responses, report, processes.leads), processes)
+        BuildPlan.of(settings, models.responses)  # what does not fit is said before long work
         families = find_families(models.responses, settings)
         families = _planned(families, error, expect == "beyond", report)
         plan = BuildPlan.of(families.settings, families.responses)

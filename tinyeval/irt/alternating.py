@@ -91,7 +91,7 @@ def fit_map(
     state, scale = start or warm_start(data, dims, processes), 0.0
     for sweep in range(MAX_SWEEPS):
         if progress is not None:
-            progress(sweep, MAX_SWEEPS, f"fitting {dims} dimensions")
+            progress(sweep, MAX_SWEEPS, f"fitting {dims} dimension{'s' * (dims > 1)}")
         with_priors = sweep < prior_sweeps
         sums = _item_steps(data, state, with_priors)
         processes.add_up(sums.gradient, sums.information, sums.spread, sums.gain, sums.items)
@@ -105,7 +105,7 @@ def fit_map(
         if gain < TOLERANCE * scale:
             break
     if progress is not None:
-        progress(MAX_SWEEPS, MAX_SWEEPS, f"fitting {dims} dimensions")
+        progress(MAX_SWEEPS, MAX_SWEEPS, f"fitting {dims} dimension{'s' * (dims > 1)}")
     return state
 
 

@@ -219,7 +219,7 @@ def _hold_out(
     held_out: dict[int, float] = {}
     for k, dims in enumerate(candidates):
         if progress is not None:
-            progress(k, len(candidates), f"trying {dims} dimensions")
+            progress(k, len(candidates), f"trying {dims} dimension{'s' * (dims > 1)}")
         held_out[dims] = log_likelihood(hidden, fit_map(seen, dims)) / cells
         if k and held_out[dims] < held_out[candidates[k - 1]] + MARGIN:
             break

@@ -22,6 +22,9 @@ Row = Mapping[str, Any]
 MOST_TIED = 5
 """Sets of tied models that are named."""
 
+SEEN = 0.0005
+"""Difference from which two scores look different with one decimal of a point."""
+
 
 def points(value: float) -> str:
     """Return a difference of scores in points.
@@ -100,8 +103,9 @@ def of_pair(one: Comparison) -> str:
             f"{a} is ahead of {b} by {points(gap)} ({level} interval {_span(low, high)}; "
             f"{percent(chance)} sure, {percent(better)} by more than {margin})."
         )
+    lead = f"{a} leads by {points(gap)}, but" if gap >= SEEN else "their scores are the same, and"
     return (
-        f"Not decided between {a} and {b}: {a} leads by {points(gap)}, but the {level} interval "
+        f"Not decided between {a} and {b}: {lead} the {level} interval "
         f"is {_span(low, high)}; {percent(chance)} for {a}, {percent(one.within)} that they differ "
         f"by at most {margin}. {_to_decide(one)}"
     )
