@@ -91,6 +91,7 @@ ROOMS = {
         "responses",
         "irt",
         "history",
+        "covariance",
         "selection",
         "estimators",
         "build_plan",

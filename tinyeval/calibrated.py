@@ -74,5 +74,7 @@ def calibrate_learned(
         estimator=learned.estimator,
         calibration=found.single,
         pairs=found.pairs,
+        trials=learned.history.responses.usual_trials,
+        fewer=found.fewer,
     )
     return Calibrated(predictor, found.baselines)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tinyeval.calibration.differences import Difference, differences_of
 from tinyeval.calibration.pair_scale import pair_scale
+from tinyeval.calibration.run_levels import by_level, level_of
 from tinyeval.compute.arrays import Array, Index
 from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
@@ -213,14 +214,14 @@ def _block(
     in_range, misfit = predictor.doubts(reading)
     beyond = ~in_range | misfit
     doubtful = np.column_stack([beyond[one], beyond[two]])
-    bounds = differences_of(
-        predictor.pairs,
+    bounds = _bounds(
+        predictor,
+        np.minimum(reading.runs[one], reading.runs[two]),
         difference=difference,
         scale=scale,
         n_shared=n_shared,
         beyond=beyond[one] | beyond[two],
-        level=level,
-        margin=margin,
+        asked=(level, margin),
     )
     return [
         _one(
@@ -233,6 +234,17 @@ def _block(
         )
         for k in range(len(rows))
     ]
+
+
+def _bounds(
+    predictor: Predictor, runs: Array, asked: tuple[float, float], **of_pairs: NDArray
+) -> Array:
+    """Return the fields of :class:`Difference` of every pair; ``runs`` is the fewer of the two."""
+    found = np.empty((*of_pairs["difference"].shape, len(Difference._fields)))
+    for one, rows in by_level(predictor.levels, level_of(predictor.levels, runs)):
+        some = {name: values[rows] for name, values in of_pairs.items()}
+        found[rows] = differences_of(one.pairs, **some, level=asked[0], margin=asked[1])
+    return found
 
 
 def _on_shared_anchors(answers: Answered, models: tuple[str, ...]) -> _Shared:

@@ -17,6 +17,7 @@ from tinyeval.compute.progress import Progress
 from tinyeval.compute.row_blocks import column_means, column_squares
 from tinyeval.compute.threads import one_thread
 from tinyeval.config import Settings
+from tinyeval.covariance.run_noise import run_noise
 from tinyeval.estimators.answered import Answered
 from tinyeval.estimators.base import FittedEstimator
 from tinyeval.history import History
@@ -64,10 +65,13 @@ class Learned:
     def noise(self) -> Array:
         """Standard deviation of each target due to the scatter of the unasked items' answers.
 
-        The scatter of an item is its mean squared residual from the IRT fit.
+        The scatter of an item is its mean squared residual from the IRT fit, without run noise
+        where that is known.
         """
-        history = self.history
+        history, repeated = self.history, run_noise(self.history)
         scatter = column_squares(history.filled, history.fitted) / history.responses.n_models
+        if repeated is not None:
+            scatter = np.maximum(scatter - repeated.single * repeated.inverse, 0.0)
         scatter[self.history.positions(self.anchors.items)] = 0.0
         return np.asarray(np.sqrt(self.history.targets.own**2 @ scatter))
 

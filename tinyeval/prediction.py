@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration.doubts import doubts_about_runs, doubts_in_words
 from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.calibration.run_levels import RunLevel, by_level, level_of
 from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
@@ -49,6 +51,10 @@ class Prediction:
         misfit: True if the answers do not fit the item-response model (a broken prompt format,
             contaminated or mixed-up items ...); the interval is then wider too.
         warnings: doubts about the prediction, and what to do about them.
+        trials: number of runs that the answers are the mean of, if the bank's history was repeated;
+            ``score`` is then the expected score, the mean over any number of runs.
+        of_runs: predicted score and interval of the same number of full runs: what the whole
+            benchmark would show beside these answers; None where ``trials`` is.
 
     Example:
         >>> answers = {item: k % 2 for k, item in enumerate(bank.anchors.items)}
@@ -70,6 +76,8 @@ class Prediction:
     in_range: bool
     misfit: bool
     warnings: tuple[str, ...] = ()
+    trials: float | None = None
+    of_runs: Interval | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists, as ``--json`` prints them.
@@ -82,6 +90,9 @@ class Prediction:
         values["benchmarks"] = {name: one._asdict() for name, one in self.benchmarks.items()}
         values["ability"] = list(self.ability)
         values["warnings"] = list(self.warnings)
+        values["of_runs"] = None if self.of_runs is None else self.of_runs._asdict()
+        if self.trials is None:
+            del values["trials"], values["of_runs"]
         return values
 
     def to_frame(self) -> Any:
@@ -123,11 +134,13 @@ class Reading(NamedTuple):
         answers: answers on the estimator's anchors, shape (models, anchors), NaN where unanswered.
         estimate: estimated targets.
         ability: estimated abilities.
+        runs: number of runs of each model, shape (models,).
     """
 
     answers: NDArray[np.float64]
     estimate: Estimate
     ability: Ability
+    runs: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -142,6 +155,8 @@ class Predictor:
         estimator: the fitted estimator; it has more anchors than ``anchors`` in a bank's head.
         calibration: calibration of the estimator's spread.
         pairs: calibration of differences.
+        trials: number of runs that the history's scores are usually the mean of.
+        fewer: calibrations for models that were run fewer times.
     """
 
     anchors: Anchors
@@ -151,6 +166,8 @@ class Predictor:
     estimator: FittedEstimator
     calibration: Calibration
     pairs: PairCalibration
+    trials: int = 1
+    fewer: tuple[RunLevel, ...] = ()
 
     def __post_init__(self) -> None:
         if self.anchors.items != self.irt.items[: len(self.anchors)]:
@@ -164,13 +181,20 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({self.method}, {len(self.anchors)} anchors, {len(self.targets)} targets)"
 
-    def expected_error(self, target: int = 0) -> dict[int, float]:
+    @property
+    def levels(self) -> tuple[RunLevel, ...]:
+        """The calibrations by number of runs, ascending; the last is for the history's number."""
+        return (*self.fewer, RunLevel(self.trials, self.calibration, self.pairs))
+
+    def expected_error(self, target: int = 0, trials: int | None = None) -> dict[int, float]:
         """Return the mean absolute error of a target by number of answered anchors.
 
         Args:
             target: position in ``targets``; 0 is the overall score.
+            trials: number of runs of the new models; as many as the history had by default.
         """
-        calibration = self.calibration
+        runs = np.array([self.trials if trials is None else trials], dtype=np.float64)
+        calibration = self.levels[level_of(self.levels, runs)[0]].calibration
         return {
             int(n): float(error[target])
             for n, error in zip(calibration.sizes, calibration.expected_error, strict=True)
@@ -205,22 +229,41 @@ class Predictor:
             ConfigError: a level outside (0, 1).
         """
         check_level(level, ConfigError)
-        reading = self.read(answers, models)
+        given = Answered.of(answers)
+        reading = self.read(given, models)
         in_range, misfit = self.doubts(reading)
         n_answered = (~np.isnan(reading.answers)).sum(axis=1)
-        mean, spread = reading.estimate.mean, reading.estimate.spread
-        half = self.calibration.half_width(
-            mean=mean,
-            spread=spread,
-            n_answered=n_answered,
-            n_anchors=len(self.irt.items),
-            level=level,
-            beyond=~in_range | misfit,
-        )
-        bounds = np.stack([mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)], 2)
-        columns = (bounds, reading.ability.mean, n_answered, in_range, misfit)
+        found, beyond = reading.estimate, ~in_range | misfit
+        bounds = self._bounds(reading, (found.mean, found.spread), beyond, level)
+        doubts = doubts_about_runs(given.scores, given.trials, self.trials > 1)
+        of_runs = np.full((len(models), 4), np.nan)
+        if self.trials > 1:
+            of_runs[:, 0] = reading.runs
+            of_runs[:, 1:] = self._bounds(reading, found.of_runs(), beyond, level)[:, 0]
+        columns = (bounds, reading.ability.mean, n_answered, in_range, misfit, doubts, of_runs)
         rows = zip(models, *(column.tolist() for column in columns), strict=True)
         return [self._one(level, *row) for row in rows]
+
+    def _bounds(
+        self,
+        reading: Reading,
+        found: tuple[NDArray, NDArray],
+        beyond: NDArray[np.bool_],
+        level: float,
+    ) -> NDArray[np.float64]:
+        """Return score, lower and upper end from mean and spread, (models, targets, 3)."""
+        mean, spread = found
+        answered, half = (~np.isnan(reading.answers)).sum(axis=1), np.empty(mean.shape)
+        for one, rows in by_level(self.levels, level_of(self.levels, reading.runs)):
+            half[rows] = one.calibration.half_width(
+                mean=mean[rows],
+                spread=spread[rows],
+                n_answered=answered[rows],
+                n_anchors=len(self.irt.items),
+                level=level,
+                beyond=beyond[rows],
+            )
+        return np.stack([mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)], 2)
 
     def read(self, answers: Answered | NDArray, models: tuple[str, ...]) -> Reading:
         """Estimate targets and abilities; raise if a model answered none of the anchors."""
@@ -235,26 +278,24 @@ class Predictor:
             estimate(self.estimator, padded.take(slice(k, k + MODELS_AT_ONCE)))
             for k in range(0, len(padded), MODELS_AT_ONCE)
         ]
-        joined = Estimate(
-            **{
-                one.name: np.concatenate([getattr(block, one.name) for block in blocks])
-                for one in fields(Estimate)
-            }
-        )
+        joined = Estimate.join(blocks)
         return Reading(
             answers=padded.scores,
             estimate=joined,
             ability=estimate_ability(self.irt, padded.scores),
+            runs=padded.runs,
         )
 
     def doubts(self, reading: Reading) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return ``in_range`` and ``misfit`` of every model, both of shape (models,)."""
         answered = (~np.isnan(reading.answers)).sum(axis=1)
-        estimate, calibration = reading.estimate, self.calibration
-        return (
-            calibration.in_range(estimate.mean[:, 0], estimate.novelty, answered),
-            calibration.is_misfit(misfit_statistic(reading.answers, reading.ability), answered),
-        )
+        found, statistic = reading.estimate, misfit_statistic(reading.answers, reading.ability)
+        in_range, misfit = np.empty((2, len(answered)), dtype=bool)
+        for one, rows in by_level(self.levels, level_of(self.levels, reading.runs)):
+            mean, novelty, n = found.mean[rows, 0], found.novelty[rows], answered[rows]
+            in_range[rows] = one.calibration.in_range(mean, novelty, n)
+            misfit[rows] = one.calibration.is_misfit(statistic[rows], n)
+        return in_range, misfit
 
     def _one(
         self,
@@ -265,8 +306,14 @@ class Predictor:
         n_answered: int,
         in_range: bool,
         misfit: bool,
+        doubt: str,
+        of_runs: list[float],
     ) -> Prediction:
         overall, *benchmarks = map(Interval._make, bounds)
+        low, high = self.calibration.score_range[:, 0].tolist()
+        warnings = doubts_in_words(
+            len(self.anchors), n_answered, overall.score, (low, high), in_range, misfit
+        )
         return Prediction(
             model=model,
             **overall._asdict(),
@@ -276,28 +323,7 @@ class Predictor:
             n_answered=n_answered,
             in_range=in_range,
             misfit=misfit,
-            warnings=tuple(self._warnings(in_range, misfit, overall.score, n_answered)),
+            warnings=(*warnings, doubt) if doubt else tuple(warnings),
+            trials=round(of_runs[0], 3) if self.trials > 1 else None,
+            of_runs=Interval._make(of_runs[1:]) if self.trials > 1 else None,
         )
-
-    def _warnings(self, in_range: bool, misfit: bool, score: float, n_answered: int) -> list[str]:
-        low, high = self.calibration.score_range[:, 0]
-        warnings = []
-        if n_answered < len(self.anchors):
-            warnings.append(
-                f"{len(self.anchors) - n_answered} of {len(self.anchors)} anchors are unanswered; "
-                "the interval is wider for it: run them to narrow it"
-            )
-        if not in_range:
-            where = "above" if score > high else "below" if score < low else "unlike"
-            what = "those" if where == "unlike" else f"the range ({low:.3f} to {high:.3f}) of those"
-            warnings.append(
-                f"this model looks {where} {what} the bank was built from; the interval is widened:"
-                " run more items, or rebuild the bank with newer models"
-            )
-        if misfit:
-            warnings.append(
-                "the answers do not fit the item-response model; the interval is widened: check "
-                "the prompt format, the metric, and that each answer belongs to its item"
-                + ("" if in_range else "; if all are right, the model is of a new kind")
-            )
-        return warnings

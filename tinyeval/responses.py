@@ -252,6 +252,18 @@ class ResponseMatrix:
         aligned[:, known] = found
         return aligned
 
+    @property
+    def usual_trials(self) -> int:
+        """Median number of trials of the scores, rounded down; 1 if none was repeated.
+
+        Example:
+            >>> responses.usual_trials
+            1
+        """
+        if self.trials is None:
+            return 1
+        return int(np.median(self.trials[self.trials > 0]))
+
     def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
         """Return a mask of the known ``items``, and the positions of these."""
         position = {one: k for k, one in enumerate(self.items.ids)}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tinyeval.bank.card import Facts, card
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
+from tinyeval.bank.run_arrays import check_type, read_runs, run_arrays, told_trials
 from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.errors import BankError, examples
@@ -76,10 +77,14 @@ def pack(parts: Parts) -> BankFiles:
         "calibration": predictor.calibration.state(),
         "comparison": predictor.pairs.state(),
     }
+    arrays = {f"{group}/{name}": a for group, own in groups.items() for name, a in own.items()}
+    if predictor.trials > 1:
+        manifest["trials"] = told_trials(predictor)
+        arrays |= run_arrays(predictor)
     return BankFiles(
         manifest=manifest,
         items=_with_anchors(parts["items"], predictor.anchors),
-        arrays={f"{group}/{name}": a for group, own in groups.items() for name, a in own.items()},
+        arrays=arrays,
         content=parts["content"],
         readme=card(_facts(parts)),
     )
@@ -93,7 +98,8 @@ def unpack(files: BankFiles) -> Parts:
         ConfigError: an unknown estimator.
         TinyEvalError: parts that do not fit each other.
     """
-    groups, manifest = _groups(files.arrays), files.manifest
+    trials, fewer, arrays = read_runs(files.arrays)
+    groups, manifest = _groups(arrays), files.manifest
     told = manifest.get("baselines")
     items, anchors = _without_anchors(files.items)
     irt = IRTModel(items=items.ids, **groups["irt"])
@@ -106,6 +112,8 @@ def unpack(files: BankFiles) -> Parts:
         estimator=load_estimator(method, groups[OWN]),
         calibration=Calibration.from_state(groups["calibration"]),
         pairs=PairCalibration.from_state(groups["comparison"]),
+        trials=trials,
+        fewer=fewer,
     )
     return Parts(
         name=manifest["name"],
@@ -153,16 +161,8 @@ def _groups(arrays: Mapping[str, NDArray]) -> dict[str, dict[str, NDArray]]:
         raise BankError(f"arrays: no bank has {examples(unknown)}")
     for group, kind in GROUPS.items():
         for own in _array_names(kind):
-            _check_type(f"{group}/{own}", groups[group].get(own))
+            check_type(f"{group}/{own}", groups[group].get(own))
     return groups
-
-
-def _check_type(name: str, array: NDArray | None) -> None:
-    expected = "int64" if name.endswith("/sizes") else "float64"
-    if array is None:
-        raise BankError(f"arrays: there is no {name}")
-    if array.dtype != expected:
-        raise BankError(f"arrays: {name} has type {array.dtype}, expected {expected}")
 
 
 def _facts(parts: Parts) -> Facts:

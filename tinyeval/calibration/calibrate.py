@@ -33,6 +33,7 @@ from tinyeval.calibration.folds import Fold, draw_folds, some_models
 from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs
+from tinyeval.calibration.run_levels import RunLevel, fewer_than
 from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import ALONE, Processes
@@ -51,15 +52,23 @@ FALSE_ALARM = 0.05
 
 T = TypeVar("T")
 Again = Callable[[ResponseMatrix], Learned]
-Predicted = tuple[Cases, PairCases, BaselineErrors | None]
+Held = tuple[Cases, PairCases]
+Predicted = tuple[dict[int, Held], BaselineErrors | None]
+"""The held-out models of a fold by number of runs (ALL: the history's), and the baselines."""
+
+ALL = 0
 
 
 class Calibrated(NamedTuple):
-    """The calibration of single models and of pairs, and the baselines' errors if asked for."""
+    """The calibration of single models and of pairs, and the baselines' errors if asked for.
+
+    ``fewer`` are calibrations for fewer runs than a repeated history had.
+    """
 
     single: Calibration
     pairs: PairCalibration
     baselines: Baselines | None
+    fewer: tuple[RunLevel, ...] = ()
 
 
 def calibrate(
@@ -132,11 +141,13 @@ def _predict(
     asked = source.answered()[1]
     part = again(source.take(None, asked))
     held_out = responses.take(fold.held_out, asked)
-    cases = held_out_cases(part, held_out, sizes, learned.history.targets.names, seed)
+    names = learned.history.targets.names
+    runs = fewer_than(responses.usual_trials) if part.history.responses.usual_trials > 1 else ()
+    cases = {n: held_out_cases(part, held_out, sizes, names, seed, n or None) for n in (ALL, *runs)}
     if not baselines:
-        return (*cases, None)
+        return cases, None
     draw = (seed, int(np.flatnonzero(fold.held_out)[0]))  # other random items in every fold
-    return (*cases, baseline_errors(part, held_out, sizes, draw))
+    return cases, baseline_errors(part, held_out, sizes, draw)
 
 
 def _summary(
@@ -146,19 +157,47 @@ def _summary(
     values: Array,
     noise: Array,
 ) -> Calibrated:
-    """Summarise the held-out models of all folds, and their pairs."""
-    known = [known_ratios([one for one, *_ in side]) for side in (inside, beyond)]
+    """Summarise the held-out models of all folds, and their pairs, by number of runs."""
+    levels = [
+        RunLevel(runs, *_level(sizes, runs, inside, beyond, values, noise))
+        for runs in inside[0][0]
+        if runs == ALL or _is_known(runs, inside, beyond)
+    ]
+    errors = [one for _, one in inside if one is not None]
+    usual, *fewer = levels
+    return Calibrated(
+        usual.calibration,
+        usual.pairs,
+        summarise(errors, sizes) if errors else None,
+        tuple(fewer),
+    )
+
+
+def _is_known(runs: int, inside: list[Predicted], beyond: list[Predicted]) -> bool:
+    """Say whether every fold was replayed with that number of runs, and some model has a score."""
+    replays = [cases.get(runs) for cases, _ in (*inside, *beyond)]
+    known = [one is not None and bool(np.isfinite(one[0].error).any()) for one in replays]
+    return None not in replays and any(known[: len(inside)]) and any(known[len(inside) :])
+
+
+def _level(
+    sizes: NDArray[np.int64],
+    runs: int,
+    inside: list[Predicted],
+    beyond: list[Predicted],
+    values: Array,
+    noise: Array,
+) -> tuple[Calibration, PairCalibration]:
+    """Summarise the held-out models with one number of runs."""
+    within, outside = ([cases[runs] for cases, _ in side] for side in (inside, beyond))
+    known = [known_ratios([one for one, _ in side]) for side in (within, outside)]
     ratios = tuple(
         np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
     )
-    singles = join([one for one, *_ in inside])
-    errors = [one for _, _, one in inside if one is not None]
-    return Calibrated(
+    singles = join([one for one, _ in within])
+    return (
         _calibration(sizes, known[0], ratios[1], singles, values, noise),
-        calibrate_pairs(
-            sizes, [two for _, two, _ in inside], [two for _, two, _ in beyond], ratios
-        ),
-        summarise(errors, sizes) if errors else None,
+        calibrate_pairs(sizes, [two for _, two in within], [two for _, two in outside], ratios),
     )
 
 

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.calibration.pairs import PairCases, draw_pairs, pair_cases
+from tinyeval.calibration.replayed import replayed
 from tinyeval.compute.arrays import Array
 from tinyeval.errors import ConfigError
 from tinyeval.estimators.answered import Answered, estimate
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
-from tinyeval.learning import Learned, anchor_answers, true_targets
+from tinyeval.learning import Learned
 from tinyeval.responses import ResponseMatrix
 
 
@@ -39,10 +40,16 @@ def held_out_cases(
     sizes: NDArray[np.int64],
     names: tuple[str, ...],
     seed: int,
+    runs: int | None = None,
 ) -> tuple[Cases, PairCases]:
-    """Predict held-out models from the first 5, 10, ... anchors, for the targets ``names``."""
-    answers = anchor_answers(part, held_out)
-    truth = _named(part, true_targets(part, held_out), names)
+    """Predict held-out models from the first 5, 10, ... anchors, for the targets ``names``.
+
+    With ``runs``, they are replayed with that number of runs (:mod:`.replayed`).
+    """
+    again = replayed(part, held_out, runs, seed)
+    answers = again.answers
+    again = again.named(lambda values: _named(part, values, names))
+    truth = again.truth
     low, high = np.quantile(part.history.target_values[:, 0], [0, 1])
     # a score that ties with the lowest or highest but for rounding lies within
     within = ~((truth[:, 0] < low - 1e-9) | (truth[:, 0] > high + 1e-9))
@@ -52,10 +59,11 @@ def held_out_cases(
         cut = answers.first(size)
         one = _read(part, cut, names)
         excess = np.maximum(low - one.mean[:, 0], one.mean[:, 0] - high)
+        error = again.error((one.mean, one.spread), one.of_runs)
         singles.append(
             Cases(
                 mean=one.mean,
-                error=one.mean - truth,
+                error=error,
                 spread=one.spread,
                 novelty=one.novelty,
                 misfit=one.misfit,
@@ -64,7 +72,8 @@ def held_out_cases(
             )
         )
         given = {"spread": one.spread, "answers": cut.scores, "p": one.p}
-        paired.append(pair_cases(mean=one.mean, truth=truth, pairs=pairs, **given))
+        true = truth if runs is None and one.of_runs is None else one.mean - error
+        paired.append(pair_cases(mean=one.mean, truth=true, pairs=pairs, **given))
     return (
         Cases(*(np.array(arrays) for arrays in zip(*singles, strict=True))),
         PairCases(*(np.array(arrays) for arrays in zip(*paired, strict=True))),
@@ -76,6 +85,7 @@ class _Reading(NamedTuple):
 
     mean: Array  # (models, targets)
     spread: Array  # (models, targets)
+    of_runs: tuple[Array, Array] | None  # the same of the scores of the same runs
     novelty: Array  # (models,)
     misfit: Array  # (models,)
     p: Array  # (models, anchors)
@@ -87,6 +97,7 @@ def _read(part: Learned, answers: Answered, names: tuple[str, ...]) -> _Reading:
     mean, spread = np.full((2, n, len(names)), np.nan)
     novelty, misfit = np.full((2, n), np.nan)
     p = np.full(answers.scores.shape, np.nan)
+    of_runs = None
     rows = np.flatnonzero(answers.some)
     if rows.size:
         given = answers.take(rows)
@@ -95,7 +106,11 @@ def _read(part: Learned, answers: Answered, names: tuple[str, ...]) -> _Reading:
         mean[rows], spread[rows] = (_named(part, one, names) for one in (found.mean, found.spread))
         novelty[rows], misfit[rows] = found.novelty, misfit_statistic(given.scores, ability)
         p[rows] = irt.probability(ability.mean)
-    return _Reading(mean=mean, spread=spread, novelty=novelty, misfit=misfit, p=p)
+        if found.run_mean is not None:
+            of_runs = np.full((2, n, len(names)), np.nan)
+            of_runs[:, rows] = [_named(part, one, names) for one in found.of_runs()]
+    told = None if of_runs is None else (of_runs[0], of_runs[1])
+    return _Reading(mean, spread, told, novelty=novelty, misfit=misfit, p=p)
 
 
 def _named(part: Learned, values: Array, names: tuple[str, ...]) -> Array:

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
-from tinyeval.compute.processes import Processes
-from tinyeval.compute.row_blocks import Matrix, column_means, column_squares, slabs, times
+from tinyeval.compute.row_blocks import column_means, column_squares, slabs, times
 from tinyeval.covariance.components import blend, compress, sum_of_squares
+from tinyeval.covariance.run_noise import run_noise
 from tinyeval.errors import ConfigError
 from tinyeval.history import History
 
@@ -171,7 +171,7 @@ def _blend(
         ),
     )
     noise = (1 - irt_share) * shrinkage * column_squares(scores, mean, processes) / scale**2
-    noise += irt_share * _noise_of_irt(scores, fitted, processes)
+    noise += irt_share * _noise_of_irt(history)
     noise += both.left
     # For targets that are sums over items, the items' own noise covers what the components omit.
     unexplained += history.targets.external * both.targets_left
@@ -220,8 +220,16 @@ def _explained(history: History) -> tuple[Array, Array, Array]:
     return explained - explained.mean(0), unexplained, slope
 
 
-def _noise_of_irt(scores: Matrix, fitted: Matrix, processes: Processes) -> Array:
-    """Mean Bernoulli variance of each item, scaled down where graded answers scatter less."""
+def _noise_of_irt(history: History) -> Array:
+    """Mean Bernoulli variance of each item, scaled down where graded answers scatter less.
+
+    Of means of several runs, only the part that is not run noise counts in full.
+    """
+    repeated = run_noise(history)
+    if repeated is not None:
+        noise = repeated.single * repeated.inverse
+        return np.asarray(np.maximum(repeated.bernoulli - repeated.single, 0.0) + noise)
+    scores, fitted, processes = history.filled, history.fitted, history.sharing
     # p (1 - p) = 1/4 - (p - 1/2)^2
     bernoulli = 0.25 - column_squares(fitted, 0.5, processes) / len(fitted)
     scattered = float(column_squares(scores, fitted, processes).sum())

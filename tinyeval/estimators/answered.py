@@ -56,6 +56,15 @@ class Answered:
         """Say of each model whether it answered any anchor, shape (models,)."""
         return np.asarray(self.given.any(axis=1))
 
+    @property
+    def runs(self) -> Array:
+        """Number of runs of each model, the harmonic mean over its answers, shape (models,)."""
+        if self.trials is None:
+            return np.ones(len(self))
+        given = self.given
+        inverse = np.where(given, 1.0 / np.maximum(self.trials, 1), 0.0).sum(axis=1)
+        return np.asarray(given.sum(axis=1) / np.maximum(inverse, 1e-9))
+
     def take(self, models: NDArray | slice) -> Answered:
         """Return the answers of some models, by positions, mask or slice."""
         return replace(self, **{name: array[models] for name, array in self._arrays.items()})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,31 @@ class Estimate:
             the error; intervals calibrate it later.
         novelty: float64, shape (models,), in [0, 1]: how strongly the answers suggest a model
             unlike the source models; zeros if the method cannot tell.
+        run_mean, run_spread: of the scores that full evaluations show whose anchors are these
+            answers, like ``mean`` and ``spread``, which are then of the expected scores; None if
+            the method does not tell them apart (:mod:`tinyeval.estimators.trials`).
     """
 
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]
     novelty: NDArray[np.float64]
+    run_mean: NDArray[np.float64] | None = None
+    run_spread: NDArray[np.float64] | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Estimate]) -> Estimate:
+        """Return the estimates of several sets of models as one."""
+        arrays: dict[str, Any] = {}
+        for name in (one.name for one in fields(cls)):
+            values = [getattr(part, name) for part in parts]
+            arrays[name] = None if values[0] is None else np.concatenate(values)
+        return cls(**arrays)
+
+    def of_runs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ``run_mean`` and ``run_spread``, or ``mean`` and ``spread`` if they are None."""
+        if self.run_mean is None or self.run_spread is None:
+            return self.mean, self.spread
+        return self.run_mean, self.run_spread
 
 
 class FittedEstimator(Protocol):

@@ -124,8 +124,17 @@ class KernelEstimator:
         """Inverse of ``cov``."""
         return np.asarray(np.linalg.inv(self.cov))
 
-    def predict(self, answers: NDArray) -> Estimate:
-        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+    def predict(self, answers: NDArray, noise: Array | None = None) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered.
+
+        Args:
+            answers: in [0, 1].
+            noise: variance by which the answers scatter more than the source models', shape
+                (anchors,); they are then replaced by what the source models would be expected to
+                have answered, and the spread grows by what that leaves open.
+        """
+        if noise is not None and noise.any():
+            return self._predict_noisy(answers, noise)
         x = fill_unanswered(answers, self.mean, self.precision)
         bent = np.stack([x @ q for q in self.curvature], axis=2)  # (models, anchors, targets)
         mean = self.intercept + x @ self.slopes + np.einsum("ma,mat->mt", x, bent)
@@ -133,6 +142,20 @@ class KernelEstimator:
         variance = np.tile(self.variance, (len(x), 1))
         if missing.any():
             variance += unanswered_variance(missing, self.precision, self.slopes + 2.0 * bent)
+        return _estimate(mean, variance)
+
+    def _predict_noisy(self, answers: NDArray, noise: Array) -> Estimate:
+        precision = np.asarray(np.linalg.inv(self.cov + np.diag(noise)), dtype=np.float64)
+        pull = self.cov @ precision  # E[x | y] = mean + pull (y - mean)
+        x = self.mean + (fill_unanswered(answers, self.mean, precision) - self.mean) @ pull.T
+        bent = np.stack([x @ q for q in self.curvature], axis=2)
+        mean = self.intercept + x @ self.slopes + np.einsum("ma,mat->mt", x, bent)
+        gradient, left = self.slopes + 2.0 * bent, self.cov - pull @ self.cov
+        variance = self.variance + (gradient * np.einsum("ab,mbt->mat", left, gradient)).sum(1)
+        missing = np.isnan(answers)
+        if missing.any():
+            by_answer = np.einsum("ab,mat->mbt", pull, gradient)
+            variance += unanswered_variance(missing, precision, by_answer)
         return _estimate(mean, variance)
 
     def state(self) -> State:

@@ -60,6 +60,22 @@ class _Shift(NamedTuple):
     step: Array  # difference from the overall delta, (models, targets)
 
 
+class Runs(NamedTuple):
+    """Answers that are means of several runs: see :mod:`tinyeval.estimators.trials`.
+
+    Attributes:
+        share: share of the Bernoulli variance that is run noise, shape (anchors,).
+        unasked_share: the same of the items that are not asked, shape (targets,).
+        inverse: 1 / n of every answer, shape (models, anchors).
+        usual: 1 / n in the history, shape (anchors,).
+    """
+
+    share: Array
+    unasked_share: Array
+    inverse: Array
+    usual: Array
+
+
 @dataclass(frozen=True)
 class ShiftEstimator:
     """Tables over GRID; the first target is the overall score.
@@ -109,12 +125,51 @@ class ShiftEstimator:
         spread = np.maximum(np.abs(self.slope) * np.sqrt(variance), SMALLEST_SPREAD)
         return Estimate(mean=mean, spread=spread, novelty=np.zeros(len(answers)))
 
+    def predict_runs(self, answers: NDArray, runs: Runs) -> Estimate:
+        """Estimate expected scores and scores of the same runs, side by side: (models, 2 targets).
+
+        An answer's variance is p (1 - p) (1 - share + share / n).  It weighs in the equation by the
+        inverse, 1 for as many runs as the history had.  The probability of an asked item lies
+        between P and the answer, nearer to the answer the more runs it has.
+        """
+        seen, share = ~np.isnan(answers), runs.share
+        given = np.where(seen, answers, 0.0)
+        noise = 1.0 - share + share * runs.inverse
+        weight = seen * (1.0 - share + share * runs.usual) / noise
+        shift = self._shift(weight * given, weight)
+        place, part = _between(shift.value)
+        expected, scatter, steep = (
+            (1 - part) * np.take_along_axis(table, place, 0)
+            + part * np.take_along_axis(table, place + 1, 0)
+            for table in (self.expected, self.noise, self.steepness)
+        )
+        information, few = shift.p * (1 - shift.p), runs.inverse.mean(axis=1)[:, None]
+        taken = np.where(seen, (1.0 - share) / noise, 0.0)  # share of the answer in p
+        left = np.where(seen, taken * share * runs.inverse, 1.0 - share)  # of information, in T
+        unknown = np.where(seen, 0.0, noise)  # the same in S
+        kinds = (
+            (taken, left, 1.0 - runs.unasked_share),
+            (seen * 1.0, unknown, 1.0 - runs.unasked_share * (1.0 - few)),
+        )
+        means, variances = [], []
+        for known, rest, others in kinds:
+            open_ = (1.0 - known) * information @ self.weights.T
+            mean = (shift.p + known * (given - shift.p)) @ self.weights.T + expected
+            means.append(mean + shift.step * open_)
+            variance = (steep + open_) ** 2 * shift.variance + others * scatter
+            variances.append(variance + (rest * information) @ (self.weights**2).T)
+        offset, slope = np.tile(self.offset, 2), np.tile(self.slope, 2)
+        mean = np.clip(offset + slope * np.hstack(means), 0.0, 1.0)
+        spread = np.maximum(np.abs(slope) * np.sqrt(np.hstack(variances)), SMALLEST_SPREAD)
+        return Estimate(mean=mean, spread=spread, novelty=np.zeros(len(answers)))
+
     @cached_property
     def steepness(self) -> Array:
         """Slope of ``expected``, shape (grid, targets)."""
         return np.asarray(np.gradient(self.expected, GRID, axis=0))
 
-    def _shift(self, given: Array, seen: NDArray[np.bool_]) -> _Shift:
+    def _shift(self, given: Array, seen: NDArray) -> _Shift:
+        """Solve the equation; ``given`` are answers times weights, ``seen`` the weights."""
         # left side minus right side of the equation, falling along the grid
         excess = given.sum(axis=1)[:, None] - seen @ self.anchors.T - PRECISION * GRID
         place = np.clip((excess > 0).sum(axis=1) - 1, 0, len(GRID) - 2)
@@ -126,7 +181,7 @@ class ShiftEstimator:
         information = seen * p * (1 - p)
         own = (self.weights > 0).astype(np.float64).T
         known = information @ own + OWN_PRECISION
-        step = (seen * (given - p)) @ own / known
+        step = (given - seen * p) @ own / known
         variance = 1.0 / (PRECISION + information.sum(axis=1))[:, None]
         apart = 1.0 / known + (OWN_PRECISION / known) ** 2 * variance
         step[:, 0], apart[:, 0] = 0.0, variance[:, 0]

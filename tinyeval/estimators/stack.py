@@ -39,6 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
+from tinyeval.covariance.item_covariance import item_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
 from tinyeval.estimators.gate import (
@@ -53,6 +54,7 @@ from tinyeval.estimators.gate import (
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
 from tinyeval.estimators.shift import ShiftEstimator, fit_shift
+from tinyeval.estimators.trials import Repeats, by_runs, find_repeats
 from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -95,6 +97,8 @@ class Stack:
             (2, targets).
         prior: of scores beyond the range, as :func:`tinyeval.estimators.gate.prior_beyond` returns
             it, shape (3,); None in banks from before it.
+        repeats: run noise, if the history's answers were repeated
+            (:mod:`tinyeval.estimators.trials`).
     """
 
     kriging: Kriging
@@ -103,6 +107,7 @@ class Stack:
     share: Array
     score_range: Array
     prior: Array | None = None
+    repeats: Repeats | None = None
 
     def __post_init__(self) -> None:
         targets = len(self.kriging.target_mean)
@@ -111,24 +116,73 @@ class Stack:
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 
-    def predict(self, answers: NDArray) -> Estimate:
-        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+    def predict(self, answers: NDArray, trials: NDArray | None = None) -> Estimate:
+        """Estimate targets from answers.
+
+        Args:
+            answers: shape (models, anchors), NaN where unanswered.
+            trials: number of runs that an answer is the mean of, of the same shape; None: one each.
+                Not used unless the history was repeated.
+        """
+        if self.repeats is not None:
+            return self._predict_runs(self.repeats, answers, trials)
         means, variances, evidence = self.kriging.hypotheses(answers)
         *inside, drifted = self.kriging.average(means, variances, evidence)
+        robust = self._robust(means, variances, evidence)
+        kernel, shift = self.kernel.predict(answers), self.shift.predict(answers)
+        inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
+        return self._gated(inside, robust, (shift.mean, shift.spread), drifted)
+
+    def _robust(self, means: Array, variances: Array, evidence: Array) -> list[Array]:
+        """Average the hypotheses of large drift to mean and spread; they weigh the same."""
         large = self.kriging.drift >= ROBUST_DRIFT
-        alike = np.where(large, self.kriging.log_prior, np.inf)  # large sizes weigh the same
+        alike = np.where(large, self.kriging.log_prior, np.inf)
         *robust, _ = self.kriging.average(
             np.clip(means, 0.0, 1.0), variances, evidence - alike[:, None]
         )
-        kernel, shift = self.kernel.predict(answers), self.shift.predict(answers)
-        inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
-        beyond = _mix(0.5, robust, (shift.mean, shift.spread))
+        return robust
+
+    def _gated(
+        self, inside: list[Array], robust: list[Array], shift: Sequence[Array], drifted: Array
+    ) -> Estimate:
+        """Weigh mean and spread inside against mean and spread beyond, by the first target."""
+        beyond = _mix(0.5, robust, shift)
         gate, expected = self._outside(beyond[0][:, 0], robust[1][:, 0])
         # the benchmarks move by as many of their own spreads as the overall score
         steps = (expected - beyond[0][:, 0]) / beyond[1][:, 0]
         beyond[0] = np.clip(beyond[0] + steps[:, None] * beyond[1], 0.0, 1.0)
         mean, spread = _mix(gate[:, None], inside, beyond)
         return Estimate(mean=mean, spread=spread, novelty=1 - (1 - gate) * (1 - drifted))
+
+    def _predict_runs(self, repeats: Repeats, answers: NDArray, trials: NDArray | None) -> Estimate:
+        """Estimate expected scores, and scores of the same runs, for each number of runs."""
+        inverse, n = repeats.inverse(answers, trials), len(self.share)
+        rows, parts = [], []
+        for some in by_runs(inverse):
+            given, own = answers[some], inverse[some]
+            kriging = repeats.kriging(self.kriging, own[0])
+            means, variances, evidence = kriging.hypotheses(given)
+            *both, drifted = kriging.average(means, variances, evidence)
+            robust = self._robust(means, variances, evidence)
+            kernel = repeats.kernel(self.kernel, given, own[0], both)
+            shift = self.shift.predict_runs(given, repeats.runs(own))
+            inside = _mix(
+                np.tile(self.share, 2),
+                [one[:, : 2 * n] for one in both],
+                (kernel.mean, kernel.spread),
+            )
+            robust = [one[:, : 2 * n] for one in robust]
+            rows.append(some)
+            parts.append(self._gated(inside, robust, (shift.mean, shift.spread), drifted))
+        found, order = Estimate.join(parts), np.argsort(np.concatenate(rows))
+        mean, spread = found.mean[order], found.spread[order]
+        return Estimate(
+            mean=mean[:, :n],
+            spread=spread[:, :n],
+            novelty=found.novelty[order],
+            run_mean=mean[:, n:],
+            run_spread=spread[:, n:],
+        )
 
     def _outside(self, mean: Array, spread: Array) -> tuple[Array, Array]:
         """Probability that the overall score lies outside the range, and its mean there."""
@@ -144,6 +198,8 @@ class Stack:
         if self.prior is not None:
             arrays["prior"] = self.prior
         for part in EXPERTS:
+            if getattr(self, part) is None:
+                continue
             state = getattr(self, part).state()
             arrays.update({f"{part}/{name}": np.asarray(value) for name, value in state.items()})
         return arrays
@@ -152,17 +208,22 @@ class Stack:
     def from_state(cls, state: Mapping[str, NDArray]) -> Stack:
         """Rebuild a fitted estimator from ``state()``."""
         arrays = {name: np.asarray(value, dtype=np.float64) for name, value in state.items()}
-        parts = {
-            part: expert.from_state(
-                {n.removeprefix(f"{part}/"): a for n, a in arrays.items() if n.startswith(part)}
-            )
-            for part, expert in EXPERTS.items()
-        }
-        own: dict[str, Any] = {n: arrays.get(n) for n in ("share", "score_range", "prior")}
-        return cls(**parts, **own)
+        parts = {}
+        for part, expert in EXPERTS.items():
+            own = {n.removeprefix(f"{part}/"): a for n, a in arrays.items() if n.startswith(part)}
+            if own or part != "repeats":
+                parts[part] = expert.from_state(own)
+        rest: dict[str, Any] = {n: arrays.get(n) for n in ("share", "score_range", "prior")}
+        return cls(**parts, **rest)
 
 
-EXPERTS: dict[str, Any] = {"kriging": Kriging, "shift": ShiftEstimator, "kernel": KernelEstimator}
+EXPERTS: dict[str, Any] = {
+    "kriging": Kriging,
+    "shift": ShiftEstimator,
+    "kernel": KernelEstimator,
+    "repeats": Repeats,
+}
+"""Parts with a state of their own; ``repeats`` may be None."""
 
 
 def fit_stack(
@@ -220,6 +281,7 @@ def fit_stack(
         share=_kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
         score_range=np.quantile(history.target_values, [tail, 1 - tail], axis=0),
         prior=prior_beyond(scores, alpha, odds),
+        repeats=find_repeats(history, anchors, item_covariance(history, **covariance)),
     )
 
 
