@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -18,7 +18,9 @@ from pydantic import (
     Field,
     FiniteFloat,
     PlainValidator,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -109,6 +111,31 @@ class IntervalSettings(_Section):
     groups: str | None = Field(default="auto", min_length=1)
 
 
+class CertifySettings(_Section):
+    """Items drawn for each model beside the anchors: see :mod:`tinyeval.certified`.
+
+    Their number is ``items``, or the whole number next to ``share`` of all items.
+    """
+
+    items: int | None = Field(default=None, ge=5)
+    share: float | None = Field(default=None, gt=0.0, lt=1.0)
+    uniform: float = Field(default=0.3, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> CertifySettings:
+        if (self.items is None) == (self.share is None):
+            raise ValueError("expected items, a number, or share, a part of all items: one of two")
+        return self
+
+    def draws(self, n_items: int) -> int:
+        """Return the number of items drawn for each model.
+
+        Args:
+            n_items: number of all items.
+        """
+        return self.items or max(5, round((self.share or 0.0) * n_items))
+
+
 class RunSettings(_Section):
     """How a harness finds the items: see :class:`tinyeval.exporters.documents.DataSource`.
 
@@ -147,6 +174,15 @@ class Settings(_Section):
     estimator: EstimatorSettings = EstimatorSettings()
     interval: IntervalSettings = IntervalSettings()
     run: RunSettings = RunSettings()
+    certify: CertifySettings | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out ``certify`` where it is not asked for: such banks keep their digest."""
+        values: dict[str, Any] = serialize(self)
+        if values.get("certify") is None:
+            values.pop("certify", None)
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -198,6 +234,7 @@ def _told(error: ValidationError) -> str:
         section: Any = Settings
         for part in first["loc"][:-1]:
             section = section.model_fields[part].annotation
+            section = (get_args(section) or (section,))[0]  # of `CertifySettings | None`
         hint = f"there is no such setting; known are: {', '.join(section.model_fields)}"
     return f"{key}: {hint}"
 
