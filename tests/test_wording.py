@@ -84,7 +84,7 @@ def test_keywords_are_those_of_the_readers_and_of_settings():
     known = {*Asked.__annotations__, *inspect.signature(import_results).parameters}
     known |= {*inspect.signature(tinyeval.ItemBank.save).parameters, "settings", "pattern"}
     known |= {*inspect.signature(tinyeval.build).parameters, *Asking.__dataclass_fields__}
-    known |= {*inspect.signature(with_content).parameters, "its `__cause__`"}
+    known |= {*inspect.signature(with_content).parameters, "its `__cause__`", "`bank.drawn`"}
     known |= set(tinyeval.training.__all__)
     for option, (_, say) in KEYWORDS.items():
         said = say("").partition("=")[0].partition("(")[0]
@@ -93,9 +93,10 @@ def test_keywords_are_those_of_the_readers_and_of_settings():
             assert option.removesuffix("-column") in Columns.__annotations__
     shown = dict(re.findall(r"settings=(\{.*\})()", " ".join(s("") for _, s in KEYWORDS.values())))
     assert shown
-    for option in ("cost", "target", "groups", "device"):
+    for option in ("cost", "target", "groups", "device", "certify"):
         text = KEYWORDS[option][1]("x").removeprefix("settings=")
         values = eval(text.replace("...", "'x'"))
+        values = {**values, "certify": {"items": 9}} if option == "certify" else values
         values = {**values, "device": "cpu"} if option == "device" else values
         assert tinyeval.Settings(**values)
 

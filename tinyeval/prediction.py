@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinyeval.calibration.doubts import doubts_about_runs, doubts_in_words
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.calibration.run_levels import RunLevel, by_level, level_of
+from tinyeval.certified import Certificate
 from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
 from tinyeval.errors import ConfigError, DataError
@@ -55,6 +56,8 @@ class Prediction:
             ``score`` is then the expected score, the mean over any number of runs.
         of_runs: predicted score and interval of the same number of full runs: what the whole
             benchmark would show beside these answers; None where ``trials`` is.
+        certified: the score with an interval that needs no likeness of models; None unless the
+            bank draws items (``--certify``) and the model has answered them.
 
     Example:
         >>> answers = {item: k % 2 for k, item in enumerate(bank.anchors.items)}
@@ -78,6 +81,7 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     trials: float | None = None
     of_runs: Interval | None = None
+    certified: Certificate | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists, as ``--json`` prints them.
@@ -93,6 +97,8 @@ class Prediction:
         values["of_runs"] = None if self.of_runs is None else self.of_runs._asdict()
         if self.trials is None:
             del values["trials"], values["of_runs"]
+        if self.certified is None:
+            del values["certified"]
         return values
 
     def to_frame(self) -> Any:
@@ -110,8 +116,12 @@ class Prediction:
             "score": f"{self.score:.3f}",
             f"{100 * self.level:g} % interval": f"{self.lower:.3f} to {self.upper:.3f}",
             "answered": str(self.n_answered),
-            "flags": ", ".join(["beyond range"] * (not self.in_range) + ["misfit"] * self.misfit),
+            "flags": ", ".join(self._flags()),
         }
+
+    def _flags(self) -> list[str]:
+        certified = [] if self.certified is None else [f"certified {self.certified}"]
+        return certified + ["beyond range"] * (not self.in_range) + ["misfit"] * self.misfit
 
     def __repr__(self) -> str:
         model, score, between, answered, flags = self.cells().values()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered, who_answered
+from tinyeval.bank.certifying import Certifying, needed
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
 from tinyeval.bank.described import Described
@@ -19,6 +20,7 @@ from tinyeval.bank.manifest import SETTINGS, SOURCE, check_form
 from tinyeval.bank.packing import pack, unpack
 from tinyeval.bank.pictures import Pictures
 from tinyeval.calibration.baselines import Baselines
+from tinyeval.certified import Certifier
 from tinyeval.comparison import MARGIN, Comparison, compare
 from tinyeval.display.records import Records
 from tinyeval.errors import BankError, ConfigError, TinyEvalError, UnregisteredError
@@ -48,6 +50,7 @@ class ItemBank(Described, Pictures):
         content: item -> prompt, choices, gold answer ..., if it may be shipped.
         baselines: errors of methods that choose nothing, measured as ``expected_error`` is; None in
             a bank built before they were.
+        certifier: draws items for each model and certifies its score; None unless asked for.
 
     Raises:
         BankError: parts that name different items, or incomplete settings or source.
@@ -68,6 +71,7 @@ class ItemBank(Described, Pictures):
     created: str = ""
     content: Content | None = None
     baselines: Baselines | None = None
+    certifier: Certifier | None = None
 
     def __post_init__(self) -> None:
         if self.irt.items != self.items.ids:
@@ -75,6 +79,8 @@ class ItemBank(Described, Pictures):
         check_form({"settings": self.settings}, {"settings": SETTINGS})
         check_form({"source": self.source}, {"source": SOURCE})
         self.items.index(self.anchors.items, "anchor")
+        if self.certifier is not None:
+            self.certifier.check(self.items.index(self.anchors.items), len(self.items))
         if self.baselines is not None:
             self.baselines.check_sizes(tuple(self.expected_error))
         if not self.created:
@@ -140,6 +146,8 @@ class ItemBank(Described, Pictures):
         if not some.all():
             aligned, matrix = aligned.take(some), matrix.take(some)
         predictions = self.predictor.predict(aligned, matrix.models.ids, level)
+        if self._certifying is not None:
+            predictions = self._certifying.certified(predictions, matrix, level)
         return predictions[0] if single else Records("predictions", predictions)
 
     def compare(
@@ -198,6 +206,45 @@ class ItemBank(Described, Pictures):
         check_hashes(answers.items, self._hashes)
         return Answered.on(self.anchors.items, answers)
 
+    @cached_property
+    def _certifying(self) -> Certifying | None:
+        if self.certifier is None:
+            return None
+        anchors = self.items.index(self.anchors.items)
+        return Certifying(self.certifier, self.items.ids, anchors, self.digest)
+
+    def drawn(self, answers: object) -> dict[str, tuple[str, ...]]:
+        """Return the items drawn for each model, to be asked beside the anchors.
+
+        The draws depend on the bank, on the model's id and on its answers to the anchors; they are
+        the same whenever these are.
+
+        Args:
+            answers: of models that have answered all anchors, as :meth:`predict` takes them.
+
+        Returns:
+            Model -> its items, in the order in which they were drawn.
+
+        Raises:
+            BankError: a bank that was not built with ``--certify``.
+            DataError: a model that has not answered all anchors.
+
+        Example:
+            >>> from tinyeval import build
+            >>> one = build(responses, settings=settings.replace(certify={"items": 10}))
+            >>> answers = dict(zip(responses.items.ids, responses.scores[7].tolist(), strict=True))
+            >>> (items,) = one.drawn(answers).values()
+            >>> len(items), set(items) & set(one.anchors.items)
+            (10, set())
+            >>> found = one.predict(answers).certified
+            >>> found.n_drawn, found.lower <= found.score <= found.upper
+            (10, True)
+        """
+        found = needed(self._certifying)
+        matrix, _ = read_answers(answers, self.items.ids, self.item_key)
+        check_hashes(matrix.items, self._hashes)
+        return found.drawn(matrix)
+
     def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
         """Return model -> its unanswered anchors, for models that have any."""
         return unanswered(answers, self.anchors.items)
@@ -248,6 +295,7 @@ class ItemBank(Described, Pictures):
                 "created": self.created,
                 "content": self.content,
                 "baselines": self.baselines,
+                "certifier": self.certifier,
             }
         )
 

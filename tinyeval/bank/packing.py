@@ -2,7 +2,7 @@
 
 The anchors become two columns of the items table.  The arrays of the IRT model, the estimator and
 the two calibrations are named ``irt/...``, ``estimator/...``, ``calibration/...``,
-``comparison/...``.
+``comparison/...``, those of a certifier ``certified/...``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tinyeval.bank.contents import BankFiles
 from tinyeval.bank.run_arrays import check_type, read_runs, run_arrays, told_trials
 from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.certified import Certifier
 from tinyeval.errors import BankError, examples
 from tinyeval.estimators import load_estimator
 from tinyeval.irt.model import IRTModel
@@ -33,6 +34,9 @@ GROUPS = {"irt": IRTModel, "calibration": Calibration, "comparison": PairCalibra
 
 OWN = "estimator"
 """The group of arrays that the estimator names."""
+
+CERTIFIED = "certified"
+"""The group of arrays of a certifier, if the bank has one."""
 
 ANCHOR_COLUMNS = ("anchor_rank", "anchor_weight")
 
@@ -49,6 +53,7 @@ class Parts(TypedDict):
     created: str
     content: Content | None
     baselines: Baselines | None
+    certifier: Certifier | None
 
 
 def pack(parts: Parts) -> BankFiles:
@@ -77,6 +82,8 @@ def pack(parts: Parts) -> BankFiles:
         "calibration": predictor.calibration.state(),
         "comparison": predictor.pairs.state(),
     }
+    if parts["certifier"] is not None:
+        groups[CERTIFIED] = parts["certifier"].state()
     arrays = {f"{group}/{name}": a for group, own in groups.items() for name, a in own.items()}
     if predictor.trials > 1:
         manifest["trials"] = told_trials(predictor)
@@ -125,6 +132,7 @@ def unpack(files: BankFiles) -> Parts:
         created=manifest["created"],
         content=files.content,
         baselines=None if told is None else Baselines.from_manifest(told),
+        certifier=Certifier.from_state(groups[CERTIFIED]) if groups[CERTIFIED] else None,
     )
 
 
@@ -149,11 +157,11 @@ def _array_names(kind: type) -> tuple[str, ...]:
 
 def _groups(arrays: Mapping[str, NDArray]) -> dict[str, dict[str, NDArray]]:
     """Return the arrays by group; check that :data:`GROUPS` are complete and of the right type."""
-    groups: dict[str, dict[str, NDArray]] = {name: {} for name in (*GROUPS, OWN)}
+    groups: dict[str, dict[str, NDArray]] = {name: {} for name in (*GROUPS, OWN, CERTIFIED)}
     unknown = []
     for name, array in arrays.items():
         group, _, own = name.partition("/")
-        if group == OWN or (group in GROUPS and own in _array_names(GROUPS[group])):
+        if group in (OWN, CERTIFIED) or (group in GROUPS and own in _array_names(GROUPS[group])):
             groups[group][own] = array
         else:
             unknown.append(name)

@@ -44,7 +44,8 @@ def bounds(found: Increments, level: float) -> tuple[float, float]:
     stake = np.sqrt(2 * math.log(2 / (1 - level)) / (len(found.value) * _variances(found)))
     up, down = np.zeros(POINTS), np.zeros(POINTS)
     for k, value in enumerate(found.value):
-        below, above = (np.maximum(one, 1e-12) for one in (tried - found.low[k], found.high[k] - tried))
+        below = np.maximum(tried - found.low[k], 1e-12)
+        above = np.maximum(found.high[k] - tried, 1e-12)
         up += np.log1p(np.minimum(stake[k], CAUTION / below) * (value - tried))
         down += np.log1p(-np.minimum(stake[k], CAUTION / above) * (value - tried))
     capital = np.logaddexp(up, down) - math.log(2.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Certificate:
     Example:
         >>> from tinyeval.certified import Certificate
         >>> one = Certificate(0.52, 0.47, 0.57, 0.41, 0.62, 0.9, 100)
-        >>> one.interval
-        '0.470 to 0.570'
+        >>> print(one)
+        0.520 (0.470 to 0.570)
     """
 
     score: float
@@ -31,11 +31,5 @@ class Certificate:
     level: float
     n_drawn: int
 
-    @property
-    def interval(self) -> str:
-        """The interval as text."""
-        return f"{self.lower:.3f} to {self.upper:.3f}"
-
-    def to_dict(self) -> dict[str, float | int]:
-        """Return plain numbers."""
-        return asdict(self)
+    def __str__(self) -> str:
+        return f"{self.score:.3f} ({self.lower:.3f} to {self.upper:.3f})"

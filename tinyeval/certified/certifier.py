@@ -50,21 +50,30 @@ class Certifier:
                 f"found {self.draws} and {self.uniform:g}"
             )
 
+    def check(self, anchors: Index, n_items: int) -> None:
+        """Raise unless this fits a bank.
+
+        Args:
+            anchors: positions of the bank's anchors.
+            n_items: number of its items.
+
+        Raises:
+            BankError: moments of other items.
+            DataError: fewer items that are no anchors than draws.
+        """
+        if len(self.weights) != n_items:
+            raise BankError(f"certified: {len(self.weights)} weights, the bank has {n_items} items")
+        check_enough(self.draws, int(self._free(anchors).sum()))
+
     def chances(self, anchors: Index, answers: Array) -> Array:
         """Return the chance of each item to be drawn first, shape (items,).
 
         Args:
             anchors: positions of the anchors.
             answers: scores on all of them.
-
-        Raises:
-            DataError: fewer items that are no anchors than draws.
         """
-        free = self.weights > 0
-        free[anchors] = False
-        check_enough(self.draws, int(free.sum()))
         p = self.expected.given(anchors, answers)
-        return chances(p, self.weights, free, self.uniform)
+        return chances(p, self.weights, self._free(anchors), self.uniform)
 
     def draw(self, anchors: Index, answers: Array, key: str) -> Index:
         """Return the positions of the items drawn for a model, in the order of drawing.
@@ -90,6 +99,12 @@ class Certifier:
         score, lower, upper = student(found, level)
         low, high = bounds(found, level)
         return Certificate(score, lower, upper, low, high, level, len(drawn))
+
+    def _free(self, anchors: Index) -> NDArray[np.bool_]:
+        """Say which items can be drawn: those that count in the score and are no anchors."""
+        free = self.weights > 0
+        free[anchors] = False
+        return free
 
     def state(self) -> dict[str, NDArray]:
         """Return plain arrays from which ``from_state`` rebuilds this."""
@@ -142,6 +157,6 @@ def check_enough(draws: int, free: int) -> None:
     """Raise :class:`DataError` unless ``draws`` items can be drawn from ``free`` ones."""
     if draws > free:
         raise DataError(
-            f"{draws} items are to be drawn for each model, but only {free} items that count in the "
-            "score are no anchors; take fewer: --certify, or --items"
+            f"{draws} items are to be drawn for each model, but only {free} items that count in "
+            "the score are no anchors; draw fewer (--certify), or take fewer anchors"
         )

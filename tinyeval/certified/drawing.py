@@ -23,9 +23,7 @@ from tinyeval.compute.arrays import Array, Index
 BITS = 64
 
 
-def chances(
-    expected: Array, weights: Array, free: NDArray[np.bool_], uniform: float
-) -> Array:
+def chances(expected: Array, weights: Array, free: NDArray[np.bool_], uniform: float) -> Array:
     """Return the chance of each item to be drawn first, shape (items,), sum 1.
 
     Args:

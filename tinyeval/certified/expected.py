@@ -1,7 +1,7 @@
 """What a model's answers say of its score on every other item: kriging with few factors.
 
 Answers are taken as jointly Gaussian with the item covariance under a drift of DRIFT, kept as its
-RANK leading factors L and a variance of each item's own, y = mean + L'z + e.  Given the answers y_A,
+RANK leading factors L and a variance D of each item's own: y = mean + L'z + e.  Given answers y_A,
 
     E[z | y_A] = (I + L_A D_A^-1 L_A')^-1 L_A D_A^-1 (y_A - mean_A),    E[y] = mean + L'E[z | y_A]
 

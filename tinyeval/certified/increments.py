@@ -15,6 +15,7 @@ has the variance of simple random sampling without replacement.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -90,4 +91,4 @@ def increments(
 def _blocks(n: int) -> list[tuple[int, int]]:
     """Divide draws into runs; the expectations are refreshed before each."""
     edges = np.unique(np.linspace(0, n, REFRESHED + 1).astype(int)).tolist()
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))

@@ -67,7 +67,7 @@ def _goal(ctx: click.Context, parameter: click.Parameter, value: float | None) -
 @click.option(
     "--out", type=PATH, metavar="BANK", required=True, help="Folder to write the bank to."
 )
-@settings_options()
+@settings_options(certify=True)
 @reading_options()
 @click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
 @content_options()
@@ -105,6 +105,7 @@ def build_command(
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
       tinyeval build results.parquet --error 1.5 --expect similar --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
+      tinyeval build results.parquet --items 30 --certify 150 --out bank
     """
     start = time.perf_counter()
     check_new_bank(out, overwrite)
@@ -190,6 +191,7 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "duplicates_dropped": bank.source["duplicates_dropped"],
         "near_copies": bank.source.get("near_copies", 0),
         "anchors": len(bank.anchors),
+        "drawn": None if bank.certifier is None else bank.certifier.draws,
         "cost": bank.cost,
         "level": bank.level,
         "expected_error": bank.expected_error,
@@ -226,12 +228,15 @@ def _text(facts: dict[str, Any]) -> str:
     told += [f"{near} are near copies, held out together"] if near else []
     copies = f" ({'; '.join(told)})" if told else ""
     cost = "" if facts["cost"] is None else f", at a cost of {facts['cost']:,.6g} in all"
+    drawn = facts["drawn"]
+    more = f"; {drawn} more are drawn for each model" if drawn else ""
     asked = "" if facts["content"] is None else f"\n{content_line(facts['content'])}"
     ask = "" if facts["content"] is None else f"  tinyeval eval {out} MODEL    asks a model those\n"
+    draws = f"\n  tinyeval predict {out} ANSWERS --drawn    lists those drawn" if drawn else ""
     half = max((size for size in errors if size <= n / 2), default=None)
     fewer = "" if half is None else f", {errors[half]:.3f} with {half}"
     return f"""\
-{out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}{cost}
+{out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}{cost}{more}
 expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
 {_beside(facts)}\
 {facts["seconds"]:.0f} s
@@ -239,4 +244,4 @@ expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
 next:
   tinyeval show {out}
   tinyeval export {out} --to csv    the items to run, best first; --help: lm-eval and other forms
-{ask}  tinyeval predict {out} ANSWERS    full scores, from answers to those items"""
+{ask}  tinyeval predict {out} ANSWERS    full scores, from answers to those items{draws}"""

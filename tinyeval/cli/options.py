@@ -14,7 +14,7 @@ from tinyeval.cli.packing import BANK as BANK
 from tinyeval.cli.packing import PATH as PATH
 from tinyeval.cli.packing import POINTS as POINTS
 from tinyeval.cli.packing import POSITIVE as POSITIVE
-from tinyeval.cli.packing import RECIPE, packed
+from tinyeval.cli.packing import RECIPE, Draws, packed
 from tinyeval.cli.reading import Reading as Reading
 from tinyeval.cli.reading import reading_options as reading_options
 
@@ -46,6 +46,7 @@ class Recipe:
     level: float | None
     groups: str | None
     expect: str | None = None
+    certify: dict[str, Any] | None = None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
         """Return the settings in force, including how items are identified."""
@@ -63,6 +64,7 @@ class Recipe:
             device=self.device,
             target=None if self.target is None else self._target(self.target),
             interval=self._interval(),
+            certify=self.certify,
             run=None
             if reading.key is None
             else {"key": reading.key, "prefix": reading.prefix or ""},
@@ -174,6 +176,19 @@ SETTINGS_OPTIONS = (
 )
 
 
-def settings_options() -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Add the options of :class:`Recipe`; the command gets them as ``recipe``."""
-    return packed("recipe", Recipe, SETTINGS_OPTIONS)
+certify_option = click.option(
+    "--certify",
+    type=Draws(),
+    metavar="N|P%",
+    help="Besides the anchors, draw N items (or P % of all) at random for each model: `predict` "
+    "then also states a certified score, whose interval does not rest on the source models.",
+)
+
+
+def settings_options(certify: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Add the options of :class:`Recipe`; the command gets them as ``recipe``.
+
+    Args:
+        certify: add ``--certify``, for a command that makes a bank.
+    """
+    return packed("recipe", Recipe, SETTINGS_OPTIONS + (certify_option,) * certify)

@@ -19,6 +19,27 @@ POSITIVE = click.IntRange(min=1)
 POINTS = click.FloatRange(0, 100, min_open=True, max_open=True)
 
 
+class Draws(click.ParamType):
+    """A number of items, or a share of all items such as 2.5%; the setting that it makes."""
+
+    name = "draws"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return ``{"items": N}`` or ``{"share": P}``; the other one is None."""
+        if isinstance(value, dict):
+            return value
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%"))
+        except ValueError:
+            number = 0.0
+        if text.endswith("%") and 0 < number < 100:
+            return {"items": None, "share": number / 100}
+        if not text.endswith("%") and number >= 1 and number == int(number):
+            return {"items": int(number), "share": None}
+        self.fail(f"expected a number of items or a share such as 2.5%, found {value!r}.", param)
+
+
 class Named(click.Path):
     """A path, or the name of what ships with tinyeval, which is then said on stderr.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +29,12 @@ MOST_WITH_INTERVALS = 3
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @reading_options(tables=False)
 @level_option("the bank's")
+@click.option(
+    "--drawn",
+    is_flag=True,
+    help="Instead of predicting, list the items drawn for each model (bank of `build --certify`): "
+    "csv with the columns model, item, score, to be filled in.",
+)
 @click.option("--complete", is_flag=True, help="Fail if a model has not answered all anchors.")
 @json_option
 def predict_command(
@@ -34,6 +42,7 @@ def predict_command(
     answers: Sequence[Path],
     reading: Reading,
     level: float | None,
+    drawn: bool,
     complete: bool,
     as_json: bool,
 ) -> None:
@@ -48,12 +57,16 @@ def predict_command(
       tinyeval predict bank answers.csv
       tinyeval predict bank lm_eval_output/ --metric acc --json
       tinyeval predict bank lm_eval_output/ --key question_id --prefix mmlu_pro-
+      tinyeval predict bank answers.csv --drawn > to_ask.csv
     """
     from tinyeval.bank.item_bank import ItemBank
 
     loaded = ItemBank.load(bank)
     with ProgressBar() as progress:
         responses = reading.read(answers, progress, loaded.item_key, answers=True)
+    if drawn:
+        _tell_drawn(loaded, responses, as_json)
+        return
     predictions = loaded.predict(responses, level=level)
     if complete:
         _check_complete(loaded, responses)
@@ -70,6 +83,17 @@ def predict_command(
     click.echo(prediction_table(predictions))
     for line in warning_lines((one.model, one.warnings) for one in predictions):
         click.echo(f"warning: {line}", err=True)
+
+
+def _tell_drawn(bank: ItemBank, answers: ResponseMatrix, as_json: bool) -> None:
+    found = bank.drawn(answers)
+    if as_json:
+        print_json({"bank": bank.name, "digest": bank.digest, "drawn": found})
+        return
+    text = io.StringIO()
+    rows = [(model, item, "") for model, items in found.items() for item in items]
+    csv.writer(text, lineterminator="\n").writerows([("model", "item", "score"), *rows])
+    click.echo(text.getvalue(), nl=False)
 
 
 def _check_complete(bank: ItemBank, answers: ResponseMatrix) -> None:
@@ -106,13 +130,15 @@ def prediction_table(predictions: Sequence[Prediction]) -> str:
             for name, b in one.benchmarks.items()
         ]
         return f"{overall}\n\n{table(['benchmark', 'score', level], rows)}"
-    header = ["model", "score", level, "answered", *benchmarks, "flags"]
+    sure = ["certified"] * any(one.certified is not None for one in predictions)
+    header = ["model", "score", level, "answered", *sure, *benchmarks, "flags"]
     rows = [
         [
             one.model,
             f"{one.score:.3f}",
             interval(one.lower, one.upper),
             str(one.n_answered),
+            *(["" if one.certified is None else str(one.certified)] * len(sure)),
             *(_cell(b, len(benchmarks)) for b in one.benchmarks.values()),
             flags(one),
         ]

@@ -103,6 +103,7 @@ _QUOTED = r"'[^']*'|\"[^\"]*\"|[A-Z]{2,}"
 KEYWORDS: dict[str, tuple[str, Callable[[str], str]]] = {
     "answer": ("MODULE:FUNCTION", _call("FunctionAnswerer")),
     "benchmark-column": (_QUOTED, _column("benchmark")),
+    "certify": ("", _setting("certify", "items")),
     "changed": ("drop|refuse", _word("changed")),
     "content": (_QUOTED, _plain("content")),
     "content-of": ("all|anchors", _word("content_of")),
@@ -110,6 +111,7 @@ KEYWORDS: dict[str, tuple[str, Callable[[str], str]]] = {
     "debug": ("", lambda value: "its `__cause__`"),
     "device": ("cpu|cuda", _setting("device")),
     "direction": ("lower|higher", _word("direction")),
+    "drawn": ("", lambda value: "`bank.drawn`"),
     "drop": (_QUOTED, _names("drop")),
     "failures": ("wrong|missing", _word("failures")),
     "filter": (_QUOTED, _plain("filter")),
