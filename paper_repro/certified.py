@@ -65,6 +65,7 @@ class World(NamedTuple):
     """A split: its bank, and complete answers of test models, shape (models, items)."""
 
     bank: ItemBank
+    certifier: Certifier
     scores: Array
 
 
@@ -89,7 +90,8 @@ def world(name: str, kind: str, folder: Path) -> World:
     settings = Settings(items=300, device="cpu", certify={"items": 5})
     bank = build(split.source, settings=settings)
     scores = np.nan_to_num(split.test.align(bank.items.ids)).astype(np.float64)
-    return World(bank, scores[:MODELS])
+    assert bank.certifier is not None
+    return World(bank, bank.certifier, scores[:MODELS])
 
 
 def coins(own: World, anchors: Index) -> Array:
@@ -123,7 +125,7 @@ def measure(case: Case, folder: Path) -> Row:
     bank, n_items = own.bank, len(own.bank.items)
     total = round(0.025 * n_items) if case.items == "2.5%" else int(case.items)
     n_anchors = max(LEAST_ANCHORS, round(case.share * total))
-    certifier = replace(bank.certifier, draws=total - n_anchors)
+    certifier = replace(own.certifier, draws=total - n_anchors)
     anchors = bank.items.index(bank.anchors.items[:n_anchors])
     scores = HARD[case.part](own, anchors) if case.part in HARD else own.scores
     truth = scores @ certifier.weights

@@ -50,7 +50,7 @@ ROOMS = {
     "irt": ("errors", "compute", "responses"),
     "history": ("compute", "tables", "responses", "targets", "irt"),
     "covariance": ("errors", "compute", "history"),
-    "certified": ("errors", "compute", "history", "covariance"),
+    "certified": ("errors", "compute", "targets", "history", "covariance"),
     "selection": (
         "errors",
         "display",
@@ -82,6 +82,7 @@ ROOMS = {
         "groups",
         "targets",
         "history",
+        "certified",
         "selection",
         "estimators",
     ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyeval.certified import check_certifiable
 from tinyeval.config import Settings, checked_options
 from tinyeval.errors import DataError
 from tinyeval.estimators import get_estimator
@@ -44,13 +45,17 @@ class BuildPlan:
         Raises:
             ConfigError: unknown groups or target columns, more anchors than items, or a budget or
                 quotas that cannot be met.
-            DataError: a column of costs, groups or targets that is missing or unusable.
+            DataError: a column of costs, groups or targets that is missing or unusable, or more
+                items to be drawn for a model than there are.
         """
         if settings.interval.groups == AUTO:
             settings = settings.replace(interval={"groups": None})
         plan = cls(settings, make_budget(settings, responses.items))
         check_groups(responses.models, settings.interval.groups)
-        plan.targets(responses)
+        targets = plan.targets(responses)
+        if settings.certify is not None:
+            draws = settings.certify.draws(responses.n_items)
+            check_certifiable(targets, draws, settings.items or 0)
         return plan
 
     def within(self, part: ResponseMatrix, dimensions: int) -> BuildPlan:

@@ -27,7 +27,6 @@ from tinyeval.importers import as_responses
 from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import Learned, learn
-from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import SourceModels, facts, usable
 
 
@@ -99,11 +98,10 @@ def build(
     with shown(progress) as report:
         models = once_a_machine(lambda: _read(responses, report, processes.leads), processes)
         BuildPlan.of(settings, models.responses)  # what does not fit is said before long work
-        families = _planned(models.responses, settings, error, expect == "beyond", report)
+        families = _planned(find_families(models.responses, settings), error, expect, report)
         plan = BuildPlan.of(families.settings, families.responses)
         plan.check_known(families.responses)
         learned = learn(families.responses, plan, report, processes=processes)
-        certifier = _certifier(learned, settings)  # fails before the longest step
         found = calibrate_learned(learned, plan, report, baselines=True, processes=processes)
     bank = ItemBank(
         name=name,
@@ -113,7 +111,7 @@ def build(
         settings=settings.replace(items=families.settings.items).model_dump(),
         source=facts(models, source, families.copies),
         baselines=found.baselines,
-        certifier=certifier,
+        certifier=_certifier(learned, settings),
     )
     if content is None or not processes.leads:
         return bank
@@ -125,29 +123,24 @@ def _check_goal(error: float | None, items: int | None, budget: float | None) ->
         raise ConfigError("error chooses the number of items; leave out items and budget")
 
 
+def _planned(
+    families: Families, error: float | None, expect: str | None, progress: Progress | None
+) -> Families:
+    """Return the source models with as few items in the settings as reach an error, if one is."""
+    if error is None:
+        return families
+    (responses, settings, _), beyond = families, expect == "beyond"
+    items = enough_items(responses, error, settings=settings, beyond=beyond, progress=progress)
+    return families._replace(settings=settings.replace(items=items))
+
+
 def _certifier(learned: Learned, settings: Settings) -> Certifier | None:
     """Return how items are drawn for each model, if the settings ask for it."""
     certify, history = settings.certify, learned.history
     if certify is None:
         return None
     draws = certify.draws(history.responses.n_items)
-    return fit_certifier(history, learned.anchors.items, draws=draws, uniform=certify.uniform)
-
-
-def _planned(
-    responses: ResponseMatrix,
-    settings: Settings,
-    error: float | None,
-    beyond: bool,
-    progress: Progress | None,
-) -> Families:
-    """Return the source models with as few items in the settings as reach an error, if one is."""
-    families = find_families(responses, settings)
-    if error is None:
-        return families
-    responses, settings, _ = families
-    items = enough_items(responses, error, settings=settings, beyond=beyond, progress=progress)
-    return families._replace(settings=settings.replace(items=items))
+    return fit_certifier(history, draws=draws, uniform=certify.uniform)
 
 
 def _read(responses: object, report: Progress | None, warns: bool) -> SourceModels:

@@ -12,4 +12,5 @@ use, the interval would be wide, and hold.
 
 from tinyeval.certified.certificate import Certificate as Certificate
 from tinyeval.certified.certifier import Certifier as Certifier
+from tinyeval.certified.fitting import check_certifiable as check_certifiable
 from tinyeval.certified.fitting import fit_certifier as fit_certifier
