@@ -41,19 +41,30 @@ def bounds(found: Increments, level: float) -> tuple[float, float]:
         level: probability with which both hold, in (0, 1).
     """
     tried = found.asked + found.unasked * np.linspace(0.0, 1.0, POINTS)
+    won = capital(found, level, tried)
+    kept = np.flatnonzero(won < -math.log(1 - level))
+    if not kept.size:  # as rare as a score outside the bounds
+        kept = np.array([int(won.argmin())])
+    first, last = max(kept[0] - 1, 0), min(kept[-1] + 1, POINTS - 1)
+    return float(tried[first]), float(tried[last])
+
+
+def capital(found: Increments, level: float, tried: Array) -> Array:
+    """Return the logarithm of what is left of a capital of 1 by betting against each score.
+
+    Args:
+        found: estimates of the draws.
+        level: level at which the stakes aim.
+        tried: scores that are bet against, none that the answers rule out.
+    """
     stake = np.sqrt(2 * math.log(2 / (1 - level)) / (len(found.value) * _variances(found)))
-    up, down = np.zeros(POINTS), np.zeros(POINTS)
+    up, down = np.zeros(len(tried)), np.zeros(len(tried))
     for k, value in enumerate(found.value):
         below = np.maximum(tried - found.low[k], 1e-12)
         above = np.maximum(found.high[k] - tried, 1e-12)
         up += np.log1p(np.minimum(stake[k], CAUTION / below) * (value - tried))
         down += np.log1p(-np.minimum(stake[k], CAUTION / above) * (value - tried))
-    capital = np.logaddexp(up, down) - math.log(2.0)
-    kept = np.flatnonzero(capital < -math.log(1 - level))
-    if not kept.size:  # as rare as a score outside the bounds
-        kept = np.array([int(capital.argmin())])
-    first, last = max(kept[0] - 1, 0), min(kept[-1] + 1, POINTS - 1)
-    return float(tried[first]), float(tried[last])
+    return np.asarray(np.logaddexp(up, down) - math.log(2.0))
 
 
 def _variances(found: Increments) -> Array:

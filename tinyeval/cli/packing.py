@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -29,14 +30,11 @@ class Draws(click.ParamType):
         if isinstance(value, dict):
             return value
         text = str(value).strip()
-        try:
-            number = float(text.removesuffix("%"))
-        except ValueError:
-            number = 0.0
-        if text.endswith("%") and 0 < number < 100:
-            return {"items": None, "share": number / 100}
-        if not text.endswith("%") and number >= 1 and number == int(number):
-            return {"items": int(number), "share": None}
+        if re.fullmatch("[0-9]{1,9}", text):
+            return {"items": int(text), "share": None}
+        percent = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,9})?) ?%", text)
+        if percent and float(percent[1]) > 0:
+            return {"items": None, "share": float(percent[1]) / 100}
         self.fail(f"expected a number of items or a share such as 2.5%, found {value!r}.", param)
 
 
