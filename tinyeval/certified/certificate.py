@@ -10,8 +10,9 @@ class Certificate:
     """The certified overall score of a model.
 
     Attributes:
-        score: unbiased estimate of the overall score, whatever the model.
-        lower, upper: its interval by Student's t, for draws enough that their mean is near normal.
+        score: estimate of the overall score, which favours no kind of model.
+        lower, upper: its interval by Student's t: the draws must be enough for a mean that is near
+            normal.
         sure_lower, sure_upper: a wider interval, which holds at any number of draws.
         level: probability, over draws, with which either contains the score of a full run.
         n_drawn: number of items that were drawn and answered, beside the anchors.

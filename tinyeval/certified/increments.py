@@ -8,8 +8,8 @@ and Q = sum of q over R.  Item i is drawn from R with probability q_i / Q, so th
 has the true score as its mean, whatever the answers and the expectations are, and whatever was
 drawn before.  So p may be learned from all answers before the draw, and the t_k of different draws
 are uncorrelated: the scatter of the t_k estimates their variance without bias.  Drawing from fewer
-and fewer items, t_k varies as Q^2, and 1 / Q^2 is its weight in the mean.  With equal chances this
-has the variance of simple random sampling without replacement.
+and fewer items, t_k varies about as Q^2, and 1 / Q^2 is its weight in the mean.  With equal chances
+this has nearly the variance of simple random sampling without replacement.
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
     score = sum_k l_k t_k,   l_k = Q_k^-2 / sum Q^-2
     variance = max(sum_k l_k^2 (t_k - score)^2 / (1 - l_k),  EXPECTED sum_k l_k^2 v_k)
 
-The first is unbiased for equal l_k.  The second is a part of what the expected scores, taken as
+The first is unbiased for equal weights.  The second is a part of what the expected scores, taken as
 probabilities, make one expect: where only rare answers are a surprise, few draws show none of them,
 and their scatter alone would promise too much.  A larger variance never makes an interval invalid.
 The quantile has 1 / sum l_k^2 - 1 degrees of freedom.
 
-The mean is unbiased for any answers whatever.  That it is nearly normal is not certain at few
-draws: paper_repro/certified.md counts how often the interval holds.  ``betting`` gives bounds for
-which nothing is assumed.
+The errors sum_k Q_k^-2 (t_k - true score) have mean 0 for any answers whatever.  That they are near
+normal is not certain at few draws: paper_repro/certified.md counts how often the interval holds.
+``betting`` gives bounds for which nothing is assumed.
 """
 
 from __future__ import annotations
