@@ -335,7 +335,7 @@ def test_intervals_hold_whatever_the_model(certified, new_models, kind):
     is_anchor = np.isin(np.arange(len(certified.items)), anchors)
     scores = MADE[kind](new_models.scores[:20].astype(float), is_anchor).astype(float)
     held, sure = [], []
-    for k, (row, y) in itertools.product(range(40), enumerate(scores)):
+    for k, (row, y) in itertools.product(range(25), enumerate(scores)):
         drawn = certifier.draw(anchors, y[anchors], f"{kind} {row} {k}")
         found, truth = certifier.certify(anchors, drawn, y, 0.9), y @ certifier.weights
         held.append(found.lower - 1e-9 <= truth <= found.upper + 1e-9)
@@ -521,6 +521,8 @@ def test_the_way_of_a_user(certified, folder, new_models, tmp_path):
     records = json.loads(run("predict", folder, anchors, answered, "--json"))["predictions"]
     assert [one["certified"]["score"] for one in records] == [one.certified.score for one in found]
     assert "certified" not in run("predict", folder, anchors).splitlines()[0]
+    assert "20 more items for each model" in run("show", folder)
+    assert json.loads(run("show", folder, "--json"))["drawn"] == 20
 
 
 @pytest.mark.parametrize("given", ["0", "4", "2.5", "150%", "0%", "many", "-3", "nan", "inf", "%"])

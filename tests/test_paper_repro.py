@@ -38,6 +38,7 @@ OWN_TABLES = {
         "checkpoints_live",
         "differences",
         "near_copies",
+        "certified",
         "expect",
         "plan",
         "quick_seconds",

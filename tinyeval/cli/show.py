@@ -56,6 +56,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "models": bank.source["models"],
         "benchmarks": _benchmarks(bank),
         "anchors": list(bank.anchors.items),
+        "drawn": None if bank.certifier is None else bank.certifier.draws,
         "cost": bank.cost,
         "expected_error": bank.expected_error,
         "baselines": None if bank.baselines is None else asdict(bank.baselines),
@@ -95,6 +96,9 @@ def _facts(bank: ItemBank) -> str:
     what = {
         "items": f"{len(bank.anchors)} anchors of {len(bank.items)} items"
         + ("" if bank.cost is None else f", at a cost of {bank.cost:,.6g} in all"),
+        "drawn": ""
+        if bank.certifier is None
+        else f"{bank.certifier.draws} more items for each model, for a certified score",
         "benchmarks": ", ".join(_benchmarks(bank)) if "benchmark" in bank.items.columns else "",
         "source": f"{source['models']} models, scores from {low:.3f} to {high:.3f}; origin: "
         f"{origin}",
@@ -128,11 +132,16 @@ Expected error: mean absolute error of the full score on held-out source models
 How to run it
 
 {_ask(bank, folder)}tinyeval export {folder} --to csv    (--help: lm-eval, swebench and other forms)
-tinyeval predict {folder} ANSWERS
+tinyeval predict {folder} ANSWERS{_drawn(bank)}
 
 How to cite it
 
 {citations(settings["selection"]["method"], settings["estimator"]["method"])}"""
+
+
+def _drawn(bank: ItemBank) -> str:
+    """Return the hint that lists the items drawn for each model, if the bank draws any."""
+    return "" if bank.certifier is None else "    (--drawn: the items to ask besides)"
 
 
 def _ask(bank: ItemBank, folder: str) -> str:
