@@ -115,6 +115,7 @@ class Prediction:
             "model": shortened(self.model),
             "score": f"{self.score:.3f}",
             f"{100 * self.level:g} % interval": f"{self.lower:.3f} to {self.upper:.3f}",
+            **self._cells_of_runs(),
             "answered": str(self.n_answered),
             "flags": ", ".join(self._flags()),
         }
@@ -123,8 +124,15 @@ class Prediction:
         certified = [] if self.certified is None else [f"certified {self.certified}"]
         return certified + ["beyond range"] * (not self.in_range) + ["misfit"] * self.misfit
 
+    def _cells_of_runs(self) -> dict[str, str]:
+        if self.trials is None or self.of_runs is None:
+            return {}
+        score, lower, upper = self.of_runs
+        of_runs = f"{score:.3f} ({lower:.3f} to {upper:.3f})"
+        return {"runs": f"{self.trials:g}", "score of these runs": of_runs}
+
     def __repr__(self) -> str:
-        model, score, between, answered, flags = self.cells().values()
+        model, score, between, *_, answered, flags = self.cells().values()
         told = f"; {flags}" if flags else ""
         return (
             f"Prediction({model!r}: {score}, {between} at {100 * self.level:g} %, {answered} "

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tinyeval.prediction import Interval, Prediction
     from tinyeval.responses import ResponseMatrix
 
+RUNS = ("runs", "score of these runs")
+"""Headings of what a bank of a repeated history says besides the expected score."""
+
 MOST_WITH_INTERVALS = 3
 """Largest number of benchmarks whose intervals fit into the table."""
 
@@ -50,7 +53,10 @@ def predict_command(
 
     ANSWERS hold the scores of one or more models, in any format that `build` reads. A file without
     model names counts as one model. Items that are not anchors are ignored. Anchors may be
-    unanswered; the interval is then wider.
+    unanswered; the interval is then wider. If the bank's history was repeated, the score is the
+    expected one, over any number of runs, and the score of these runs stands beside it: what the
+    whole benchmark would show, asked as often as the anchors were (`runs`; --trials says how often
+    where ANSWERS do not).
 
     \b
     Example:
@@ -131,12 +137,14 @@ def prediction_table(predictions: Sequence[Prediction]) -> str:
         ]
         return f"{overall}\n\n{table(['benchmark', 'score', level], rows)}"
     sure = ["certified"] * any(one.certified is not None for one in predictions)
-    header = ["model", "score", level, "answered", *sure, *benchmarks, "flags"]
+    repeated = [*RUNS] * (predictions[0].trials is not None)
+    header = ["model", "score", level, *repeated, "answered", *sure, *benchmarks, "flags"]
     rows = [
         [
             one.model,
             f"{one.score:.3f}",
             interval(one.lower, one.upper),
+            *_runs(one),
             str(one.n_answered),
             *(["" if one.certified is None else str(one.certified)] * len(sure)),
             *(_cell(b, len(benchmarks)) for b in one.benchmarks.values()),
@@ -145,6 +153,14 @@ def prediction_table(predictions: Sequence[Prediction]) -> str:
         for one in predictions
     ]
     return table(header, rows)
+
+
+def _runs(one: Prediction) -> list[str]:
+    """Return the cells of the number of runs and of their own score, if it is known."""
+    if one.trials is None or one.of_runs is None:
+        return []
+    score, lower, upper = one.of_runs
+    return [f"{one.trials:g}", f"{score:.3f} ({interval(lower, upper)})"]
 
 
 def _cell(one: Interval, n_benchmarks: int) -> str:

@@ -12,7 +12,7 @@ import click
 
 from tinyeval.cli.group import look_here
 from tinyeval.cli.output import ProgressBar, printable
-from tinyeval.cli.packing import PATH, packed
+from tinyeval.cli.packing import PATH, POSITIVE, packed
 
 if TYPE_CHECKING:
     from tinyeval.bank.codec import Content
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from tinyeval.responses import ResponseMatrix
 
 R = TypeVar("R")
+
+
+MEANS = (
+    "doubt: the scores are multiples of 1/{runs}. If they are means of {runs} runs, say --trials "
+    "{runs}: intervals of models that run once are too narrow otherwise."
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Reading:
     score_column: str | None = None
     benchmark_column: str | None = None
     trial_column: str | None = None
+    trials: int | None = None
     items_table: Path | None = None
     models_table: Path | None = None
     partial: bool = True
@@ -93,10 +100,14 @@ class Reading:
     ) -> Imported:
         """Read results as :meth:`read` does, and tell in some five lines what was understood."""
         from tinyeval.importers import describe
+        from tinyeval.importers.runcounts import recognised_means
 
         found = self.imported(paths, progress, item_key)
         for line in describe(found, overall=overall).lines():
             progress.say(printable(line))
+        runs = recognised_means(found.responses)
+        if runs is not None:
+            progress.say(MEANS.format(runs=runs))
         return found
 
     def content(
@@ -155,6 +166,7 @@ class Reading:
             filter=self.filter,
             items_table=self.items_table,
             models_table=self.models_table,
+            trials=self.trials,
             item_key=item_key,
             jobs=jobs,
             parts=parts,
@@ -247,6 +259,12 @@ FORMAT_OPTIONS = (
     *(
         click.option(f"--{one}-column", metavar="COLUMN", help=f"A table's column of {one}s.")
         for one in ("model", "item", "score", "benchmark", "trial")
+    ),
+    click.option(
+        "--trials",
+        type=POSITIVE,
+        metavar="N",
+        help="Runs that every score is the mean of, where files do not say.",
     ),
 )
 TABLE_OPTIONS = (

@@ -135,6 +135,7 @@ KEYWORDS: dict[str, tuple[str, Callable[[str], str]]] = {
     "target": ("", _setting("target", "column")),
     "transpose": ("", _flag("transpose")),
     "trial-column": (_QUOTED, _column("trial")),
+    "trials": ("[0-9]+|N", _plain("trials")),
     "zeros": ("missing|keep", _word("zeros")),
 }
 """Option -> its values as messages write them, and what it is in Python."""

@@ -17,6 +17,7 @@ from tinyeval.importers.block import Imported, Merged
 from tinyeval.importers.formats import FORMATS, get_importer, recognise
 from tinyeval.importers.in_memory import are_paths, read_objects
 from tinyeval.importers.notes import annotate
+from tinyeval.importers.runcounts import with_trials
 from tinyeval.responses import ResponseMatrix
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ def import_results(
     format: str | None = None,
     items_table: str | Path | None = None,
     models_table: str | Path | None = None,
+    trials: int | None = None,
     **asked: Unpack[Asked],
 ) -> Imported:
     """Read the results of many models, or the answers of one, and say what was understood.
@@ -46,6 +48,7 @@ def import_results(
         filter: which answer filter of lm-evaluation-harness to read, in the same syntax.
         items_table: a table with a column ``item`` and notes on the items, which it overrides.
         models_table: the same for models, with a column ``model``.
+        trials: number of runs that every score is the mean of, if the files do not say.
         item_key: makes item ids from the documents that lm-evaluation-harness logged, where a
             bank knows its items by a key of their data set; tables ignore it.
         jobs: number of processes that read files; a script that asks for more than one starts
@@ -91,7 +94,7 @@ def import_results(
         options = replace(options_of(**asked), progress=report or silent)
         merged, name, why = _merged(paths, format, options)
     responses = _annotated(merged.responses, items_table, models_table)
-    responses, blocks = treat_zeros(responses, options.zeros)
+    responses, blocks = treat_zeros(with_trials(responses, trials), options.zeros)
     findings = (*merged.findings, *blocks)
     return Imported(responses, name, why, merged.files, merged.chosen, findings)
 

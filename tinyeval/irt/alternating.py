@@ -17,7 +17,8 @@ MacKay 1992's automatic relevance determination, with one precision per dimensio
 dimension the data do not support shrinks to 0) and rescale the abilities to unit second moment (the
 parameter expansion of Liu, Rubin and Wu 1998).  Then mu and lambda are frozen, and the objective is
 maximised until the Newton decrement of a sweep, the gain it predicts, is negligible.
-Scores may be graded (quasi-Bernoulli) or missing.
+Scores may be graded (quasi-Bernoulli) or missing.  A mean of several runs has a weight, with which
+its cell counts (:mod:`tinyeval.irt.run_weights`).
 """
 
 from __future__ import annotations
@@ -113,15 +114,15 @@ def log_likelihood(data: Packed, state: FitState, processes: Processes = ALONE) 
     """Return the sum of y log P + (1 - y) log(1 - P) over the observed cells of all processes."""
     total = torch.zeros((), dtype=torch.float64, device=state.items.device)
     for block in data.blocks():
-        scores, logits = block.scores, _logits(state, block)
+        scores, logits, observed = block.scores, _logits(state, block), block.observed
         if data.guessing is None:
-            value = scores.mul_(logits).sub_(torch.nn.functional.softplus(logits))
+            both = torch.nn.functional.softplus(logits)
+            value = scores.mul_(logits).sub_(both if observed is None else both.mul_(observed))
         else:
             c = data.guessing[block.cut, None]
             p = (c + (1 - c) * torch.sigmoid(logits)).clamp(1e-7, 1 - 1e-7)
-            value = scores * p.log() + (1 - scores) * (-p).log1p()
-        if block.observed is not None:
-            value = value.mul_(block.observed)
+            wrong = (1 if observed is None else observed) - scores
+            value = scores * p.log() + wrong * (-p).log1p()
         total += value.sum(1).sum(dtype=torch.float64)
     processes.add_up(total)
     return float(total)
@@ -184,9 +185,10 @@ def _derivatives(data: Packed, state: FitState, block: ItemBlock) -> tuple[Tenso
     p = c + (1 - c) * s
     slope = (1 - c) * s * (1 - s)
     ratio = slope / (p * (1 - p)).clamp_min(1e-7)
+    expected = p
     if block.observed is not None:
-        ratio = ratio.mul_(block.observed)
-    torch.sub(block.scores, p, out=residual).mul_(ratio)
+        expected, slope = p * block.observed, slope.mul_(block.observed)
+    torch.sub(block.scores, expected, out=residual).mul_(ratio)
     return residual, torch.mul(slope, ratio, out=weight)
 
 

@@ -24,6 +24,7 @@ from tinyeval.errors import ConfigError, FitError, examples
 from tinyeval.irt.alternating import ability_steps, fit_map, log_likelihood
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.irt.packed import Packed, pack
+from tinyeval.irt.run_weights import run_weights
 from tinyeval.irt.start import FitState, item_means
 from tinyeval.responses import ResponseMatrix
 
@@ -172,11 +173,13 @@ class _Source:
     guessing: NDArray[np.float32]
     device: torch.device
     block: int | None
+    weights: NDArray[np.float32] | None = None
 
     def pack(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Packed:
         """Put some models and items on the device."""
         chance = self.guessing[columns]
-        return pack(self.scores, rows, columns, self.graded, chance, self.device, self.block)
+        told = (self.graded, chance, self.device, self.block, self.weights)
+        return pack(self.scores, rows, columns, *told)
 
 
 def _source(
@@ -202,7 +205,8 @@ def _source(
     if not ((c >= 0) & (c < 1)).all():
         raise ConfigError("guessing must lie in [0, 1)")
     c = np.broadcast_to(c, (responses.n_items,))
-    return _Source(responses.scores, _is_graded(responses.scores), c, device, block)
+    graded, weights = _is_graded(responses.scores), run_weights(responses)
+    return _Source(responses.scores, graded, c, device, block, weights)
 
 
 def _is_graded(scores: NDArray[np.float32]) -> bool:

@@ -47,8 +47,8 @@ class ItemBlock(NamedTuple):
 
     Attributes:
         cut: the block's slice of the items.
-        scores: scores, 0 where missing.
-        observed: 1 where there is an answer; None if no answer is missing.
+        scores: scores, 0 where missing; times the weights, if answers have weights.
+        observed: 1 where there is an answer, or its weight; None if no answer is missing.
         room: three arrays for intermediate results.
     """
 
@@ -65,14 +65,17 @@ class Packed:
     Attributes:
         cells: codes (uint8) or graded scores (float32), shape (items, models).
         guessing: chance level of each item, shape (items,); None when all are 0.
-        complete: True if no answer is missing.
+        complete: True if no answer is missing, and none has a weight.
         block: number of items per block.
+        weights: weights of the answers in the likelihood, float32, shape (items, models); None if
+            all are 1.
     """
 
     cells: Tensor
     guessing: Tensor | None
     complete: bool
     block: int
+    weights: Tensor | None = None
 
     @property
     def n_items(self) -> int:
@@ -94,6 +97,9 @@ class Packed:
             n = cut.stop - cut.start
             scores, observed = numbers[0, :n], numbers[1, :n]
             self._unpack(self.cells[cut], scores, None if self.complete else observed, bits[:n])
+            if self.weights is not None:
+                scores.mul_(self.weights[cut])
+                observed.mul_(self.weights[cut])
             yield ItemBlock(cut, scores, None if self.complete else observed, numbers[2:, :n])
 
     def _unpack(self, cells: Tensor, scores: Tensor, observed: Tensor | None, bits: Tensor) -> None:
@@ -108,7 +114,10 @@ class Packed:
             observed.copy_(torch.bitwise_right_shift(cells, 1, out=bits))
 
     def counts(self) -> tuple[Tensor, Tensor]:
-        """Return the number of answers and the sum of scores of every item, shape (items,)."""
+        """Return the number of answers and the sum of scores of every item, shape (items,).
+
+        Answers count by their weights.
+        """
         answered, right = torch.full(
             (2, self.n_items), float(self.n_models), device=self.cells.device
         )
@@ -140,6 +149,7 @@ def pack(
     guessing: NDArray[np.float32],
     device: torch.device,
     block: int | None,
+    weights: NDArray[np.float32] | None = None,
 ) -> Packed:
     """Pack some rows and columns of a matrix of scores, in the given order.
 
@@ -150,6 +160,7 @@ def pack(
         guessing: chance level of the items in ``columns``.
         device: device of the packed responses.
         block: number of items per block; None: as many as BLOCK_CELLS allows.
+        weights: of the answers, shape (models, items); None if all are 1.
     """
     cells = _room((len(columns), len(rows)), torch.float32 if graded else torch.uint8, device)
     complete, width = True, max(1, CELLS_AT_ONCE // max(1, len(rows)))
@@ -163,11 +174,13 @@ def pack(
             codes = _codes(slab, missing, graded)
             cells[first : first + width, start : start + step] = codes.T
     chance = np.ascontiguousarray(guessing)
+    counted = None if weights is None else weights[np.ix_(rows, columns)].T
     return Packed(
         cells,
         torch.from_numpy(chance).to(device) if chance.any() else None,
-        complete,
+        complete and counted is None,
         block or block_of(len(rows), device),
+        None if counted is None else torch.from_numpy(np.ascontiguousarray(counted)).to(device),
     )
 
 
