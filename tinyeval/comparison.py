@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.calibration.differences import Difference, differences_of
+from tinyeval.calibration.differences import Difference
 from tinyeval.calibration.pair_scale import pair_scale
-from tinyeval.calibration.run_levels import by_level, level_of
+from tinyeval.calibration.run_levels import differences_by_runs
 from tinyeval.compute.arrays import Array, Index
 from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
@@ -59,6 +59,8 @@ class Comparison:
         n_anchors: number of anchors of the bank.
         n_different: number of shared anchors on which the two answers differ.
         warnings: doubts about the comparison, and what to do about them.
+        trials: number of runs that the answers are the mean of, the fewer of the two models', if
+            the bank's history was repeated; the scores are then expected ones.
 
     Example:
         >>> one = bank.compare(responses, ["model-30", "model-10"])[0]
@@ -86,6 +88,7 @@ class Comparison:
     n_anchors: int
     n_different: int
     warnings: tuple[str, ...] = ()
+    trials: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -117,6 +120,8 @@ class Comparison:
         values = {**asdict(self), "verdict": self.verdict}
         values["benchmarks"] = {name: one._asdict() for name, one in self.benchmarks.items()}
         values["warnings"] = list(self.warnings)
+        if self.trials is None:
+            del values["trials"]
         return values
 
     def to_frame(self) -> Any:
@@ -212,16 +217,16 @@ def _block(
     gap = reading.answers[one] - reading.answers[two]
     n_shared, n_different = (~np.isnan(gap)).sum(1), (np.abs(gap) > 0).sum(1)
     in_range, misfit = predictor.doubts(reading)
-    beyond = ~in_range | misfit
-    doubtful = np.column_stack([beyond[one], beyond[two]])
-    bounds = _bounds(
-        predictor,
-        np.minimum(reading.runs[one], reading.runs[two]),
+    doubtful, runs = (~in_range | misfit)[rows], reading.runs[rows].min(axis=1)
+    bounds = differences_by_runs(
+        predictor.levels,
+        runs,
         difference=difference,
         scale=scale,
         n_shared=n_shared,
-        beyond=beyond[one] | beyond[two],
-        asked=(level, margin),
+        beyond=np.asarray(doubtful.any(axis=1)),
+        level=level,
+        margin=margin,
     )
     return [
         _one(
@@ -231,20 +236,10 @@ def _block(
             (level, margin),
             (int(n_shared[k]), int(n_different[k])),
             doubtful[k],
+            round(float(runs[k]), 3) if predictor.trials > 1 else None,
         )
         for k in range(len(rows))
     ]
-
-
-def _bounds(
-    predictor: Predictor, runs: Array, asked: tuple[float, float], **of_pairs: NDArray
-) -> Array:
-    """Return the fields of :class:`Difference` of every pair; ``runs`` is the fewer of the two."""
-    found = np.empty((*of_pairs["difference"].shape, len(Difference._fields)))
-    for one, rows in by_level(predictor.levels, level_of(predictor.levels, runs)):
-        some = {name: values[rows] for name, values in of_pairs.items()}
-        found[rows] = differences_of(one.pairs, **some, level=asked[0], margin=asked[1])
-    return found
 
 
 def _on_shared_anchors(answers: Answered, models: tuple[str, ...]) -> _Shared:
@@ -278,6 +273,7 @@ def _one(
     asked: tuple[float, float],
     counts: tuple[int, int],
     beyond: NDArray[np.bool_],
+    trials: float | None,
 ) -> Comparison:
     """Return one comparison; ``asked`` is level and margin, ``counts`` shared and different."""
     differences = {
@@ -309,4 +305,5 @@ def _one(
         n_anchors=len(predictor.anchors),
         n_different=n_different,
         warnings=tuple(warnings),
+        trials=trials,
     )

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.calibration import run_levels
 from tinyeval.calibration.doubts import doubts_about_runs, doubts_in_words
 from tinyeval.calibration.intervals import Calibration, PairCalibration
-from tinyeval.calibration.run_levels import RunLevel, by_level, level_of
+from tinyeval.calibration.run_levels import RunLevel
 from tinyeval.certified import Certificate
 from tinyeval.display.html import html_facts
 from tinyeval.display.records import Records, shortened
@@ -83,6 +84,17 @@ class Prediction:
     of_runs: Interval | None = None
     certified: Certificate | None = None
 
+    @property
+    def shown(self) -> Interval:
+        """What a full evaluation of the same runs shows: ``of_runs`` if known, else the score.
+
+        Example:
+            >>> one = bank.predict(responses)[0]
+            >>> one.shown == (one.score, one.lower, one.upper)  # nothing was repeated
+            True
+        """
+        return self.of_runs or Interval(self.score, self.lower, self.upper)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists, as ``--json`` prints them.
 
@@ -115,7 +127,7 @@ class Prediction:
             "model": shortened(self.model),
             "score": f"{self.score:.3f}",
             f"{100 * self.level:g} % interval": f"{self.lower:.3f} to {self.upper:.3f}",
-            **self._cells_of_runs(),
+            **run_levels.cells_of_runs(self.trials, self.of_runs),
             "answered": str(self.n_answered),
             "flags": ", ".join(self._flags()),
         }
@@ -123,13 +135,6 @@ class Prediction:
     def _flags(self) -> list[str]:
         certified = [] if self.certified is None else [f"certified {self.certified}"]
         return certified + ["beyond range"] * (not self.in_range) + ["misfit"] * self.misfit
-
-    def _cells_of_runs(self) -> dict[str, str]:
-        if self.trials is None or self.of_runs is None:
-            return {}
-        score, lower, upper = self.of_runs
-        of_runs = f"{score:.3f} ({lower:.3f} to {upper:.3f})"
-        return {"runs": f"{self.trials:g}", "score of these runs": of_runs}
 
     def __repr__(self) -> str:
         model, score, between, *_, answered, flags = self.cells().values()
@@ -211,8 +216,9 @@ class Predictor:
             target: position in ``targets``; 0 is the overall score.
             trials: number of runs of the new models; as many as the history had by default.
         """
-        runs = np.array([self.trials if trials is None else trials], dtype=np.float64)
-        calibration = self.levels[level_of(self.levels, runs)[0]].calibration
+        calibration = run_levels.level_of(
+            self.levels, self.trials if trials is None else trials
+        ).calibration
         return {
             int(n): float(error[target])
             for n, error in zip(calibration.sizes, calibration.expected_error, strict=True)
@@ -251,37 +257,17 @@ class Predictor:
         reading = self.read(given, models)
         in_range, misfit = self.doubts(reading)
         n_answered = (~np.isnan(reading.answers)).sum(axis=1)
-        found, beyond = reading.estimate, ~in_range | misfit
-        bounds = self._bounds(reading, (found.mean, found.spread), beyond, level)
+        found = reading.estimate
+        told: dict[str, Any] = {"n_answered": n_answered, "beyond": ~in_range | misfit}
+        told |= {"n_anchors": len(self.irt.items), "level": level}
+        bounds, of_runs = (
+            run_levels.bounds_by_runs(self.levels, reading.runs, mean=mean, spread=spread, **told)
+            for mean, spread in ((found.mean, found.spread), found.of_runs())
+        )
         doubts = doubts_about_runs(given.scores, given.trials, self.trials > 1)
-        of_runs = np.full((len(models), 4), np.nan)
-        if self.trials > 1:
-            of_runs[:, 0] = reading.runs
-            of_runs[:, 1:] = self._bounds(reading, found.of_runs(), beyond, level)[:, 0]
-        columns = (bounds, reading.ability.mean, n_answered, in_range, misfit, doubts, of_runs)
-        rows = zip(models, *(column.tolist() for column in columns), strict=True)
+        columns = (bounds, reading.ability.mean, n_answered, in_range, misfit, doubts, reading.runs)
+        rows = zip(models, *(one.tolist() for one in (*columns, of_runs[:, 0])), strict=True)
         return [self._one(level, *row) for row in rows]
-
-    def _bounds(
-        self,
-        reading: Reading,
-        found: tuple[NDArray, NDArray],
-        beyond: NDArray[np.bool_],
-        level: float,
-    ) -> NDArray[np.float64]:
-        """Return score, lower and upper end from mean and spread, (models, targets, 3)."""
-        mean, spread = found
-        answered, half = (~np.isnan(reading.answers)).sum(axis=1), np.empty(mean.shape)
-        for one, rows in by_level(self.levels, level_of(self.levels, reading.runs)):
-            half[rows] = one.calibration.half_width(
-                mean=mean[rows],
-                spread=spread[rows],
-                n_answered=answered[rows],
-                n_anchors=len(self.irt.items),
-                level=level,
-                beyond=beyond[rows],
-            )
-        return np.stack([mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)], 2)
 
     def read(self, answers: Answered | NDArray, models: tuple[str, ...]) -> Reading:
         """Estimate targets and abilities; raise if a model answered none of the anchors."""
@@ -296,24 +282,19 @@ class Predictor:
             estimate(self.estimator, padded.take(slice(k, k + MODELS_AT_ONCE)))
             for k in range(0, len(padded), MODELS_AT_ONCE)
         ]
-        joined = Estimate.join(blocks)
         return Reading(
             answers=padded.scores,
-            estimate=joined,
+            estimate=Estimate.join(blocks),
             ability=estimate_ability(self.irt, padded.scores),
             runs=padded.runs,
         )
 
     def doubts(self, reading: Reading) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return ``in_range`` and ``misfit`` of every model, both of shape (models,)."""
-        answered = (~np.isnan(reading.answers)).sum(axis=1)
-        found, statistic = reading.estimate, misfit_statistic(reading.answers, reading.ability)
-        in_range, misfit = np.empty((2, len(answered)), dtype=bool)
-        for one, rows in by_level(self.levels, level_of(self.levels, reading.runs)):
-            mean, novelty, n = found.mean[rows, 0], found.novelty[rows], answered[rows]
-            in_range[rows] = one.calibration.in_range(mean, novelty, n)
-            misfit[rows] = one.calibration.is_misfit(statistic[rows], n)
-        return in_range, misfit
+        found, misfit = reading.estimate, misfit_statistic(reading.answers, reading.ability)
+        n = (~np.isnan(reading.answers)).sum(axis=1)
+        told = (found.mean[:, 0], found.novelty, misfit, n)
+        return run_levels.flags_by_runs(self.levels, reading.runs, *told)
 
     def _one(
         self,
@@ -325,13 +306,12 @@ class Predictor:
         in_range: bool,
         misfit: bool,
         doubt: str,
+        runs: float,
         of_runs: list[float],
     ) -> Prediction:
         overall, *benchmarks = map(Interval._make, bounds)
-        low, high = self.calibration.score_range[:, 0].tolist()
-        warnings = doubts_in_words(
-            len(self.anchors), n_answered, overall.score, (low, high), in_range, misfit
-        )
+        told = (overall.score, self.calibration.score_range[:, 0], in_range, misfit)
+        warnings = doubts_in_words(len(self.anchors), n_answered, *told)
         return Prediction(
             model=model,
             **overall._asdict(),
@@ -342,6 +322,6 @@ class Predictor:
             in_range=in_range,
             misfit=misfit,
             warnings=(*warnings, doubt) if doubt else tuple(warnings),
-            trials=round(of_runs[0], 3) if self.trials > 1 else None,
-            of_runs=Interval._make(of_runs[1:]) if self.trials > 1 else None,
+            trials=round(runs, 3) if self.trials > 1 else None,
+            of_runs=Interval._make(of_runs) if self.trials > 1 else None,
         )

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.calibration.folds import Fold, draw_folds, some_models
+from tinyeval.calibration.replayed import replayed
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.progress import Progress
 from tinyeval.compute.threads import one_thread, side_by_side
 from tinyeval.config import Settings
 from tinyeval.estimators.answered import estimate
 from tinyeval.history import History
-from tinyeval.learning import anchor_answers, learn, make_history, true_targets
+from tinyeval.learning import learn, make_history
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection import draws_at_random
 from tinyeval.source_models import MIN_MODELS
@@ -140,16 +141,18 @@ class Rehearsal:
             plan = BuildPlan.of(recipe.replace(seed=recipe.seed + bank), self.responses)
             plan = plan.within(history.responses, history.fit.model.dimensions)
             learned = learn(history.responses, plan, history_of=lambda *_: history)
-            answers = anchor_answers(learned, held_out).or_else(learned.anchor_mean())
-            found = estimate(learned.estimator, answers)
-            truth = true_targets(learned, held_out)[:, 0]
+            again = replayed(learned, held_out, None, bank)
+            found = estimate(learned.estimator, again.answers.or_else(learned.anchor_mean()))
+            of_runs = None if found.run_mean is None else found.of_runs()
+            error = again.error((found.mean, found.spread), of_runs)[:, 0]
+            truth = again.truth[:, 0]
             known = np.isfinite(truth) & held_out.answered()[0]
             parts.append(
                 Cases(
                     model=rows[known],
                     bank=np.full(known.sum(), bank),
                     truth=truth[known],
-                    error=(found.mean[:, 0] - truth)[known],
+                    error=error[known],
                     spread=found.spread[known, 0],
                     sources=np.full(known.sum(), history.responses.n_models),
                 )

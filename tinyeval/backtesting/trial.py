@@ -156,9 +156,12 @@ def run_trial(
 
 
 def _scores(learned: Learned, test: ResponseMatrix) -> Array:
-    """Predicted scores; a model that answered no anchor gets the source models' mean answers."""
+    """Predicted scores; a model that answered no anchor gets the source models' mean answers.
+
+    Where runs were repeated, they are scores of the test models' own runs, as are the true ones.
+    """
     answers = anchor_answers(learned, test).or_else(learned.anchor_mean())
-    return np.asarray(estimate(learned.estimator, answers).mean[:, 0])
+    return np.asarray(estimate(learned.estimator, answers).of_runs()[0][:, 0])
 
 
 def _bounds(predictor: Predictor, test: ResponseMatrix, level: float) -> Array:
@@ -169,5 +172,5 @@ def _bounds(predictor: Predictor, test: ResponseMatrix, level: float) -> Array:
     if able.size:
         ids = tuple(test.models.ids[k] for k in able)
         found = predictor.predict(answers.take(able), ids, level)
-        bounds[:, 0, able] = np.array([(one.lower, one.upper) for one in found]).T
+        bounds[:, 0, able] = np.array([one.shown[1:] for one in found]).T
     return bounds

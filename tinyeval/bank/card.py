@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tinyeval.calibration.baselines import Baselines
@@ -23,6 +23,8 @@ class Facts:
         baselines: errors of methods that choose nothing, if they were measured.
         benchmarks: name -> number of anchors, and the expected error with all of them; empty if
             there is only one benchmark.
+        trials: number of runs that the history's scores are usually the mean of.
+        fewer: number of runs -> the expected error with all anchors, of models run fewer times.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Facts:
     expected_error: Mapping[int, float]
     baselines: Baselines | None
     benchmarks: Mapping[str, tuple[int, float]]
+    trials: int = 1
+    fewer: Mapping[int, float] = field(default_factory=dict)
 
 
 def card(facts: Facts) -> str:
@@ -63,7 +67,7 @@ Mean absolute error of the full score on held-out source models, in percentage p
 answered anchors; intervals at level {facts.level:g} are calibrated on the same models.
 
 {_errors(facts)}
-{_by_benchmark(facts.benchmarks)}
+{_runs(facts)}{_by_benchmark(facts.benchmarks)}
 A model beyond the range of the source models is flagged (`in_range: false`) and gets a wider
 interval.
 
@@ -90,6 +94,20 @@ def _errors(facts: Facts) -> str:
         f"Without any answer, the mean of the source models errs by {100 * known.history_mean:.2f}."
     )
     return "\n".join([head, "|---|---|---|---|", *rows, "", none])
+
+
+def _runs(facts: Facts) -> str:
+    """Say how often the history was run; nothing if once."""
+    if facts.trials == 1:
+        return ""
+    fewer = "".join(
+        f" A model run {runs} time{'s' * (runs > 1)}: {100 * error:.2f} with all anchors."
+        for runs, error in facts.fewer.items()
+    )
+    return (
+        f"\nScores of the history are means of {facts.trials} runs; the errors are of models run "
+        f"as often, against their expected scores.{fewer}\n"
+    )
 
 
 def _by_benchmark(benchmarks: Mapping[str, tuple[int, float]]) -> str:

@@ -136,6 +136,7 @@ MANIFEST: Form = {
     "estimator": {"method": NAME, "items": NAMES},
     "expected_error": MAPPING,
     "baselines": _optional(MAPPING),
+    "trials": _optional(MAPPING),
 }
 
 

@@ -193,4 +193,9 @@ def _facts(parts: Parts) -> Facts:
             for name, error in errors.items()
             if error
         },
+        trials=predictor.trials,
+        fewer={
+            one.trials: list(predictor.expected_error(0, one.trials).values())[-1]
+            for one in predictor.fewer
+        },
     )

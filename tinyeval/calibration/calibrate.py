@@ -33,7 +33,7 @@ from tinyeval.calibration.folds import Fold, draw_folds, some_models
 from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
 from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs
-from tinyeval.calibration.run_levels import RunLevel, fewer_than
+from tinyeval.calibration.run_levels import DRAWS, RunLevel, fewer_than, median_of
 from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import ALONE, Processes
@@ -53,8 +53,9 @@ FALSE_ALARM = 0.05
 T = TypeVar("T")
 Again = Callable[[ResponseMatrix], Learned]
 Held = tuple[Cases, PairCases]
-Predicted = tuple[dict[int, Held], BaselineErrors | None]
-"""The held-out models of a fold by number of runs (ALL: the history's), and the baselines."""
+Predicted = tuple[dict[int, list[Held]], BaselineErrors | None]
+"""The held-out models of a fold by number of runs (ALL: the history's), in one or several draws of
+runs; and the baselines."""
 
 ALL = 0
 
@@ -142,8 +143,13 @@ def _predict(
     part = again(source.take(None, asked))
     held_out = responses.take(fold.held_out, asked)
     names = learned.history.targets.names
-    runs = fewer_than(responses.usual_trials) if part.history.responses.usual_trials > 1 else ()
-    cases = {n: held_out_cases(part, held_out, sizes, names, seed, n or None) for n in (ALL, *runs)}
+    usual = min(one.usual_trials for one in (responses, part.history.responses))
+    draws = range(DRAWS if usual > 1 else 1)
+    to = (part, held_out, sizes, names, seed)
+    cases = {
+        runs: [held_out_cases(*to, runs or None, draw) for draw in draws]
+        for runs in (ALL, *fewer_than(usual))
+    }
     if not baselines:
         return cases, None
     draw = (seed, int(np.flatnonzero(fold.held_out)[0]))  # other random items in every fold
@@ -176,7 +182,7 @@ def _summary(
 def _is_known(runs: int, inside: list[Predicted], beyond: list[Predicted]) -> bool:
     """Say whether every fold was replayed with that number of runs, and some model has a score."""
     replays = [cases.get(runs) for cases, _ in (*inside, *beyond)]
-    known = [one is not None and bool(np.isfinite(one[0].error).any()) for one in replays]
+    known = [one is not None and bool(np.isfinite(one[0][0].error).any()) for one in replays]
     return None not in replays and any(known[: len(inside)]) and any(known[len(inside) :])
 
 
@@ -188,17 +194,23 @@ def _level(
     values: Array,
     noise: Array,
 ) -> tuple[Calibration, PairCalibration]:
-    """Summarise the held-out models with one number of runs."""
-    within, outside = ([cases[runs] for cases, _ in side] for side in (inside, beyond))
-    known = [known_ratios([one for one, _ in side]) for side in (within, outside)]
-    ratios = tuple(
-        np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
-    )
-    singles = join([one for one, _ in within])
-    return (
-        _calibration(sizes, known[0], ratios[1], singles, values, noise),
-        calibrate_pairs(sizes, [two for _, two in within], [two for _, two in outside], ratios),
-    )
+    """Summarise the held-out models with one number of runs: the median of several draws."""
+    found = []
+    for draw in range(len(inside[0][0][runs])):
+        within, outside = ([cases[runs][draw] for cases, _ in side] for side in (inside, beyond))
+        known = [known_ratios([one for one, _ in side]) for side in (within, outside)]
+        ratios = tuple(
+            np.sort(np.concatenate([ratio for _, ratio in side], axis=1), axis=1) for side in known
+        )
+        singles = join([one for one, _ in within])
+        inner, outer = ([two for _, two in side] for side in (within, outside))
+        found.append(
+            (
+                _calibration(sizes, known[0], ratios[1], singles, values, noise),
+                calibrate_pairs(sizes, inner, outer, ratios),
+            )
+        )
+    return median_of([one for one, _ in found]), median_of([two for _, two in found])
 
 
 def _shared(

@@ -19,7 +19,7 @@ def doubts_in_words(
     anchors: int,
     answered: int,
     score: float,
-    score_range: tuple[float, float],
+    score_range: NDArray,
     in_range: bool,
     misfit: bool,
 ) -> list[str]:

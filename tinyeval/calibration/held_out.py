@@ -41,12 +41,14 @@ def held_out_cases(
     names: tuple[str, ...],
     seed: int,
     runs: int | None = None,
+    draw: int = 0,
 ) -> tuple[Cases, PairCases]:
     """Predict held-out models from the first 5, 10, ... anchors, for the targets ``names``.
 
-    With ``runs``, they are replayed with that number of runs (:mod:`.replayed`).
+    With ``runs``, they are replayed with that number of runs, in one of several draws
+    (:mod:`tinyeval.calibration.replayed`).
     """
-    again = replayed(part, held_out, runs, seed)
+    again = replayed(part, held_out, runs, seed, draw)
     answers = again.answers
     again = again.named(lambda values: _named(part, values, names))
     truth = again.truth

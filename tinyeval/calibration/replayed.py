@@ -68,23 +68,25 @@ class Replayed(NamedTuple):
         return np.asarray(np.where(more > 0, added, observed * spread / run_spread))
 
 
-def replayed(part: Learned, held_out: ResponseMatrix, runs: int | None, seed: int) -> Replayed:
+def replayed(
+    part: Learned, held_out: ResponseMatrix, runs: int | None, seed: int, draw: int = 0
+) -> Replayed:
     """Return the held-out models of a fold.
 
     Args:
         part: what was learned in the fold.
         held_out: its held-out models.
         runs: number of runs that answer; None: all.
-        seed: seed of the draws.
+        seed, draw: seed of the draws, and which of several it is.
     """
-    rng = np.random.default_rng([seed, runs or 0])
+    rng = np.random.default_rng([seed, runs or 0, draw])
     truth = true_targets(part, held_out)
-    draw = rng.standard_normal(truth.shape)
+    normal = rng.standard_normal(truth.shape)
     if runs is None:
-        return Replayed(anchor_answers(part, held_out), truth, None, draw)
+        return Replayed(anchor_answers(part, held_out), truth, None, normal)
     asked, rest = thinned(held_out, runs, rng)
     noise = _noise(part, held_out, rest)
-    return Replayed(anchor_answers(part, asked), true_targets(part, rest), noise, draw)
+    return Replayed(anchor_answers(part, asked), true_targets(part, rest), noise, normal)
 
 
 def thinned(

@@ -138,6 +138,8 @@ def pair_table(one: Comparison) -> str:
         f"{one.n_shared} anchors, {one.n_different} of them answered differently; better, within, "
         f"worse: A against B, with a margin of {one.margin:g}"
     )
+    if one.trials is not None:
+        facts += f"; expected scores, from answers of {runs_text(one.trials)}"
     names = table(["A", one.a], [["B", one.b]], WIDTH)
     return f"{names}\n\n{table(header, rows, WIDTH)}\n\n{sentences([facts])}"
 
@@ -167,4 +169,15 @@ def ranking(predictions: Sequence[Prediction], comparisons: Sequence[Comparison]
         for k, (one, chance) in enumerate(zip(order, [*chances, ""], strict=True), 1)
     ]
     header = ["rank", "may be", "model", "score", level, "ahead of next"]
-    return table(header, rows, WIDTH)
+    shown = table(header, rows, WIDTH)
+    known = [one.trials for one in order if one.trials is not None]
+    if not known:
+        return shown
+    few, most = (f"{one:g}" for one in (min(known), max(known)))
+    runs = runs_text(min(known)) if few == most else f"{few} to {most} runs"
+    return f"{shown}\n\nexpected scores, from answers of {runs}"
+
+
+def runs_text(trials: float) -> str:
+    """Return a number of runs in words."""
+    return "a single run" if trials == 1 else f"{trials:g} runs"

@@ -120,10 +120,12 @@ def plan_command(
             progress=progress,
         )
     command = None if found.items is None else _command(click.get_current_context(), found)
+    runs = responses.usual_trials
     if as_json:
-        print_json(asdict(found) | {"command": command})
+        told = {"trials": runs} if runs > 1 else {}
+        print_json(asdict(found) | {"command": command} | told)
     else:
-        click.echo(_text(found, responses.n_items, command))
+        click.echo(_text(found, responses.n_items, command, runs))
 
 
 def _command(ctx: click.Context, found: Plan) -> str:
@@ -149,8 +151,9 @@ def _option(one: click.Option, value: Any) -> list[str]:
     return [word for each in values for word in (one.opts[0], str(each))]
 
 
-def _text(found: Plan, total: int, command: str | None) -> str:
-    parts = [_verdict(found, total), _chart(found), _recipes(found)]
+def _text(found: Plan, total: int, command: str | None, runs: int) -> str:
+    assumed = f"\nnew models are taken to be run as often as these: {runs} times" * (runs > 1)
+    parts = [_verdict(found, total) + assumed, _chart(found), _recipes(found)]
     if found.models:
         parts.append(_models(found))
     if command:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from tinyeval.prediction import Interval, Prediction
     from tinyeval.responses import ResponseMatrix
 
-RUNS = ("runs", "score of these runs")
-"""Headings of what a bank of a repeated history says besides the expected score."""
-
 MOST_WITH_INTERVALS = 3
 """Largest number of benchmarks whose intervals fit into the table."""
 
@@ -126,6 +123,8 @@ def prediction_table(predictions: Sequence[Prediction]) -> str:
     The intervals of more than MOST_WITH_INTERVALS benchmarks are left out; for a single model the
     benchmarks get a table of their own, with intervals.
     """
+    from tinyeval.calibration.run_levels import cells_of_runs
+
     benchmarks = list(predictions[0].benchmarks)
     level = f"{100 * predictions[0].level:g} % interval"
     if len(predictions) == 1 and len(benchmarks) > MOST_WITH_INTERVALS:
@@ -137,30 +136,22 @@ def prediction_table(predictions: Sequence[Prediction]) -> str:
         ]
         return f"{overall}\n\n{table(['benchmark', 'score', level], rows)}"
     sure = ["certified"] * any(one.certified is not None for one in predictions)
-    repeated = [*RUNS] * (predictions[0].trials is not None)
-    header = ["model", "score", level, *repeated, "answered", *sure, *benchmarks, "flags"]
+    runs = [cells_of_runs(one.trials, one.of_runs) for one in predictions]
+    header = ["model", "score", level, *runs[0], "answered", *sure, *benchmarks, "flags"]
     rows = [
         [
             one.model,
             f"{one.score:.3f}",
             interval(one.lower, one.upper),
-            *_runs(one),
+            *own.values(),
             str(one.n_answered),
             *(["" if one.certified is None else str(one.certified)] * len(sure)),
             *(_cell(b, len(benchmarks)) for b in one.benchmarks.values()),
             flags(one),
         ]
-        for one in predictions
+        for one, own in zip(predictions, runs, strict=True)
     ]
     return table(header, rows)
-
-
-def _runs(one: Prediction) -> list[str]:
-    """Return the cells of the number of runs and of their own score, if it is known."""
-    if one.trials is None or one.of_runs is None:
-        return []
-    score, lower, upper = one.of_runs
-    return [f"{one.trials:g}", f"{score:.3f} ({interval(lower, upper)})"]
 
 
 def _cell(one: Interval, n_benchmarks: int) -> str:

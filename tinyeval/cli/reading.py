@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-MEANS = (
-    "doubt: the scores are multiples of 1/{runs}. If they are means of {runs} runs, say --trials "
-    "{runs}: intervals of models that run once are too narrow otherwise."
-)
-
-
 @dataclass(frozen=True)
 class Reading:
     """How to read results or answers: see :func:`tinyeval.importers.import_results`.
@@ -100,14 +94,12 @@ class Reading:
     ) -> Imported:
         """Read results as :meth:`read` does, and tell in some five lines what was understood."""
         from tinyeval.importers import describe
-        from tinyeval.importers.runcounts import recognised_means
+        from tinyeval.importers.runcounts import doubts_about_means
 
         found = self.imported(paths, progress, item_key)
-        for line in describe(found, overall=overall).lines():
+        lines = describe(found, overall=overall).lines()
+        for line in (*lines, *doubts_about_means(found.responses)):
             progress.say(printable(line))
-        runs = recognised_means(found.responses)
-        if runs is not None:
-            progress.say(MEANS.format(runs=runs))
         return found
 
     def content(
@@ -209,10 +201,6 @@ def _scale(
     return low, high
 
 
-def _choice(*names: str) -> click.Choice[str]:
-    return click.Choice(names)
-
-
 FORMAT_OPTIONS = (
     click.option("--format", metavar="NAME", help="table, lm_eval ... [default: recognised]"),
     click.option("--metric", metavar="NAME", help="Score to read: NAME, or TASK=NAME,..."),
@@ -229,13 +217,13 @@ FORMAT_OPTIONS = (
     ),
     click.option(
         "--failures",
-        type=_choice("missing", "wrong"),
+        type=click.Choice(["missing", "wrong"]),
         default="missing",
         help="Answers that the infrastructure lost. [default: missing]",
     ),
     click.option(
         "--direction",
-        type=_choice("higher", "lower"),
+        type=click.Choice(["higher", "lower"]),
         help="Which scores are better, where files do not say.",
     ),
     click.option(
@@ -261,10 +249,7 @@ FORMAT_OPTIONS = (
         for one in ("model", "item", "score", "benchmark", "trial")
     ),
     click.option(
-        "--trials",
-        type=POSITIVE,
-        metavar="N",
-        help="Runs that every score is the mean of, where files do not say.",
+        "--trials", type=POSITIVE, metavar="N", help="Runs behind every score, if files do not say."
     ),
 )
 TABLE_OPTIONS = (
@@ -277,13 +262,13 @@ TABLE_OPTIONS = (
     click.option("--partial", is_flag=True, help="Keep models with part of a benchmark only."),
     click.option(
         "--changed",
-        type=_choice("refuse", "drop"),
+        type=click.Choice(["refuse", "drop"]),
         default="refuse",
         help="Items whose documents differ between models. [default: refuse]",
     ),
     click.option(
         "--zeros",
-        type=_choice("keep", "missing"),
+        type=click.Choice(["keep", "missing"]),
         default="keep",
         help="Benchmarks of models that are 0 throughout, and should not. [default: keep]",
     ),
@@ -294,7 +279,7 @@ def _repeats(*flags: str) -> Callable[[Any], Any]:
     return click.option(
         *flags,
         "repeated",
-        type=_choice("refuse", "average"),
+        type=click.Choice(["refuse", "average"]),
         default="refuse",
         help="Several scores of tables for one cell. [default: refuse]",
     )

@@ -59,6 +59,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "drawn": None if bank.certifier is None else bank.certifier.draws,
         "cost": bank.cost,
         "expected_error": bank.expected_error,
+        **({"trials": _trials(bank)} if bank.predictor.trials > 1 else {}),
         "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "level": bank.level,
         "half_width": told.half_width,
@@ -67,6 +68,13 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "settings": dict(bank.settings),
         "source": dict(bank.source),
     }
+
+
+def _trials(bank: ItemBank) -> dict[str, Any]:
+    """Return the history's number of runs, and the error of models that were run fewer times."""
+    predictor = bank.predictor
+    fewer = {one.trials: predictor.expected_error(0, one.trials) for one in predictor.fewer}
+    return {"history": predictor.trials, "expected_error": fewer}
 
 
 def _benchmarks(bank: ItemBank) -> dict[str, dict[str, Any]]:
@@ -102,6 +110,7 @@ def _facts(bank: ItemBank) -> str:
         "benchmarks": ", ".join(_benchmarks(bank)) if "benchmark" in bank.items.columns else "",
         "source": f"{source['models']} models, scores from {low:.3f} to {high:.3f}; origin: "
         f"{origin}",
+        "runs": _runs(bank),
         "method": f"{settings['selection']['method']} + {settings['estimator']['method']}, "
         f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
         "intervals": f"{100 * bank.level:g} %",
@@ -184,6 +193,21 @@ def _anchors(bank: ItemBank, shown: int) -> str:
     text = table(list(columns), list(zip(*columns.values(), strict=True)), WIDTH)
     more = len(bank.anchors) - len(ids)
     return f"{text}\n... {more} more (--all lists them)" if more else text
+
+
+def _runs(bank: ItemBank) -> str:
+    """Say how often the history was run, and what models that were run fewer times err."""
+    told = _trials(bank)
+    if told["history"] == 1:
+        return ""
+    words = {1: "once", 2: "twice"}
+    errors = [
+        f"{_last(errors):.3f} of a model run {words.get(runs, f'{runs} times')}"
+        for runs, errors in told["expected_error"].items()
+        if errors
+    ]
+    fewer = f"; with all anchors, the error is {' and '.join(errors)}" if errors else ""
+    return f"scores of the history are means of {told['history']} runs{fewer}"
 
 
 def _errors(bank: ItemBank) -> str:

@@ -32,6 +32,7 @@ runs.  It is taken at its word: new checkpoints are expected within the range (O
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -154,3 +155,10 @@ def normal_cdf(x: Array) -> Array:
     """Standard normal distribution function of numbers of shape (models,)."""
     # Importing scipy's takes longer than all else that `tinyeval predict` imports.
     return np.fromiter(map(NormalDist().cdf, x.tolist()), np.float64, len(x))
+
+
+def mix(share: Array | float, a: Sequence[Array], b: Sequence[Array]) -> list[Array]:
+    """Return mean and spread of a mixture of ``a`` and ``b``; ``b`` has weight ``share``."""
+    mean = (1 - share) * a[0] + share * b[0]
+    within = (1 - share) * a[1] ** 2 + share * b[1] ** 2
+    return [mean, np.sqrt(within + share * (1 - share) * (a[0] - b[0]) ** 2)]

@@ -46,6 +46,7 @@ from tinyeval.estimators.gate import (
     ODDS,
     ODDS_CHECKPOINTS,
     are_checkpoints,
+    mix,
     normal_cdf,
     posterior_beyond,
     prior_beyond,
@@ -54,7 +55,7 @@ from tinyeval.estimators.gate import (
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
 from tinyeval.estimators.shift import ShiftEstimator, fit_shift
-from tinyeval.estimators.trials import Repeats, by_runs, find_repeats
+from tinyeval.estimators.trials import Repeats, find_repeats
 from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -117,12 +118,9 @@ class Stack:
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 
     def predict(self, answers: NDArray, trials: NDArray | None = None) -> Estimate:
-        """Estimate targets from answers.
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered.
 
-        Args:
-            answers: shape (models, anchors), NaN where unanswered.
-            trials: number of runs that an answer is the mean of, of the same shape; None: one each.
-                Not used unless the history was repeated.
+        ``trials``, numbers of runs of that shape (None: one each), count for a repeated history.
         """
         if self.repeats is not None:
             return self._predict_runs(self.repeats, answers, trials)
@@ -130,59 +128,46 @@ class Stack:
         *inside, drifted = self.kriging.average(means, variances, evidence)
         robust = self._robust(means, variances, evidence)
         kernel, shift = self.kernel.predict(answers), self.shift.predict(answers)
-        inside = _mix(self.share, inside, (kernel.mean, kernel.spread))
+        inside = mix(self.share, inside, (kernel.mean, kernel.spread))
         return self._gated(inside, robust, (shift.mean, shift.spread), drifted)
 
     def _robust(self, means: Array, variances: Array, evidence: Array) -> list[Array]:
         """Average the hypotheses of large drift to mean and spread; they weigh the same."""
         large = self.kriging.drift >= ROBUST_DRIFT
         alike = np.where(large, self.kriging.log_prior, np.inf)
-        *robust, _ = self.kriging.average(
-            np.clip(means, 0.0, 1.0), variances, evidence - alike[:, None]
-        )
-        return robust
+        means = np.clip(means, 0.0, 1.0)
+        return list(self.kriging.average(means, variances, evidence - alike[:, None])[:2])
 
     def _gated(
         self, inside: list[Array], robust: list[Array], shift: Sequence[Array], drifted: Array
     ) -> Estimate:
         """Weigh mean and spread inside against mean and spread beyond, by the first target."""
-        beyond = _mix(0.5, robust, shift)
+        beyond = mix(0.5, robust, shift)
         gate, expected = self._outside(beyond[0][:, 0], robust[1][:, 0])
         # the benchmarks move by as many of their own spreads as the overall score
         steps = (expected - beyond[0][:, 0]) / beyond[1][:, 0]
         beyond[0] = np.clip(beyond[0] + steps[:, None] * beyond[1], 0.0, 1.0)
-        mean, spread = _mix(gate[:, None], inside, beyond)
+        mean, spread = mix(gate[:, None], inside, beyond)
         return Estimate(mean=mean, spread=spread, novelty=1 - (1 - gate) * (1 - drifted))
 
     def _predict_runs(self, repeats: Repeats, answers: NDArray, trials: NDArray | None) -> Estimate:
-        """Estimate expected scores, and scores of the same runs, for each number of runs."""
-        inverse, n = repeats.inverse(answers, trials), len(self.share)
-        rows, parts = [], []
-        for some in by_runs(inverse):
-            given, own = answers[some], inverse[some]
-            kriging = repeats.kriging(self.kriging, own[0])
-            means, variances, evidence = kriging.hypotheses(given)
-            *both, drifted = kriging.average(means, variances, evidence)
-            robust = self._robust(means, variances, evidence)
-            kernel = repeats.kernel(self.kernel, given, own[0], both)
-            shift = self.shift.predict_runs(given, repeats.runs(own))
-            inside = _mix(
-                np.tile(self.share, 2),
-                [one[:, : 2 * n] for one in both],
-                (kernel.mean, kernel.spread),
+        """Estimate expected scores, and scores of the same runs."""
+        share = np.tile(self.share, 2)
+
+        def read(given: NDArray, inverse: Array) -> Estimate:
+            kriging = repeats.kriging(self.kriging, inverse[0])
+            hypotheses = kriging.hypotheses(given)
+            *both, drifted = kriging.average(*hypotheses)
+            kernel = repeats.kernel(self.kernel, given, inverse[0], both)
+            shift = self.shift.predict_runs(given, repeats.runs(inverse))
+            inside, robust = (
+                [one[:, : len(share)] for one in values]
+                for values in (both, self._robust(*hypotheses))
             )
-            robust = [one[:, : 2 * n] for one in robust]
-            rows.append(some)
-            parts.append(self._gated(inside, robust, (shift.mean, shift.spread), drifted))
-        found, order = Estimate.join(parts), np.argsort(np.concatenate(rows))
-        mean, spread = found.mean[order], found.spread[order]
-        return Estimate(
-            mean=mean[:, :n],
-            spread=spread[:, :n],
-            novelty=found.novelty[order],
-            run_mean=mean[:, n:],
-            run_spread=spread[:, n:],
-        )
+            inside = mix(share, inside, (kernel.mean, kernel.spread))
+            return self._gated(inside, robust, (shift.mean, shift.spread), drifted)
+
+        return repeats.predict(answers, trials, read)
 
     def _outside(self, mean: Array, spread: Array) -> tuple[Array, Array]:
         """Probability that the overall score lies outside the range, and its mean there."""
@@ -312,10 +297,3 @@ def _kernel_share(
     step, error = np.concatenate(steps), np.concatenate(errors)
     doubt = DOUBT * (step**2).mean(0) + 1e-12
     return np.clip((step * error).sum(0) / ((step**2).sum(0) + doubt), 0.0, 1.0)
-
-
-def _mix(share: Array | float, a: Sequence[Array], b: Sequence[Array]) -> list[Array]:
-    """Return mean and spread of a mixture of ``a`` and ``b``; ``b`` has weight ``share``."""
-    mean = (1 - share) * a[0] + share * b[0]
-    within = (1 - share) * a[1] ** 2 + share * b[1] ** 2
-    return [mean, np.sqrt(within + share * (1 - share) * (a[0] - b[0]) ** 2)]

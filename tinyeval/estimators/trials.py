@@ -15,7 +15,7 @@ is known; T also has the noise of what was asked, and S that of what was not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -77,6 +77,33 @@ class Repeats:
         inverse = np.where(seen, 1.0 / np.maximum(trials, 1), 0.0)
         mean = inverse.sum(1) / np.maximum(seen.sum(1), 1)
         return np.where(seen, inverse, mean[:, None])
+
+    def predict(
+        self,
+        answers: NDArray,
+        trials: NDArray | None,
+        read: Callable[[NDArray, Array], Estimate],
+    ) -> Estimate:
+        """Return expected scores as the estimate, and scores of the same runs with them.
+
+        Args:
+            answers: shape (models, anchors), NaN where unanswered.
+            trials: number of runs of each, of the same shape; None: one each.
+            read: called with answers and 1 / n of models that have the same n; returns both scores
+                side by side, (models, 2 targets).
+        """
+        inverse, n = self.inverse(answers, trials), len(self.weights)
+        groups = list(by_runs(inverse))
+        found = Estimate.join([read(answers[rows], inverse[rows]) for rows in groups])
+        order = np.argsort(np.concatenate(groups))
+        mean, spread = found.mean[order], found.spread[order]
+        return Estimate(
+            mean=mean[:, :n],
+            spread=spread[:, :n],
+            novelty=found.novelty[order],
+            run_mean=mean[:, n:],
+            run_spread=spread[:, n:],
+        )
 
     def kriging(self, kriging: Kriging, inverse: Array) -> Kriging:
         """Return the kriging of T, S and H, side by side, from answers of 1 / ``inverse`` runs.

@@ -86,3 +86,14 @@ def recognised_means(responses: ResponseMatrix) -> int | None:
         if (np.abs(between * n - np.rint(between * n)) <= ROUNDED * n).all():
             return n
     return None
+
+
+def doubts_about_means(responses: ResponseMatrix) -> list[str]:
+    """Return a line if the scores look like means of several runs, and nothing says so."""
+    runs = recognised_means(responses)
+    if runs is None:
+        return []
+    return [
+        f"doubt: the scores are multiples of 1/{runs}; if they are means of {runs} runs, say "
+        f"--trials {runs}: intervals of models that run once are too narrow otherwise"
+    ]

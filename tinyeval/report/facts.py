@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.calibration.pair_scale import pair_scale
 from tinyeval.compute.arrays import Array
+from tinyeval.estimators.answered import Answered
 
 FURTHEST, STEPS, DRAWS = 3.0, 25, 40
 """Largest |z|, number of abilities, and of models simulated at each."""
@@ -104,10 +105,9 @@ def sight(bank: ItemBank) -> Sight:
     direction = _direction(bank)
     z = np.linspace(-FURTHEST, FURTHEST, STEPS)
     theta = irt.ability_mean + z[:, None] * direction
-    n = len(bank.anchors)
     p = irt.take(bank.items.index(bank.anchors.items)).probability(theta)
     rng = np.random.default_rng(0)
-    answers = (rng.random((STEPS, DRAWS, n)) < p[:, None]).astype(float).reshape(-1, n)
+    answers = _draw(np.repeat(p, DRAWS, axis=0), predictor.trials, rng)
     names = tuple(map(str, range(len(answers))))
     found = predictor.predict(answers, names, bank.level)
     half = np.array([(one.upper - one.lower) / 2 for one in found]).reshape(STEPS, DRAWS)
@@ -122,6 +122,14 @@ def sight(bank: ItemBank) -> Sight:
         tenths=tenths,
         tenths_z=np.interp(tenths, score, z),
     )
+
+
+def _draw(p: Array, runs: int, rng: np.random.Generator) -> Answered:
+    """Return answers of models with these probabilities, run as often as the history was."""
+    if runs == 1:
+        return Answered((rng.random(p.shape) < p).astype(float))
+    trials = np.full(p.shape, runs, dtype=np.uint16)
+    return Answered(rng.binomial(runs, p) / runs, trials=trials)
 
 
 def telling(bank: ItemBank, seen: Sight | None = None) -> Telling:
@@ -246,7 +254,7 @@ def _tenths(bank: ItemBank) -> Array:
     return np.asarray(np.clip(calibration.scale_at[max(int(k), 0), :, 0], 0.0, 1.0))
 
 
-def _leads(bank: ItemBank, answers: Array, names: tuple[str, ...]) -> Array:
+def _leads(bank: ItemBank, answers: Answered, names: tuple[str, ...]) -> Array:
     """Return the smallest decided lead between two models of each ability, (steps, targets).
 
     The scale is that of two simulated models.
@@ -255,7 +263,7 @@ def _leads(bank: ItemBank, answers: Array, names: tuple[str, ...]) -> Array:
     reading = predictor.read(answers, names)
     in_range, misfit = predictor.doubts(reading)
     p = predictor.irt.probability(reading.ability.mean)
-    one = np.arange(0, len(answers), 2)
+    one = np.arange(0, len(names), 2)
     two = one + 1
     scale = pair_scale(reading.estimate.spread, reading.answers, p, one, two)
     doubtful = ~(in_range & ~misfit)

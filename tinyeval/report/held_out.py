@@ -181,7 +181,7 @@ def _read(
     values = np.full((len(cut), 4), np.nan)
     if able.size:
         found = predictor.predict(cut.take(able), tuple(models[k] for k in able), level)
-        values[able] = [(p.score, p.lower, p.upper, not p.in_range or p.misfit) for p in found]
+        values[able] = [(*p.shown, not p.in_range or p.misfit) for p in found]
     return values
 
 
