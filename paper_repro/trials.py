@@ -79,19 +79,16 @@ def repeated(responses: ResponseMatrix, path: Path) -> ResponseMatrix:
 
 def simulated(seed: int) -> Case:
     """Draw models of two dimensions, each stronger or weaker on single items than these say."""
-    rng = np.random.default_rng(seed)
-    ability, easy = rng.normal(size=(100, 2)), rng.normal(-0.8, 2.0, 90)
-    slope = rng.lognormal(0, 0.4, (90, 2)) * [1, 0.7]
-    slope[:, 1] *= rng.choice([-1, 1], 90)
-    log_odds = 1.3 * (ability @ slope.T + easy + 1.5 * rng.normal(size=(100, 90)))
+    rng, shape = np.random.default_rng(seed), tuple(SHAPE.values())
+    ability, easy = rng.normal(size=(shape[0], 2)), rng.normal(-0.8, 2.0, shape[1])
+    slope = rng.lognormal(0, 0.4, (shape[1], 2)) * [1, 0.7]
+    slope[:, 1] *= rng.choice([-1, 1], shape[1])
+    log_odds = 1.3 * (ability @ slope.T + easy + 1.5 * rng.normal(size=shape))
     p = 1 / (1 + np.exp(-log_odds))
     scores = (rng.binomial(5, p) / 5).astype(np.float32)
-    tables = (
-        Table(tuple(f"m{k:03d}" for k in range(100))),
-        Table(tuple(map("q{:02d}".format, range(90)))),
-    )
-    every = ResponseMatrix(scores, *tables, np.full(scores.shape, 5, dtype=np.uint16))
-    new = rng.permutation(100) < 25
+    models, items = (Table(tuple(f"{one}{k:03d}" for k in range(n))) for one, n in SHAPE.items())
+    every = ResponseMatrix(scores, models, items, np.full(shape, 5, dtype=np.uint16))
+    new = rng.permutation(shape[0]) < shape[0] // 4
     return Case("simulated", "random", every.take(~new), every.take(new), p[new].mean(1))
 
 

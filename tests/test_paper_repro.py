@@ -44,6 +44,7 @@ OWN_TABLES = {
         "quick_seconds",
         "several_benchmarks",
         "speed",
+        "trials",
         "trust",
     ),
 }
@@ -199,12 +200,14 @@ def test_the_methods_of_a_script_exist(name):
 
 
 ONE = {"ollb1_arc": None}
+SHAPE = {"m": 40, "q": 20}
 SMALLER = {
     "attempts": {"ITEMS": (6,), "REPEATS": 1, "DRAWS": 2},
     "budgets": {"SETS": {"ollb1_arc": "ARC"}, "ITEMS": 8},
     "build_time": {},
     "differences": {"SETS": ONE, "SPLITS": {"random": 1, "top": 1, "bottom": 1}, "ITEMS": (6,)},
     "several_benchmarks": {"SETS": {"nlu29_90": ("NLU", 4, 1)}},
+    "trials": {"ITEMS": (6,), "SPLITS": {"random": 1}, "DRAWS": 1, "SEEDS": 1, "SHAPE": SHAPE},
     "trust": {"SETS": ONE, "SPLITS": {"random": 1, "top": 1}, "ITEMS": (6,)},
 }
 """Scripts that do not share the engine -> what is smaller here."""

@@ -125,7 +125,7 @@ def test_fewer_runs_are_calibrated_than_the_history_had(usual, levels):
 
 def test_a_model_is_read_by_the_level_of_its_runs_or_the_next_below():
     levels = [RunLevel(n, None, None) for n in (1, 2, 5)]
-    runs = np.array([1, 1.5, 2, 4.9, 5, 80, 0.5])
+    runs = np.array([1, 1.5, 2, 4.5, 4.95, 80, 0.5])
     assert [level_of(levels, n).trials for n in runs] == [1, 1, 2, 2, 5, 5, 1]
     found = {one.trials: rows.tolist() for one, rows in by_level(levels, runs)}
     assert found == {1: [0, 1, 6], 2: [2, 3], 5: [4, 5]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from tinyeval.calibration import run_levels
 from tinyeval.calibration.doubts import doubts_about_runs, doubts_in_words
 from tinyeval.calibration.intervals import Calibration, PairCalibration
+from tinyeval.calibration.reading import Interval as Interval
+from tinyeval.calibration.reading import Reading as Reading
 from tinyeval.calibration.run_levels import RunLevel
 from tinyeval.certified import Certificate
 from tinyeval.display.html import html_facts
@@ -20,21 +22,13 @@ from tinyeval.errors import ConfigError, DataError
 from tinyeval.errors.arguments import check_level
 from tinyeval.estimators.answered import Answered, estimate
 from tinyeval.estimators.base import Estimate, FittedEstimator
-from tinyeval.irt.ability import Ability, estimate_ability, misfit_statistic
+from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
 from tinyeval.selection.base import Anchors
 from tinyeval.targets import OVERALL
 
 MODELS_AT_ONCE = 1000
 """Number of models whose targets are estimated together; bounds memory and fits caches."""
-
-
-class Interval(NamedTuple):
-    """A predicted score and its interval."""
-
-    score: float
-    lower: float
-    upper: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,22 +142,6 @@ class Prediction:
         """Return a table for a notebook."""
         rows = [*self.cells().items(), *(("warning", one) for one in self.warnings)]
         return html_facts("Prediction", rows)
-
-
-class Reading(NamedTuple):
-    """Estimated targets and abilities of some models.
-
-    Attributes:
-        answers: answers on the estimator's anchors, shape (models, anchors), NaN where unanswered.
-        estimate: estimated targets.
-        ability: estimated abilities.
-        runs: number of runs of each model, shape (models,).
-    """
-
-    answers: NDArray[np.float64]
-    estimate: Estimate
-    ability: Ability
-    runs: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -2,7 +2,7 @@
 
 If the history was repeated, held-out models are replayed as if they had been run fewer times
 (:mod:`tinyeval.calibration.replayed`), and each number of runs gets a calibration of its own.  A
-model is read by the one for its number of runs, or the next below.
+model is read by the one for its number of runs, up to SLACK, or the next below.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ FEWER = ((1, 2), (2, 4))
 
 DRAWS = 3
 """Draws of runs for each number of runs, an odd number; one varies by chance."""
+
+SLACK = 1.1
+"""A model run 4.6 times on average is read as one run five times: a few runs may have failed."""
 
 T = TypeVar("T", Calibration, PairCalibration)
 
@@ -68,7 +71,7 @@ def by_level(
 
 def _places(levels: Sequence[RunLevel], runs: Array) -> NDArray[np.intp]:
     known = np.array([one.trials for one in levels])
-    return np.maximum(np.searchsorted(known, runs + 1e-9, side="right") - 1, 0)
+    return np.maximum(np.searchsorted(known, runs * SLACK, side="right") - 1, 0)
 
 
 def bounds_by_runs(
@@ -170,4 +173,4 @@ def cells_of_runs(
         return {}
     score, lower, upper = of_runs
     shown = f"{score:.3f} ({lower:.3f} to {upper:.3f})"
-    return {"runs": f"{trials:g}", "score of these runs": shown}
+    return {"runs": f"{round(trials, 1):g}", "score of these runs": shown}

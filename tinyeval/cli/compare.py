@@ -173,11 +173,11 @@ def ranking(predictions: Sequence[Prediction], comparisons: Sequence[Comparison]
     known = [one.trials for one in order if one.trials is not None]
     if not known:
         return shown
-    few, most = (f"{one:g}" for one in (min(known), max(known)))
-    runs = runs_text(min(known)) if few == most else f"{few} to {most} runs"
+    few, most = (round(one, 1) for one in (min(known), max(known)))
+    runs = runs_text(few) if few == most else f"{few:g} to {most:g} runs"
     return f"{shown}\n\nexpected scores, from answers of {runs}"
 
 
 def runs_text(trials: float) -> str:
     """Return a number of runs in words."""
-    return "a single run" if trials == 1 else f"{trials:g} runs"
+    return "a single run" if trials == 1 else f"{round(trials, 1):g} runs"

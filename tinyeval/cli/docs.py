@@ -175,7 +175,9 @@ Runs that differ in their date alone are repeats: a score is then the mean of se
 `trials` counts them. Copies of one run count once. Two tables that disagree on a cell are
 refused, or averaged with `--repeats average`.
 
-Samples, epochs and trials of one item are averaged, and counted. An answer that the infrastructure
+Samples, epochs and trials of one item are averaged, and counted; `--trials 5` says that every
+score is the mean of five where the files do not. A bank of a repeated history predicts the expected
+score, and how far it may be off for a model that was run once. An answer that the infrastructure
 lost (an exception, an agent that was not installed, tests without a verdict) is missing, not wrong;
 `--failures wrong` counts it, as leaderboards do.
 
