@@ -72,7 +72,7 @@ def recognised_means(responses: ResponseMatrix) -> int | None:
         >>> from tinyeval.importers.runcounts import recognised_means
         >>> recognised_means(responses) is None  # every answer is right or wrong
         True
-        >>> fifths = ResponseMatrix.from_arrays([[0.2, 1, 0.6], [0, 0.4, 1]], "ab", "xyz")
+        >>> fifths = ResponseMatrix.from_arrays([[0.2, 1, 0.6]], ["a"], ["x", "y", "z"])
         >>> recognised_means(fifths)
         5
     """
