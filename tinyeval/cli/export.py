@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyeval.cli.options import BANK, PATH, POSITIVE, overwrite_option
 from tinyeval.cli.output import check_new_file, save_text
 from tinyeval.exporters import EXPORTERS, Exporter, Request
+
+if TYPE_CHECKING:
+    from tinyeval.bank.item_bank import ItemBank
 
 
 @click.command("export", short_help="Write the anchors for a harness or a script.")
@@ -24,6 +28,16 @@ from tinyeval.exporters import EXPORTERS, Exporter, Request
 )
 @click.option("--out", type=PATH, metavar="FILE", help="File to write. [default: stdout]")
 @click.option("--items", type=POSITIVE, metavar="N", help="Export only the first N anchors.")
+@click.option(
+    "--drawn",
+    type=PATH,
+    metavar="ANSWERS",
+    help="Instead of the anchors export the items drawn for a model (bank of `build --certify`) with "
+    "these answers to the anchors.",
+)
+@click.option(
+    "--model", metavar="NAME", help="The model, where the answers of --drawn are of several."
+)
 @click.option(
     "--task",
     "tasks",
@@ -48,6 +62,8 @@ def export_command(
     target: str,
     out: Path | None,
     items: int | None,
+    drawn: Path | None,
+    model: str | None,
     tasks: Sequence[str],
     overwrite: bool,
     **given: str | None,
@@ -65,6 +81,7 @@ def export_command(
       tinyeval export bank --to csv --out answers.csv
       tinyeval export swebench_verified --to swebench --items 30 --out instances.txt
       tinyeval export bank --to lm-eval --out samples.json
+      tinyeval export bank --to lm-eval --drawn anchors_output/ --out drawn.json
       tinyeval export bank --to lm-eval --task "mmlu_pro_{value}" --out samples.json
           --dataset TIGER-Lab/MMLU-Pro --key question_id --subtask-column category
     """
@@ -81,13 +98,31 @@ def export_command(
     entry, loaded = EXPORTERS[target], ItemBank.load(bank)
     file = out or Path(entry.file)
     loaded = loaded if items is None else loaded.head(items)
-    text, command = export(loaded, target, Request(_task(tasks), lookup, file))
+    asked = () if drawn is None else _drawn(loaded, drawn, model)
+    text, command = export(loaded, target, Request(_task(tasks), lookup, file, asked))
     if out is None:
         click.echo(text, nl=False)
     else:
         save_text(text, out, overwrite)
     if command:
         click.echo(_next(bank, entry, command, out, lookup), err=True)
+
+
+def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, ...]:
+    """Return the items drawn for a model."""
+    from tinyeval.errors import DataError, examples
+
+    found = bank.drawn(answers)
+    if model is None and len(found) > 1:
+        raise DataError(
+            f"{answers}: holds {len(found)} models, and each has drawn items of its own: name one "
+            f"with --model: {examples(list(found))}"
+        )
+    if model is not None and model not in found:
+        raise DataError(
+            f"{answers}: has no model {model!r}; its models are {examples(list(found))}"
+        )
+    return found[model or next(iter(found))]
 
 
 def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
