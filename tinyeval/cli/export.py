@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     "--drawn",
     type=PATH,
     metavar="ANSWERS",
-    help="Instead of the anchors export the items drawn for a model (bank of `build --certify`) with "
-    "these answers to the anchors.",
+    help="Instead of the anchors export the items drawn for the model with these answers to them "
+    "(bank of `build --certify`).",
 )
 @click.option(
     "--model", metavar="NAME", help="The model, where the answers of --drawn are of several."
@@ -105,7 +105,7 @@ def export_command(
     else:
         save_text(text, out, overwrite)
     if command:
-        click.echo(_next(bank, entry, command, out, lookup), err=True)
+        click.echo(_next(bank, entry, command, out, lookup, drawn), err=True)
 
 
 def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, ...]:
@@ -138,14 +138,20 @@ def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
 
 
 def _next(
-    bank: Path, entry: Exporter, command: str, out: Path | None, lookup: Mapping[str, str]
+    bank: Path,
+    entry: Exporter,
+    command: str,
+    out: Path | None,
+    lookup: Mapping[str, str],
+    drawn: Path | None,
 ) -> str:
-    """Return the next steps: run the anchors, then predict."""
+    """Return the next steps: run the items, then predict."""
     lines = ["run, with your own in place of the names in capitals:", f"  {command}"]
     if entry.file and out is None:
         lines.insert(0, f"save this as {entry.file}, then")
     if entry.results:
-        predict = ["tinyeval", "predict", str(bank), entry.results]
+        anchors = [] if drawn is None else [str(drawn)]  # drawn items are read beside them
+        predict = ["tinyeval", "predict", str(bank), *anchors, entry.results]
         for name in ("key", "prefix"):
             predict += [f"--{name}", lookup[name]] if name in lookup else []
         lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]
