@@ -525,6 +525,21 @@ def test_the_way_of_a_user(certified, folder, new_models, tmp_path):
     assert json.loads(run("show", folder, "--json"))["drawn"] == 20
 
 
+def test_drawn_items_are_exported_for_a_harness(certified, folder, new_models, tmp_path):
+    one, two = (answers_to(certified, new_models.take(np.arange(n))) for n in (1, 2))
+    name = one.models.ids[0]
+    drawn = certified.drawn(one)[name]
+    single, several = write(tmp_path / "one.csv", one), write(tmp_path / "two.csv", two)
+    sheet = run("export", folder, "--to", "csv", "--drawn", single)
+    assert [line.split(",")[1] for line in sheet.splitlines()[1:]] == list(drawn)
+    lines = run("export", folder, "--to", "jsonl", "--drawn", several, "--model", name)
+    assert [json.loads(line)["item"] for line in lines.splitlines()] == list(drawn)
+    for more, message in (((), "holds 2 models"), (("--model", "x"), "has no model 'x'")):
+        words = ["export", folder, "--to", "csv", "--drawn", several, *more]
+        result = CliRunner().invoke(main, list(map(str, words)))
+        assert (result.exit_code, message in result.stderr) == (1, True), result.stderr
+
+
 @pytest.mark.parametrize("given", ["0", "4", "2.5", "150%", "0%", "many", "-3", "nan", "inf", "%"])
 def test_a_number_of_draws_that_is_none_is_refused(given, tmp_path):
     write(tmp_path / "r.csv", simulate(8, 12)[0])

@@ -19,6 +19,10 @@ NONE = (
 )
 
 
+MODELS_AT_ONCE = 100
+"""Models whose answers to all items are held at a time."""
+
+
 @dataclass(frozen=True, eq=False)
 class Certifying:
     """A certifier and the bank that it is of.
@@ -88,8 +92,10 @@ class Certifying:
 
     def _rows(self, answers: ResponseMatrix) -> Iterator[tuple[str, Array]]:
         """Yield each model and its scores on all items of the bank."""
-        for k, model in enumerate(answers.models.ids):
-            yield model, answers.take(np.array([k])).align(self.items)[0].astype(np.float64)
+        for start in range(0, answers.n_models, MODELS_AT_ONCE):
+            some = answers.take(np.arange(start, min(start + MODELS_AT_ONCE, answers.n_models)))
+            for model, scores in zip(some.models.ids, some.align(self.items), strict=True):
+                yield model, scores.astype(np.float64)
 
 
 def _without(prediction: Prediction, why: str) -> Prediction:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyeval.cli.options import BANK, PATH, POSITIVE, overwrite_option
 from tinyeval.cli.output import check_new_file, save_text
 from tinyeval.exporters import EXPORTERS, Exporter, Request
+
+if TYPE_CHECKING:
+    from tinyeval.bank.item_bank import ItemBank
 
 
 @click.command("export", short_help="Write the anchors for a harness or a script.")
@@ -24,6 +28,16 @@ from tinyeval.exporters import EXPORTERS, Exporter, Request
 )
 @click.option("--out", type=PATH, metavar="FILE", help="File to write. [default: stdout]")
 @click.option("--items", type=POSITIVE, metavar="N", help="Export only the first N anchors.")
+@click.option(
+    "--drawn",
+    type=PATH,
+    metavar="ANSWERS",
+    help="Instead of the anchors export the items drawn for the model with these answers to them "
+    "(bank of `build --certify`).",
+)
+@click.option(
+    "--model", metavar="NAME", help="The model, where the answers of --drawn are of several."
+)
 @click.option(
     "--task",
     "tasks",
@@ -48,6 +62,8 @@ def export_command(
     target: str,
     out: Path | None,
     items: int | None,
+    drawn: Path | None,
+    model: str | None,
     tasks: Sequence[str],
     overwrite: bool,
     **given: str | None,
@@ -65,6 +81,7 @@ def export_command(
       tinyeval export bank --to csv --out answers.csv
       tinyeval export swebench_verified --to swebench --items 30 --out instances.txt
       tinyeval export bank --to lm-eval --out samples.json
+      tinyeval export bank --to lm-eval --drawn anchors_output/ --out drawn.json
       tinyeval export bank --to lm-eval --task "mmlu_pro_{value}" --out samples.json
           --dataset TIGER-Lab/MMLU-Pro --key question_id --subtask-column category
     """
@@ -81,13 +98,31 @@ def export_command(
     entry, loaded = EXPORTERS[target], ItemBank.load(bank)
     file = out or Path(entry.file)
     loaded = loaded if items is None else loaded.head(items)
-    text, command = export(loaded, target, Request(_task(tasks), lookup, file))
+    asked = () if drawn is None else _drawn(loaded, drawn, model)
+    text, command = export(loaded, target, Request(_task(tasks), lookup, file, asked))
     if out is None:
         click.echo(text, nl=False)
     else:
         save_text(text, out, overwrite)
     if command:
-        click.echo(_next(bank, entry, command, out, lookup), err=True)
+        click.echo(_next(bank, entry, command, out, lookup, drawn), err=True)
+
+
+def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, ...]:
+    """Return the items drawn for a model."""
+    from tinyeval.errors import DataError, examples
+
+    found = bank.drawn(answers)
+    if model is None and len(found) > 1:
+        raise DataError(
+            f"{answers}: holds {len(found)} models, and each has drawn items of its own: name one "
+            f"with --model: {examples(list(found))}"
+        )
+    if model is not None and model not in found:
+        raise DataError(
+            f"{answers}: has no model {model!r}; its models are {examples(list(found))}"
+        )
+    return found[model or next(iter(found))]
 
 
 def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
@@ -103,14 +138,20 @@ def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
 
 
 def _next(
-    bank: Path, entry: Exporter, command: str, out: Path | None, lookup: Mapping[str, str]
+    bank: Path,
+    entry: Exporter,
+    command: str,
+    out: Path | None,
+    lookup: Mapping[str, str],
+    drawn: Path | None,
 ) -> str:
-    """Return the next steps: run the anchors, then predict."""
+    """Return the next steps: run the items, then predict."""
     lines = ["run, with your own in place of the names in capitals:", f"  {command}"]
     if entry.file and out is None:
         lines.insert(0, f"save this as {entry.file}, then")
     if entry.results:
-        predict = ["tinyeval", "predict", str(bank), entry.results]
+        anchors = [] if drawn is None else [str(drawn)]  # drawn items are read beside them
+        predict = ["tinyeval", "predict", str(bank), *anchors, entry.results]
         for name in ("key", "prefix"):
             predict += [f"--{name}", lookup[name]] if name in lookup else []
         lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]

@@ -49,11 +49,11 @@ def predict_command(
     """Predict the full scores of the models in ANSWERS from their answers to the BANK's anchors.
 
     ANSWERS hold the scores of one or more models, in any format that `build` reads. A file without
-    model names counts as one model. Items that are not anchors are ignored. Anchors may be
-    unanswered; the interval is then wider. If the bank's history was repeated, the score is the
-    expected one, over any number of runs, and the score of these runs stands beside it: what the
-    whole benchmark would show, asked as often as the anchors were (`runs`; --trials says how often
-    where ANSWERS do not).
+    model names counts as one model. Items that are neither anchors nor drawn for the model
+    (--drawn) are ignored. Anchors may be unanswered; the interval is then wider. If the bank's
+    history was repeated, the score is the expected one, over any number of runs, and the score of
+    these runs stands beside it: what the whole benchmark would show, asked as often as the anchors
+    were (`runs`; --trials says how often where ANSWERS do not).
 
     \b
     Example:

@@ -28,11 +28,17 @@ class Request:
         lookup: fields of :class:`~tinyeval.exporters.documents.DataSource` that override the bank's
             recipe.
         path: the file that the printed command names.
+        items: ids of the items to export; none: the anchors.
     """
 
     task: TaskName = None
     lookup: Mapping[str, str] = field(default_factory=dict)
     path: Path = Path("samples.json")
+    items: tuple[str, ...] = ()
+
+    def asked(self, bank: ItemBank) -> tuple[str, ...]:
+        """Return the ids of the items to export, in their order."""
+        return self.items or bank.anchors.items
 
 
 class Exported(NamedTuple):

@@ -27,7 +27,7 @@ def export_swe_bench(bank: ItemBank, request: Request) -> Exported:
     Raises:
         DataError: an anchor that is not called like an instance of SWE-bench.
     """
-    ids = _names(bank, _INSTANCE, "instances of SWE-bench, such as 'django__django-11740'")
+    ids = _names(bank, request, _INSTANCE, "instances of SWE-bench, such as 'django__django-11740'")
     dataset = _dataset(bank, request, "DATASET")
     head = ["python", "-m", "swebench.harness.run_evaluation", "--dataset_name", dataset]
     tail = ["--predictions_path", "PREDICTIONS", "--run_id", "RUN"]
@@ -41,17 +41,17 @@ def export_terminal_bench(bank: ItemBank, request: Request) -> Exported:
     Raises:
         DataError: an anchor that is not called like a task of Terminal-Bench.
     """
-    ids = _names(bank, _TASK, "tasks of Terminal-Bench, such as 'fix-git'")
+    ids = _names(bank, request, _TASK, "tasks of Terminal-Bench, such as 'fix-git'")
     dataset = _dataset(bank, request, "terminal-bench@2.0")
     chosen = f"$(sed 's/^/-i /' {shlex.quote(str(request.path))})"
     head = shlex.join(["harbor", "run", "-d", dataset])
     return Exported(_lines(ids), f"{head} {chosen} -a AGENT -m MODEL -k ATTEMPTS")
 
 
-def _names(bank: ItemBank, form: re.Pattern[str], what: str) -> list[str]:
+def _names(bank: ItemBank, request: Request, form: re.Pattern[str], what: str) -> list[str]:
     """Return the anchors' names without the benchmark before them; all must have the form."""
     benchmark = by_item(bank.items, "benchmark")
-    anchors = known_anchors(bank.items, bank.anchors.items)
+    anchors = known_anchors(bank.items, request.asked(bank))
     names = [one.removeprefix(f"{benchmark[one]}/") for one in anchors]
     wrong = [one for one in names if not form.fullmatch(one)]
     if wrong:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def export_inspect(bank: ItemBank, request: Request) -> Exported:
     """Return what ``--sample-id`` takes, joined by commas."""
-    chosen = inspect_samples(bank.items, bank.anchors.items, task=request.task)
+    chosen = inspect_samples(bank.items, request.asked(bank), task=request.task)
     return Exported(",".join(chosen) + "\n", inspect_command(chosen))
 
 

@@ -30,7 +30,7 @@ def export_lm_eval(bank: ItemBank, request: Request) -> Exported:
     run = {**bank.settings.get("run", {}), **request.lookup}
     if request.task is not None:
         run["task"] = request.task
-    samples = lm_eval_samples(bank.items, bank.anchors.items, **run)
+    samples = lm_eval_samples(bank.items, request.asked(bank), **run)
     text = json.dumps(samples, indent=1) + "\n"
     return Exported(text, lm_eval_command(samples, request.path))
 

@@ -23,21 +23,21 @@ def export_csv(bank: ItemBank, request: Request) -> Exported:
     out = io.StringIO()
     writer = csv.DictWriter(out, (*_FIELDS, "score"), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_anchor_rows(bank))
+    writer.writerows(_rows(bank, request))
     return Exported(out.getvalue())
 
 
 def export_jsonl(bank: ItemBank, request: Request) -> Exported:
     """Return the anchors as JSON lines: rank from 1, item, benchmark, subject."""
-    return Exported("".join(json.dumps(row) + "\n" for row in _anchor_rows(bank)))
+    return Exported("".join(json.dumps(row) + "\n" for row in _rows(bank, request)))
 
 
-def _anchor_rows(bank: ItemBank) -> list[dict[str, object]]:
-    anchors = bank.anchors
-    chosen = bank.items.take(bank.items.index(anchors.items, "anchor"))
+def _rows(bank: ItemBank, request: Request) -> list[dict[str, object]]:
+    asked = request.asked(bank)
+    chosen = bank.items.take(bank.items.index(asked, "anchor"))
     columns = (
-        range(1, len(anchors) + 1),
-        anchors.items,
+        range(1, len(asked) + 1),
+        asked,
         chosen.column("benchmark", ""),
         chosen.column("subject", ""),
     )
