@@ -28,12 +28,12 @@ def even(low, high):
 @pytest.mark.parametrize("spread", [0.002, 0.03, 0.1])
 @pytest.mark.parametrize("mean", [0.0, 0.15, 0.4, 0.55, 0.97])
 def test_the_posterior_is_that_of_bayes(mean, spread):
-    low, high, prior = 0.2, 0.5, np.array([0.2, 0.4, 0.6])
+    low, high, prior = 0.2, 0.5, np.array([0.2, 0.4, 0.6, 0.3])
 
     def density(t):
         away = max(t - high, low - t, 0.0)
-        edge = prior[1] if t > high else prior[0]
-        return norm.pdf(t, mean, spread) * (edge * (1 + away / prior[2]) ** -2 if away else 1.0)
+        edge, reach = prior[[1, 3]] if t > high else prior[[0, 2]]
+        return norm.pdf(t, mean, spread) * (edge * (1 + away / reach) ** -2 if away else 1.0)
 
     def total(function, start, stop):
         points = [min(max(mean + k * spread, start), stop) for k in (-3, 0, 3)]
@@ -50,7 +50,7 @@ def test_the_posterior_is_that_of_bayes(mean, spread):
 
 def test_far_within_nothing_is_beyond():
     gate, expected = posterior_beyond(
-        np.array([0.5]), np.array([0.001]), 0.2, 0.8, np.array([0.5, 0.5, 1.0])
+        np.array([0.5]), np.array([0.001]), 0.2, 0.8, np.array([0.5, 0.5, 1.0, 1.0])
     )
     assert gate.tolist() == [0.0]
     assert expected.tolist() == [0.5]
@@ -58,29 +58,35 @@ def test_far_within_nothing_is_beyond():
 
 def test_both_ends_are_alike():
     mean, spread = np.array([0.05, 0.3, 0.62]), np.array([0.05, 0.02, 0.1])
-    prior = np.array([0.1, 0.4, 0.5])
+    prior = np.array([0.1, 0.4, 0.5, 0.2])
     gate, expected = posterior_beyond(mean, spread, 0.25, 0.6, prior)
-    mirror = posterior_beyond(1 - mean, spread, 0.4, 0.75, prior[[1, 0, 2]])
+    mirror = posterior_beyond(1 - mean, spread, 0.4, 0.75, prior[[1, 0, 3, 2]])
     assert_allclose(mirror, [gate, 1 - expected], atol=1e-12)
+
+
+def test_an_older_bank_has_one_reach_for_both_ends():
+    mean, spread = np.array([0.05, 0.3, 0.62]), np.array([0.05, 0.02, 0.1])
+    old, new = np.array([0.1, 0.4, 0.5]), np.array([0.1, 0.4, 0.5, 0.5])
+    found = [posterior_beyond(mean, spread, 0.25, 0.6, one) for one in (old, new)]
+    assert_allclose(*found, atol=0)
 
 
 def test_a_range_that_ends_at_0_or_1_has_nothing_beyond():
     gate, _ = posterior_beyond(
-        np.array([0.0, 1.0]), np.array([0.1, 0.1]), 0.0, 1.0, np.array([0.5, 0.5, 1.0])
+        np.array([0.0, 1.0]), np.array([0.1, 0.1]), 0.0, 1.0, np.array([0.5, 0.5, 1.0, 1.0])
     )
     assert gate.tolist() == [0.0, 0.0]
 
 
 def test_a_wide_history_expects_more_beyond_and_further_out():
     narrow, wide = (prior_beyond(even(0.2, high), 1.0, ODDS) for high in (0.25, 0.6))
-    assert_allclose(wide, [ODDS, ODDS, REACH * 0.98 * 0.4])
-    assert_allclose(narrow, [ODDS * 0.98 * 0.05 / WIDE] * 2 + [REACH * 0.98 * 0.05])
+    assert_allclose(wide, [ODDS] * 2 + [REACH * 0.98 * 0.4] * 2)
+    assert_allclose(narrow, [ODDS * 0.98 * 0.05 / WIDE] * 2 + [REACH * 0.98 * 0.05] * 2)
 
 
 def test_scores_that_differ_by_chance_alone_expect_next_to_nothing():
-    assert_allclose(
-        prior_beyond(even(0.2, 0.6), 0.0, ODDS), [ODDS * LEAST, ODDS * LEAST, LEAST_REACH]
-    )
+    prior = prior_beyond(even(0.2, 0.6), 0.0, ODDS)
+    assert_allclose(prior, [ODDS * LEAST] * 2 + [LEAST_REACH] * 2)
 
 
 def test_no_width_at_all_is_no_trouble():
@@ -90,11 +96,12 @@ def test_no_width_at_all_is_no_trouble():
     assert gate[1] > 0.99
 
 
-def test_a_history_that_thins_out_expects_less_there():
+def test_a_history_that_thins_out_expects_less_there_and_not_as_far():
     scores = np.concatenate([even(0.2, 0.3), [0.45, 0.6, 0.6]])
-    below, above, _ = prior_beyond(scores, 1.0, ODDS)
+    below, above, near, far = prior_beyond(scores, 1.0, ODDS)
     assert below == ODDS
     assert_allclose(above, ODDS * 10 * 2 / 104)
+    assert_allclose(far / near, above / below)
     scores = np.concatenate([even(0.2, 0.3), [0.6]])
     assert prior_beyond(scores, 1.0, ODDS)[1] >= ODDS * CROWD
 

@@ -12,6 +12,7 @@ from tinyeval.errors import ConfigError
 from tinyeval.irt.model import IRTFit, IRTModel
 from tinyeval.responses import ResponseMatrix
 from tinyeval.selection.budget import Allowance, Bounds, Budget
+from tinyeval.selection.large_share import STRATA, care
 from tinyeval.selection.optimal_design import greedy_design, select_optimal_design
 from tinyeval.tables import Table
 
@@ -151,7 +152,7 @@ def test_one_dear_item_that_tells_all_is_bought_instead_of_cheap_ones_that_tell_
 
 def test_costs_that_are_all_the_same_change_nothing():
     history = priced(np.full(30, 2.5))
-    plain = select_optimal_design(history, 12, rng=RNG).items
+    plain = select_optimal_design(history, 12, rng=RNG, unsolved=0.0).items
     assert select(history, Budget(30, 30.0)) == plain
     assert select(history, Budget(12, 1e9)) == plain
 
@@ -258,7 +259,7 @@ def half_unsolved():
 def test_drift_spends_anchors_on_items_that_no_source_model_solved(drift, fewest, most):
     history = half_unsolved()
     unsolved = set(history.responses.items.ids[:60])
-    anchors = select_optimal_design(history, 30, rng=RNG, drift=(drift,))
+    anchors = select_optimal_design(history, 30, rng=RNG, drift=(drift,), unsolved=0.0)
     assert fewest <= len(unsolved & set(anchors.items)) <= most
 
 
@@ -266,6 +267,55 @@ def test_by_default_an_unsolved_item_is_among_the_first():
     history = half_unsolved()
     unsolved = set(history.responses.items.ids[:60])
     assert unsolved & set(select_optimal_design(history, 5, rng=RNG).items)
+
+
+# --- a large share of the benchmark ---------------------------------------------------------------
+
+
+def counts(history, anchors):
+    mean = history.filled.astype(float).mean(0)
+    every = np.digitize(mean, STRATA)
+    asked = every[history.positions(anchors.items)]
+    return [np.bincount(one, minlength=len(STRATA) + 1) for one in (asked, every)]
+
+
+@pytest.mark.parametrize("n", [48, 60, 90, 119])
+def test_a_large_share_is_asked_of_every_stratum(n):
+    history = half_unsolved()
+    asked, every = counts(history, select_optimal_design(history, n, rng=RNG))
+    assert asked.sum() == n
+    assert (asked >= np.floor(n / 120 * every)).all()
+
+
+def test_without_strata_half_of_the_benchmark_leaves_out_what_nobody_solved():
+    history = half_unsolved()
+    asked, every = counts(history, select_optimal_design(history, 60, rng=RNG, unsolved=0.0))
+    assert asked[0] < 0.8 * 60 / 120 * every[0]
+
+
+def test_a_small_share_is_chosen_as_if_there_were_no_strata():
+    history = half_unsolved()
+    both = [select_optimal_design(history, 18, rng=RNG, unsolved=u).items for u in (None, 0.0)]
+    assert both[0] == both[1]
+
+
+def test_the_care_grows_from_one_share_to_the_other():
+    assert [care(n, 100) for n in (1, 15, 20, 40, 100)] == [0.0, 0.0, 0.2, 1.0, 1.0]
+
+
+def test_quotas_and_costs_of_ones_own_are_kept_with_a_large_share():
+    history = half_unsolved()
+    table = history.responses.items.with_columns(
+        kind=np.array(["a", "b"] * 60), cost=np.linspace(1.0, 2.0, 120)
+    )
+    history = replace(history, responses=replace(history.responses, items=table))
+    budget = Budget(60, quotas={"a": Bounds(45, 45)}, by="kind")
+    items = select_optimal_design(history, 60, rng=RNG, budget=budget).items
+    kind = dict(zip(table.ids, table.column("kind"), strict=True))
+    assert sum(kind[one] == "a" for one in items) == 45
+    items = select_optimal_design(history, 120, rng=RNG, budget=Budget(120, cost=70.0)).items
+    cost = dict(zip(table.ids, table.column("cost"), strict=True))
+    assert sum(cost[one] for one in items) <= 70.0 * (1 + 1e-9)
 
 
 # --- hostile options ----------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from tinyeval.estimators.gate import (
 from tinyeval.estimators.kriging import DRIFT_GRID, fit_kriging
 from tinyeval.estimators.regression import fit_kernel_ridge
 from tinyeval.estimators.shift import fit_shift
-from tinyeval.estimators.stack import KEPT, ROBUST_DRIFT, Stack, fit_stack
+from tinyeval.estimators.slopes import KEPT, fit_slopes
+from tinyeval.estimators.stack import ROBUST_DRIFT, Stack, fit_stack
 from tinyeval.selection.base import equal_weights
 
 
@@ -47,8 +48,8 @@ def by_quadrature(mean, spread, low, high, prior):
 
     def density(t):
         away = max(t - high, low - t, 0.0)
-        edge = prior[1] if t > high else prior[0]
-        return norm.pdf(t, mean, spread) * (edge * (1 + away / prior[2]) ** -2 if away else 1.0)
+        edge, reach = prior[[1, 3]] if t > high else prior[[0, 2]]
+        return norm.pdf(t, mean, spread) * (edge * (1 + away / reach) ** -2 if away else 1.0)
 
     def integral(function):
         ends = [(0.0, low), (high, 1.0)]
@@ -69,7 +70,7 @@ def test_it_is_the_gated_mixture_of_its_experts(parts):
     kriging = fit_kriging(source, anchors, rng=rng(), undrifted=0.8, moved=moved)
     large = [s for s in DRIFT_GRID if s >= ROBUST_DRIFT]
     robust = fit_kriging(source, anchors, rng=rng(), drift=large).predict(answers)
-    shift = fit_shift(source, anchors, rng=rng(), kept=KEPT).predict(answers).mean
+    shift = fit_slopes(source, anchors, rng=rng()).predict(answers).mean
     kernel = fit_kernel_ridge(source, anchors, rng=rng()).predict(answers).mean
     inside = (1 - stack.share) * kriging.predict(answers).mean + stack.share * kernel
     beyond = (robust.mean + shift) / 2
@@ -82,7 +83,7 @@ def test_it_is_the_gated_mixture_of_its_experts(parts):
         ]
     )
     # the overall score decides for the benchmarks as well, and moves them by their own spreads
-    shift_spread = fit_shift(source, anchors, rng=rng(), kept=KEPT).predict(answers).spread
+    shift_spread = fit_slopes(source, anchors, rng=rng()).predict(answers).spread
     apart = (robust.mean - shift) / 2
     spread = np.sqrt((robust.spread**2 + shift_spread**2) / 2 + apart**2)
     steps = (expected - beyond[:, 0]) / spread[:, 0]
@@ -110,6 +111,19 @@ def test_a_bank_from_before_the_prior_has_the_gate_of_then(parts):
     gate = gate[:, :1]
     expected = (1 - gate) * inside + gate * beyond
     assert_allclose(old.predict(answers).mean, expected, atol=1e-9)
+
+
+def test_a_bank_from_before_the_slopes_has_one(parts):
+    source, new = parts
+    anchors = some(source, 20)
+    answers = answers_of(new, anchors)
+    state = fit_stack(source, anchors, rng=rng()).state()
+    rest = {name: value for name, value in state.items() if not name.startswith("shift/")}
+    one = fit_shift(source, anchors, rng=rng(), kept=KEPT)
+    old = Stack.from_state(rest | {f"shift/{name}": v for name, v in one.state().items()})
+    assert_allclose(old.shift.predict(answers).mean, one.predict(answers).mean, atol=0)
+    assert "shift/slopes" not in old.state()
+    assert "shift/slopes" in state
 
 
 def variants(n=45, items=700, spread=0.0, seed=0):

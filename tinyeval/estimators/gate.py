@@ -4,9 +4,9 @@ The prediction beyond the range states t ~ N(r, v) from the model's own answers 
 weighs it against a prior density of the overall score t.  Within the central range [a, b] of the
 source models' scores the density is 1; at a distance d beyond its upper end it is
 
-    e (1 + d / reach)^-2,        e = ODDS * alpha * min(1, width / WIDE) * crowd,
+    e (1 + d / reach)^-2,        e = ODDS * alpha^2 * min(1, width / WIDE) * crowd,
 
-and likewise below, with a crowd of its own.  So
+and likewise below, with a crowd and a reach of its own.  So
 
     g = P(t beyond | r) = (mass above + mass below) / (mass within + mass above + mass below),
 
@@ -20,11 +20,11 @@ What the prior knows of the history:
   of the answers to item i.  Variants of one model have alpha near 0: their scores differ by chance
   alone, and nothing moves models like these.
 * width = sqrt(alpha) (b - a) is the width without chance.  Where source models lie close together,
-  fewer models are expected beyond them, and not far: reach = REACH * width.  Floors (LEAST,
+  fewer models are expected beyond them, and not far: reach = REACH * width * crowd.  Floors (LEAST,
   LEAST_REACH) leave the last word to the answers even where a history has no width at all.
 * crowd = ten times the share of source models in the outer tenth of the range at that end, cut to
   [CROWD, 1].  A history that thins out towards its best models has probably shown them; one that
-  breaks off where many models are has not.
+  breaks off where many models are has not.  So fewer are expected beyond, and not as far.
 
 A table of models with the columns of CHECKPOINTS says that the models are checkpoints of training
 runs.  It is taken at its word: new checkpoints are expected within the range (ODDS_CHECKPOINTS).
@@ -58,10 +58,10 @@ WIDE = 0.25
 """Width, in score units, from which a history counts as wide."""
 
 REACH = 4.0
-"""Distance beyond the range at which the density has fallen to a quarter, in widths."""
+"""Distance beyond a range that breaks off at which the density is a quarter, in widths."""
 
 LEAST = 0.01
-"""Smallest value of alpha * min(1, width / WIDE)."""
+"""Smallest value of alpha^2 * min(1, width / WIDE)."""
 
 LEAST_REACH = 0.05
 """Smallest reach, in score units."""
@@ -90,7 +90,7 @@ def are_checkpoints(history: History) -> bool:
 
 
 def prior_beyond(scores: Array, alpha: float, odds: float) -> Array:
-    """Return the prior beyond the range: densities at its lower and upper end, and reach.
+    """Return the prior beyond the range: densities at its lower and upper end, and reaches there.
 
     Args:
         scores: overall scores of the source models, shape (models,).
@@ -98,21 +98,21 @@ def prior_beyond(scores: Array, alpha: float, odds: float) -> Array:
         odds: density just beyond the range of a wide history, relative to within.
 
     Returns:
-        Array of shape (3,).
+        Array of shape (4,).
 
     Example:
         >>> scores = np.linspace(0.2, 0.6, 81)
         >>> prior_beyond(scores, alpha=1.0, odds=0.5).round(2).tolist()
-        [0.5, 0.5, 1.57]
+        [0.5, 0.5, 1.57, 1.57]
         >>> prior_beyond(scores / 10, alpha=1.0, odds=0.5).round(2).tolist()
-        [0.08, 0.08, 0.16]
+        [0.08, 0.08, 0.16, 0.16]
     """
     low, high = np.quantile(scores, [TAIL, 1.0 - TAIL])
     tenth, width = 0.1 * (high - low), np.sqrt(alpha) * (high - low)
     outer = np.array([(scores <= low + tenth).mean(), (scores >= high - tenth).mean()])
-    known = max(alpha * min(1.0, width / WIDE), LEAST)
-    edges = odds * known * np.clip(10.0 * outer, CROWD, 1.0)
-    return np.r_[edges, max(REACH * width, LEAST_REACH)]
+    known = max(alpha**2 * min(1.0, width / WIDE), LEAST)
+    crowd = np.clip(10.0 * outer, CROWD, 1.0)
+    return np.r_[odds * known * crowd, np.maximum(REACH * width * crowd, LEAST_REACH)]
 
 
 def posterior_beyond(
@@ -123,12 +123,13 @@ def posterior_beyond(
     Args:
         mean, spread: the prediction beyond the range, shape (models,); ``spread`` is positive.
         low, high: ends of the range.
-        prior: as ``prior_beyond`` returns it.
+        prior: as ``prior_beyond`` returns it; of shape (3,) in older banks, whose reach is the same
+            at both ends.
 
     Returns:
         Two arrays of shape (models,).
     """
-    above, mean_above = _mass(mean, spread, high, prior[1], prior[2])
+    above, mean_above = _mass(mean, spread, high, prior[1], prior[-1])
     below, mean_below = _mass(1.0 - mean, spread, 1.0 - low, prior[0], prior[2])
     within = normal_cdf((high - mean) / spread) - normal_cdf((low - mean) / spread)
     beyond = above + below

@@ -9,7 +9,8 @@ posterior mode under a wide normal prior, and
 
 Difficulties differ less for models of another kind than for the source models, because the two
 agree only in part on what is hard.  With ``kept`` = k, logit m_i is replaced by k logit m_i: items
-that no source model solved are then expected to be solved sooner.
+that no source model solved are then expected to be solved sooner.  The default learns k from the
+model's own answers (:mod:`tinyeval.estimators.slopes`).
 
 If there are several benchmarks, each has its own delta: one Newton step from the overall delta,
 under a normal prior of precision OWN_PRECISION around it.
@@ -47,6 +48,9 @@ OWN_PRECISION = 1.0
 EASIEST = 0.99
 """Mean scores are cut to [1 - EASIEST, EASIEST], since an item that nobody solved can be solved."""
 
+SMALLEST_P = 1e-9
+"""Smallest probability of an answer in a likelihood."""
+
 GRID = np.linspace(-8.0, 8.0, 321)
 """Values of delta at which sums are tabulated."""
 
@@ -74,6 +78,17 @@ class Runs(NamedTuple):
     unasked_share: Array
     inverse: Array
     usual: Array
+
+    @property
+    def noise(self) -> Array:
+        """Variance of every answer in units of p (1 - p), shape (models, anchors)."""
+        return 1.0 - self.share + self.share * self.inverse
+
+    def weigh(self, answers: NDArray) -> tuple[Array, Array]:
+        """Return answers times their weights in the equation, 0 where unanswered, and weights."""
+        seen = ~np.isnan(answers)
+        weight = seen * (1.0 - self.share + self.share * self.usual) / self.noise
+        return weight * np.where(seen, answers, 0.0), weight
 
 
 @dataclass(frozen=True)
@@ -134,9 +149,7 @@ class ShiftEstimator:
         """
         seen, share = ~np.isnan(answers), runs.share
         given = np.where(seen, answers, 0.0)
-        noise = 1.0 - share + share * runs.inverse
-        weight = seen * (1.0 - share + share * runs.usual) / noise
-        shift = self._shift(weight * given, weight)
+        noise, shift = runs.noise, self._shift(*runs.weigh(answers))
         place, part = _between(shift.value)
         expected, scatter, steep = (
             (1 - part) * np.take_along_axis(table, place, 0)
@@ -162,6 +175,19 @@ class ShiftEstimator:
         mean = np.clip(offset + slope * np.hstack(means), 0.0, 1.0)
         spread = np.maximum(np.abs(slope) * np.sqrt(np.hstack(variances)), SMALLEST_SPREAD)
         return Estimate(mean=mean, spread=spread, novelty=np.zeros(len(answers)))
+
+    def evidence(self, given: Array, seen: NDArray) -> Array:
+        """Log likelihood of answers with delta integrated out, by Laplace, shape (models,).
+
+        Args:
+            given: answers times their weights, 0 where unanswered, shape (models, anchors).
+            seen: the weights; 1 for answers of one run, 0 where unanswered.
+        """
+        shift = self._shift(given, seen)
+        p = np.clip(shift.p, SMALLEST_P, 1.0 - SMALLEST_P)
+        likelihood = (given * np.log(p) + (seen - given) * np.log(1.0 - p)).sum(axis=1)
+        prior = -0.5 * PRECISION * shift.value[:, 0] ** 2
+        return np.asarray(likelihood + prior + 0.5 * np.log(shift.variance[:, 0]))
 
     @cached_property
     def steepness(self) -> Array:
@@ -204,6 +230,12 @@ def _between(delta: Array) -> tuple[NDArray[np.intp], Array]:
     return place, apart - place
 
 
+def logits(history: History) -> Array:
+    """Return logit m_i of every item, shape (items,)."""
+    mean = np.clip(column_means(history.filled), 1 - EASIEST, EASIEST)
+    return np.asarray(np.log(mean / (1 - mean)))
+
+
 def fit_shift(
     history: History, anchors: Anchors, *, rng: np.random.Generator, kept: float = 1.0
 ) -> ShiftEstimator:
@@ -217,8 +249,12 @@ def fit_shift(
     """
     if not 0 <= kept <= 1:
         raise ConfigError(f"kept must lie between 0 and 1, found {kept}")
-    mean = np.clip(column_means(history.filled), 1 - EASIEST, EASIEST)
-    difficulty, columns = kept * np.log(mean / (1 - mean)), history.positions(anchors.items)
+    return with_slope(history, anchors, kept)
+
+
+def with_slope(history: History, anchors: Anchors, kept: float) -> ShiftEstimator:
+    """Return the estimator whose difficulties are ``kept`` times those of the source models."""
+    difficulty, columns = kept * logits(history), history.positions(anchors.items)
     weights, link = history.targets.weights, fit_link(history)
     unasked = weights.copy()
     unasked[:, columns] = 0.0

@@ -54,7 +54,8 @@ from tinyeval.estimators.gate import (
 )
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
-from tinyeval.estimators.shift import ShiftEstimator, fit_shift
+from tinyeval.estimators.shift import ShiftEstimator
+from tinyeval.estimators.slopes import SlopeAverage, fit_slopes
 from tinyeval.estimators.trials import Repeats, find_repeats
 from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
@@ -75,9 +76,6 @@ MANY = 1000
 LONG_HISTORY = 100
 """Fewest source models with which folds can tell a better predictor from a luckier one."""
 
-KEPT = 0.85
-"""Share of the items' differences in difficulty that models beyond the range keep."""
-
 MOVED = 2.0
 """Drift size at which its prior weight is halved, in standard deviations without chance."""
 
@@ -91,19 +89,19 @@ class Stack:
 
     Attributes:
         kriging: kriging under every drift hypothesis.
-        shift: shifted difficulty on the same anchors.
+        shift: shifted difficulty on the same anchors; of one slope in older banks.
         kernel: kernel ridge on the same anchors.
         share: weight of kernel ridge within the range, shape (targets,).
         score_range: quantiles of the source models' targets that bound the range, shape
             (2, targets).
         prior: of scores beyond the range, as :func:`tinyeval.estimators.gate.prior_beyond` returns
-            it, shape (3,); None in banks from before it.
+            it, shape (4,); (3,) in older banks, None in banks from before it.
         repeats: run noise, if the history's answers were repeated
             (:mod:`tinyeval.estimators.trials`).
     """
 
     kriging: Kriging
-    shift: ShiftEstimator
+    shift: ShiftEstimator | SlopeAverage
     kernel: KernelEstimator
     share: Array
     score_range: Array
@@ -113,7 +111,9 @@ class Stack:
     def __post_init__(self) -> None:
         targets = len(self.kriging.target_mean)
         expected = {"share": (targets,), "score_range": (2, targets)}
-        check_shapes("stack", self, expected if self.prior is None else expected | {"prior": (3,)})
+        if self.prior is not None:
+            expected["prior"] = (3,) if np.shape(self.prior) == (3,) else (4,)
+        check_shapes("stack", self, expected)
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 
@@ -193,11 +193,12 @@ class Stack:
     def from_state(cls, state: Mapping[str, NDArray]) -> Stack:
         """Rebuild a fitted estimator from ``state()``."""
         arrays = {name: np.asarray(value, dtype=np.float64) for name, value in state.items()}
-        parts = {}
+        parts: dict[str, Any] = {}
         for part, expert in EXPERTS.items():
             own = {n.removeprefix(f"{part}/"): a for n, a in arrays.items() if n.startswith(part)}
             if own or part != "repeats":
-                parts[part] = expert.from_state(own)
+                kind = SlopeAverage if part == "shift" and "slopes" in own else expert
+                parts[part] = kind.from_state(own)
         rest: dict[str, Any] = {n: arrays.get(n) for n in ("share", "score_range", "prior")}
         return cls(**parts, **rest)
 
@@ -261,7 +262,7 @@ def fit_stack(
 
     return Stack(
         kriging=krige(history, drift),
-        shift=fit_shift(history, anchors, rng=rng, kept=KEPT),
+        shift=fit_slopes(history, anchors, rng=rng),
         kernel=fit_kernel_ridge(history, anchors, rng=rng),
         share=_kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
         score_range=np.quantile(history.target_values, [tail, 1 - tail], axis=0),

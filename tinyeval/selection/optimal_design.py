@@ -10,6 +10,9 @@ the gain is summed over several hypotheses of how far a new model drifts from th
 hypothesis it is measured as a share of the variance still open, so that no hypothesis dominates and
 the anchors are good under all.
 
+Where a large share of the benchmark is asked, the design is held to its strata of difficulty
+(:mod:`tinyeval.selection.large_share`).
+
 If items have costs, gains are divided by costs.  If groups of items have quotas, the best item is
 taken among those that leave every quota within reach.
 """
@@ -27,6 +30,7 @@ from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, ite
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.budget import Allowance, Budget, item_costs
+from tinyeval.selection.large_share import care, stratified
 from tinyeval.tables import Table
 
 PLACE_PRICES = (0.0, 0.5, 2.0, 8.0, 32.0)
@@ -144,7 +148,7 @@ def select_optimal_design(
     irt_share: float = 0.5,
     shrinkage: float = 0.3,
     length: float = 1.0,
-    unsolved: float = 0.0,
+    unsolved: float | None = None,
 ) -> Anchors:
     """Choose ``n`` items by greedy optimal design; ``rng`` is not used.
 
@@ -155,7 +159,10 @@ def select_optimal_design(
         budget: limits on cost and numbers by group.
         drift: standard deviations of the drift hypotheses, in score units; 0 stands for models like
             the source models.
-        irt_share, shrinkage, length, unsolved: options of :func:`item_covariance`.
+        irt_share, shrinkage, length: options of :func:`item_covariance`.
+        unsolved: the same.  None: it grows with the share of the benchmark that is asked, and so
+            do the quotas of strata (:mod:`tinyeval.selection.large_share`), unless the cost is
+            limited; a number: it is this size, and there are no strata.
 
     Raises:
         ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.
@@ -164,9 +171,13 @@ def select_optimal_design(
     check_drift(drift)
     budget = Budget(n) if budget is None else replace(budget, items=n)
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
-    covariance = item_covariance(history, **options, unsolved=unsolved)
-    items = history.responses.items
-    if np.isfinite(budget.cost):
+    items, limited = history.responses.items, bool(np.isfinite(budget.cost))
+    careful = unsolved is None and not limited
+    own = care(n, len(items)) if careful else unsolved or 0.0
+    covariance = item_covariance(history, **options, unsolved=own)
+    if careful and not budget.quotas:
+        budget, items = stratified(budget, covariance.items, covariance.mean)
+    if limited:
         chosen = thrifty_design(covariance, drift, budget, items).chosen
     else:
         chosen = greedy_design(covariance, drift, Allowance(budget, items)).chosen

@@ -1,0 +1,148 @@
+"""Shifted difficulty with a slope that the model's own answers decide.
+
+    P_i(delta, k) = sigmoid(k logit m_i + delta)
+
+(:mod:`tinyeval.estimators.shift`).  k says how far the model agrees with the source models on what
+is hard.  It has a normal prior, mean KEPT and standard deviation APART, integrated over at the
+NODES of Gauss and Hermite: every node k_j gives a prediction, and they are averaged with weights
+
+    prior_j * likelihood(answers | delta_j, k_j) * N(delta_j; 0, 1 / PRECISION) * sd(delta_j)
+
+where delta_j is the posterior mode and sd(delta_j) the posterior standard deviation of delta, so
+the weight is the Laplace approximation of the evidence (Tierney and Kadane 1986).  Ten answers
+hardly move the prior; hundreds decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
+from numpy.typing import NDArray
+
+from tinyeval.compute.arrays import Array
+from tinyeval.errors import BankError
+from tinyeval.estimators.base import Estimate, State, check_shapes
+from tinyeval.estimators.shift import GRID, Runs, ShiftEstimator, logits, with_slope
+from tinyeval.history import History
+from tinyeval.irt.model import sigmoid
+from tinyeval.selection.base import Anchors
+
+KEPT = 0.85
+"""Share of the items' differences in difficulty that models beyond the range keep, on average."""
+
+APART = 0.1
+"""Standard deviation of that share from model to model."""
+
+NODES = 5
+"""Number of slopes."""
+
+
+@dataclass(frozen=True)
+class SlopeAverage:
+    """Tables over slopes and GRID; the first target is the overall score.
+
+    Attributes:
+        difficulty: logit of the source models' mean score on each anchor, shape (anchors,).
+        slopes: k, shape (slopes,).
+        prior: weights of the slopes, shape (slopes,).
+        expected, noise: as in :class:`ShiftEstimator`, shape (slopes, grid, targets).
+        weights: weights of the anchors in the targets, shape (targets, anchors).
+        offset, slope: link from the weighted means to the targets, shape (targets,).
+    """
+
+    difficulty: Array
+    slopes: Array
+    prior: Array
+    expected: Array
+    noise: Array
+    weights: Array
+    offset: Array
+    slope: Array
+
+    def __post_init__(self) -> None:
+        n, k, targets = len(self.difficulty), len(self.slopes), len(self.slope)
+        expected = {
+            "prior": (k,),
+            **dict.fromkeys(("expected", "noise"), (k, len(GRID), targets)),
+            "weights": (targets, n),
+            "offset": (targets,),
+        }
+        check_shapes("shift", self, expected)
+        if not (k and (self.prior > 0).all()):
+            raise BankError("shift has no slopes, or slopes without weight")
+
+    @cached_property
+    def parts(self) -> tuple[ShiftEstimator, ...]:
+        """Shifted difficulty under every slope."""
+        return tuple(
+            ShiftEstimator(
+                anchors=sigmoid(k * self.difficulty + GRID[:, None]),
+                expected=self.expected[j],
+                noise=self.noise[j],
+                weights=self.weights,
+                offset=self.offset,
+                slope=self.slope,
+            )
+            for j, k in enumerate(self.slopes)
+        )
+
+    def predict(self, answers: NDArray) -> Estimate:
+        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
+        seen = ~np.isnan(answers)
+        found = [part.predict(answers) for part in self.parts]
+        return self._average(found, self.shares(np.where(seen, answers, 0.0), seen))
+
+    def predict_runs(self, answers: NDArray, runs: Runs) -> Estimate:
+        """Estimate expected scores and scores of the same runs, as ``ShiftEstimator`` does."""
+        found = [part.predict_runs(answers, runs) for part in self.parts]
+        return self._average(found, self.shares(*runs.weigh(answers)))
+
+    def shares(self, given: Array, seen: NDArray) -> Array:
+        """Return the posterior weights of the slopes, shape (slopes, models).
+
+        Args:
+            given, seen: as in :meth:`ShiftEstimator.evidence`.
+        """
+        evidence = np.array([part.evidence(given, seen) for part in self.parts])
+        weight = np.exp(evidence - evidence.max(axis=0)) * self.prior[:, None]
+        return np.asarray(weight / weight.sum(axis=0))
+
+    @staticmethod
+    def _average(found: list[Estimate], shares: Array) -> Estimate:
+        """Return mean and spread of the mixture of one estimate for each slope."""
+        share = shares[:, :, None]
+        means, spreads = (np.array([getattr(one, n) for one in found]) for n in ("mean", "spread"))
+        mean = (share * means).sum(axis=0)
+        variance = (share * (spreads**2 + (means - mean) ** 2)).sum(axis=0)
+        return Estimate(mean=mean, spread=np.sqrt(variance), novelty=found[0].novelty)
+
+    def state(self) -> State:
+        """Return plain arrays from which ``from_state`` rebuilds this estimator."""
+        return {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray]) -> SlopeAverage:
+        """Rebuild a fitted estimator from ``state()``."""
+        return cls(**{name: np.asarray(value, dtype=np.float64) for name, value in state.items()})
+
+
+def fit_slopes(history: History, anchors: Anchors, *, rng: np.random.Generator) -> SlopeAverage:
+    """Fit on source models; ``rng`` is not used."""
+    nodes, prior = hermegauss(NODES)
+    slopes = KEPT + APART * nodes
+    parts = [with_slope(history, anchors, float(k)) for k in slopes]
+    first = parts[0]
+    return SlopeAverage(
+        difficulty=logits(history)[history.positions(anchors.items)],
+        slopes=slopes,
+        prior=prior / prior.sum(),
+        expected=np.array([one.expected for one in parts]),
+        noise=np.array([one.noise for one in parts]),
+        weights=first.weights,
+        offset=first.offset,
+        slope=first.slope,
+    )
