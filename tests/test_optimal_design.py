@@ -259,7 +259,7 @@ def half_unsolved():
 def test_drift_spends_anchors_on_items_that_no_source_model_solved(drift, fewest, most):
     history = half_unsolved()
     unsolved = set(history.responses.items.ids[:60])
-    anchors = select_optimal_design(history, 30, rng=RNG, drift=(drift,), unsolved=0.0)
+    anchors = select_optimal_design(history, 30, rng=RNG, drift=(drift,))
     assert fewest <= len(unsolved & set(anchors.items)) <= most
 
 
@@ -299,8 +299,16 @@ def test_a_small_share_is_chosen_as_if_there_were_no_strata():
     assert both[0] == both[1]
 
 
+def test_without_drift_there_are_no_strata():
+    history = half_unsolved()
+    plain, fixed = (
+        select_optimal_design(history, 60, rng=RNG, drift=(0.0,), unsolved=u) for u in (None, 0.0)
+    )
+    assert plain.items == fixed.items
+
+
 def test_the_care_grows_from_one_share_to_the_other():
-    assert [care(n, 100) for n in (1, 15, 20, 40, 100)] == [0.0, 0.0, 0.2, 1.0, 1.0]
+    assert [care(n, 100) for n in (1, 20, 25, 40, 100)] == [0.0, 0.0, 0.25, 1.0, 1.0]
 
 
 def test_quotas_and_costs_of_ones_own_are_kept_with_a_large_share():

@@ -23,6 +23,7 @@ from tinyeval.estimators.shift import fit_shift
 from tinyeval.estimators.slopes import KEPT, fit_slopes
 from tinyeval.estimators.stack import ROBUST_DRIFT, Stack, fit_stack
 from tinyeval.selection.base import equal_weights
+from tinyeval.selection.optimal_design import select_optimal_design
 
 
 def rng():
@@ -296,3 +297,39 @@ def test_a_state_without_large_drift():
     state = fit_stack(source, some(source, 5), rng=rng()).state()
     with pytest.raises(BankError, match=r"stack has no drift size from 0\.15 on"):
         Stack.from_state({**state, "kriging/drift": state["kriging/drift"] / 100})
+
+
+def leaderboard(ability, seed):
+    """Answers to 200 items, of which weak models solve a quarter next to never."""
+    draws = np.random.default_rng(seed)
+    difficulty = np.concatenate([draws.normal(0, 1.2, 150), draws.normal(4.5, 0.8, 50)])
+    right = draws.random((len(ability), 200)) < 1 / (1 + np.exp(difficulty - ability[:, None]))
+    return right.astype(np.float32)
+
+
+def test_with_half_of_the_items_stronger_models_are_no_worse_off_than_with_random_items():
+    errors = []
+    for seed in range(4):
+        draws = np.random.default_rng([seed, 1])
+        history = make_history(60, 200)
+        scores = leaderboard(draws.normal(-0.5, 0.8, 60), seed)
+        responses = replace(history.responses, scores=scores)
+        mean = np.clip(scores.mean(0), 0.005, 0.995)
+        model = replace(
+            history.fit.model,
+            discrimination=np.full_like(history.fit.model.discrimination, 0.5),
+            intercept=np.log(mean / (1 - mean)),
+        )
+        history = replace(history, responses=responses, fit=replace(history.fit, model=model))
+        new = leaderboard(np.linspace(2.5, 4.5, 12), seed)
+        truth, errors_here = new.mean(1), []
+        for options in ({}, {"unsolved": 0.0}):
+            anchors = select_optimal_design(history, 100, rng=rng(), **options)
+            answers = new[:, history.positions(anchors.items)].astype(float)
+            found = fit_stack(history, anchors, rng=rng()).predict(answers).mean[:, 0]
+            errors_here.append(np.abs(found - truth).mean())
+        of_random = [new[:, draws.permutation(200)[:100]].mean(1) for _ in range(20)]
+        errors.append([*errors_here, np.abs(np.array(of_random) - truth).mean()])
+    careful, careless, random = np.mean(errors, axis=0)
+    assert careful < random
+    assert careful < careless

@@ -14,7 +14,7 @@ difficulty gets at least
     floor(a * n / N * number of its items)
 
 anchors.  From TO on the anchors are spread over the strata in proportion (Neyman 1934), and only
-within them does the design choose freely.  Below FROM nothing changes.
+within them does the design choose freely.  Up to FROM nothing changes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tinyeval.compute.arrays import Array
 from tinyeval.selection.budget import Bounds, Budget
 from tinyeval.tables import Table
 
-FROM = 0.15
+FROM = 0.2
 """Share of the benchmark up to which the design is left alone."""
 
 TO = 0.4
@@ -41,8 +41,8 @@ def care(asked: int, items: int) -> float:
     """Return a, from 0 to 1: how careful a design of ``asked`` of ``items`` items is.
 
     Example:
-        >>> [care(n, 500) for n in (50, 100, 250)]
-        [0.0, 0.2, 1.0]
+        >>> [care(n, 500) for n in (100, 150, 250)]
+        [0.0, 0.5, 1.0]
     """
     return round(float(np.clip((asked / items - FROM) / (TO - FROM), 0.0, 1.0)), 6)
 

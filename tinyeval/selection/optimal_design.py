@@ -162,7 +162,7 @@ def select_optimal_design(
         irt_share, shrinkage, length: options of :func:`item_covariance`.
         unsolved: the same.  None: it grows with the share of the benchmark that is asked, and so
             do the quotas of strata (:mod:`tinyeval.selection.large_share`), unless the cost is
-            limited; a number: it is this size, and there are no strata.
+            limited or there is no drift; a number: it is this size, and there are no strata.
 
     Raises:
         ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.
@@ -172,7 +172,7 @@ def select_optimal_design(
     budget = Budget(n) if budget is None else replace(budget, items=n)
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
     items, limited = history.responses.items, bool(np.isfinite(budget.cost))
-    careful = unsolved is None and not limited
+    careful = unsolved is None and not limited and max(drift) > 0
     own = care(n, len(items)) if careful else unsolved or 0.0
     covariance = item_covariance(history, **options, unsolved=own)
     if careful and not budget.quotas:
