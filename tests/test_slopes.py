@@ -1,5 +1,7 @@
 """Shifted difficulty whose slope the answers decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import make_history, split_models
@@ -106,7 +108,21 @@ def test_it_survives_the_disk(source):
     assert_allclose(again.predict(answers).mean, fitted.predict(answers).mean, atol=0)
 
 
-@pytest.mark.parametrize("name", ["prior", "expected", "noise", "weights", "offset"])
+def test_the_overall_score_is_that_of_its_benchmarks_by_half():
+    history, new = split_models(make_history(50, 90, benchmarks=3, seed=1), 38)
+    anchors = some(history, 30)
+    answers = new.filled[:, new.positions(anchors.items)].astype(float)
+    fitted = fit_slopes(history, anchors, rng=rng())
+    part = (history.targets.weights[1:] > 0) @ history.targets.weights[0]
+    assert_allclose(fitted.overall, np.r_[0.5, 0.5 * part])
+    assert_allclose(fitted.overall.sum(), 1.0)
+    found = fitted.predict(answers).mean
+    one = replace(fitted, overall=np.eye(4)[0]).predict(answers).mean
+    assert_allclose(found[:, 0], 0.5 * one[:, 0] + 0.5 * one[:, 1:] @ part, atol=1e-12)
+    assert_allclose(found[:, 1:], one[:, 1:], atol=0)
+
+
+@pytest.mark.parametrize("name", ["prior", "expected", "noise", "weights", "offset", "overall"])
 def test_states_of_the_wrong_shape(name):
     source = make_history(12, 20)
     state = fit_slopes(source, some(source, 5), rng=rng()).state()

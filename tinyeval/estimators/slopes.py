@@ -11,6 +11,11 @@ NODES of Gauss and Hermite: every node k_j gives a prediction, and they are aver
 where delta_j is the posterior mode and sd(delta_j) the posterior standard deviation of delta, so
 the weight is the Laplace approximation of the evidence (Tierney and Kadane 1986).  Ten answers
 hardly move the prior; hundreds decide.
+
+Where the overall score is a weighted mean of benchmarks, it is predicted twice: with one delta for
+all items, and as the weighted mean of the benchmarks' predictions, each with a delta of its own.
+The first is steadier, the second is right where benchmarks are not shifted alike.  BY_BENCHMARK is
+the weight of the second.
 """
 
 from __future__ import annotations
@@ -40,6 +45,9 @@ APART = 0.1
 NODES = 5
 """Number of slopes."""
 
+BY_BENCHMARK = 0.5
+"""Weight of the mean of the benchmarks' predictions in that of the overall score."""
+
 
 @dataclass(frozen=True)
 class SlopeAverage:
@@ -52,6 +60,7 @@ class SlopeAverage:
         expected, noise: as in :class:`ShiftEstimator`, shape (slopes, grid, targets).
         weights: weights of the anchors in the targets, shape (targets, anchors).
         offset, slope: link from the weighted means to the targets, shape (targets,).
+        overall: weights of the targets' predictions in the overall score's, shape (targets,).
     """
 
     difficulty: Array
@@ -62,6 +71,7 @@ class SlopeAverage:
     weights: Array
     offset: Array
     slope: Array
+    overall: Array
 
     def __post_init__(self) -> None:
         n, k, targets = len(self.difficulty), len(self.slopes), len(self.slope)
@@ -69,7 +79,7 @@ class SlopeAverage:
             "prior": (k,),
             **dict.fromkeys(("expected", "noise"), (k, len(GRID), targets)),
             "weights": (targets, n),
-            "offset": (targets,),
+            **dict.fromkeys(("offset", "overall"), (targets,)),
         }
         check_shapes("shift", self, expected)
         if not (k and (self.prior > 0).all()):
@@ -111,13 +121,15 @@ class SlopeAverage:
         weight = np.exp(evidence - evidence.max(axis=0)) * self.prior[:, None]
         return np.asarray(weight / weight.sum(axis=0))
 
-    @staticmethod
-    def _average(found: list[Estimate], shares: Array) -> Estimate:
+    def _average(self, found: list[Estimate], shares: Array) -> Estimate:
         """Return mean and spread of the mixture of one estimate for each slope."""
         share = shares[:, :, None]
         means, spreads = (np.array([getattr(one, n) for one in found]) for n in ("mean", "spread"))
         mean = (share * means).sum(axis=0)
         variance = (share * (spreads**2 + (means - mean) ** 2)).sum(axis=0)
+        targets = len(self.overall)
+        for first in range(0, mean.shape[1], targets):  # expected scores, then those of runs
+            mean[:, first] = mean[:, first : first + targets] @ self.overall
         return Estimate(mean=mean, spread=np.sqrt(variance), novelty=found[0].novelty)
 
     def state(self) -> State:
@@ -145,4 +157,18 @@ def fit_slopes(history: History, anchors: Anchors, *, rng: np.random.Generator) 
         weights=first.weights,
         offset=first.offset,
         slope=first.slope,
+        overall=_overall(history),
     )
+
+
+def _overall(history: History) -> Array:
+    """Weights of the targets' predictions in that of the overall score, shape (targets,)."""
+    targets = history.targets
+    weights = targets.weights
+    alone = np.eye(len(weights))[0]
+    if len(weights) < 3 or targets.external.any():
+        return alone
+    part = (weights[1:] > 0) @ weights[0]
+    if not np.allclose(part @ weights[1:], weights[0]):  # the benchmarks are not all of it
+        return alone
+    return np.asarray((1 - BY_BENCHMARK) * alone + BY_BENCHMARK * np.r_[0.0, part])
