@@ -8,7 +8,8 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from tinyeval.errors import BankError, ConfigError
-from tinyeval.estimators.shift import PRECISION, ShiftEstimator, fit_shift
+from tinyeval.estimators.shift import ShiftEstimator, fit_shift
+from tinyeval.estimators.shift_tables import PRECISION
 from tinyeval.selection.base import equal_weights
 
 

@@ -10,7 +10,8 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from tinyeval.errors import BankError
-from tinyeval.estimators.shift import PRECISION, Runs, logits, with_slope
+from tinyeval.estimators.shift import logits, with_slope
+from tinyeval.estimators.shift_tables import PRECISION, Runs, weigh
 from tinyeval.estimators.slopes import APART, KEPT, SlopeAverage, fit_slopes
 from tinyeval.selection.base import equal_weights
 
@@ -22,11 +23,6 @@ def rng():
 def some(history, n, seed=0):
     ids = sorted(history.responses.items.ids)
     return equal_weights(tuple(np.random.default_rng(seed).permutation(ids)[:n]))
-
-
-def weighed(answers):
-    seen = ~np.isnan(answers)
-    return np.where(seen, answers, 0.0), seen
 
 
 def agents(source, slope, n=40, seed=1):
@@ -53,7 +49,8 @@ def test_the_evidence_is_the_integral_over_delta(source, kept):
     columns = source.positions(anchors.items)
     answers = agents(source, 0.7)[:3, columns]
     answers[0, :5] = np.nan
-    found = with_slope(source, anchors, kept).evidence(*weighed(answers))
+    tables, given = with_slope(source, anchors, kept).tables, weigh(answers)
+    (found,) = tables.evidence(tables.solve(*given), *given)
     difficulty = kept * logits(source)[columns]
     for one, evidence in zip(answers, found, strict=True):
         seen = ~np.isnan(one)
@@ -76,7 +73,9 @@ def test_with_half_of_the_items_answered_the_slope_is_learned(source, slope, low
     for name, anchors in {"few": few, "half": half}.items():
         columns = source.positions(anchors.items)
         fitted = fit_slopes(source, anchors, rng=rng())
-        kept[name] = fitted.slopes @ fitted.shares(*weighed(answers[:, columns])).mean(axis=1)
+        given = weigh(answers[:, columns])
+        shares = fitted.shares(fitted.tables.solve(*given), *given)
+        kept[name] = fitted.slopes @ shares.mean(axis=1)
         both = (fitted, with_slope(source, anchors, KEPT))
         truth = answers @ source.targets.weights[0]
         error[name] = [

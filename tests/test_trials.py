@@ -13,7 +13,8 @@ from tinyeval.errors import BankError
 from tinyeval.estimators.base import Estimate
 from tinyeval.estimators.kriging import fit_kriging
 from tinyeval.estimators.regression import fit_kernel_ridge
-from tinyeval.estimators.shift import Runs, fit_shift
+from tinyeval.estimators.shift import fit_shift
+from tinyeval.estimators.shift_tables import Runs
 from tinyeval.estimators.stack import Stack, fit_stack
 from tinyeval.estimators.trials import Repeats, by_runs, find_repeats, moved
 from tinyeval.responses import ResponseMatrix

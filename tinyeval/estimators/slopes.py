@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from tinyeval.compute.arrays import Array
 from tinyeval.errors import BankError
 from tinyeval.estimators.base import Estimate, State, check_shapes
-from tinyeval.estimators.shift import GRID, Runs, ShiftEstimator, logits, with_slope
+from tinyeval.estimators.shift import logits, with_slope
+from tinyeval.estimators.shift_tables import GRID, Runs, Shift, ShiftTables, weigh
 from tinyeval.history import History
 from tinyeval.irt.model import sigmoid
 from tinyeval.selection.base import Anchors
@@ -86,51 +87,50 @@ class SlopeAverage:
             raise BankError("shift has no slopes, or slopes without weight")
 
     @cached_property
-    def parts(self) -> tuple[ShiftEstimator, ...]:
+    def tables(self) -> ShiftTables:
         """Shifted difficulty under every slope."""
-        return tuple(
-            ShiftEstimator(
-                anchors=sigmoid(k * self.difficulty + GRID[:, None]),
-                expected=self.expected[j],
-                noise=self.noise[j],
-                weights=self.weights,
-                offset=self.offset,
-                slope=self.slope,
-            )
-            for j, k in enumerate(self.slopes)
+        return ShiftTables(
+            anchors=sigmoid(self.slopes[:, None, None] * self.difficulty + GRID[:, None]),
+            expected=self.expected,
+            noise=self.noise,
+            weights=self.weights,
+            offset=self.offset,
+            slope=self.slope,
         )
 
     def predict(self, answers: NDArray) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        seen = ~np.isnan(answers)
-        found = [part.predict(answers) for part in self.parts]
-        return self._average(found, self.shares(np.where(seen, answers, 0.0), seen))
+        given, seen = weigh(answers)
+        shift = self.tables.solve(given, seen)
+        shares = self.shares(shift, given, seen)
+        return self._average(*self.tables.read(shift, answers), shares)
 
     def predict_runs(self, answers: NDArray, runs: Runs) -> Estimate:
         """Estimate expected scores and scores of the same runs, as ``ShiftEstimator`` does."""
-        found = [part.predict_runs(answers, runs) for part in self.parts]
-        return self._average(found, self.shares(*runs.weigh(answers)))
+        given, weight = runs.weigh(answers)
+        shift = self.tables.solve(given, weight)
+        shares = self.shares(shift, given, weight)
+        return self._average(*self.tables.read_runs(shift, answers, runs), shares)
 
-    def shares(self, given: Array, seen: NDArray) -> Array:
+    def shares(self, shift: Shift, given: Array, weight: NDArray) -> Array:
         """Return the posterior weights of the slopes, shape (slopes, models).
 
         Args:
-            given, seen: as in :meth:`ShiftEstimator.evidence`.
+            shift, given, weight: as in :meth:`ShiftTables.evidence`.
         """
-        evidence = np.array([part.evidence(given, seen) for part in self.parts])
-        weight = np.exp(evidence - evidence.max(axis=0)) * self.prior[:, None]
-        return np.asarray(weight / weight.sum(axis=0))
+        evidence = self.tables.evidence(shift, given, weight)
+        share = np.exp(evidence - evidence.max(axis=0)) * self.prior[:, None]
+        return np.asarray(share / share.sum(axis=0))
 
-    def _average(self, found: list[Estimate], shares: Array) -> Estimate:
+    def _average(self, means: Array, spreads: Array, shares: Array) -> Estimate:
         """Return mean and spread of the mixture of one estimate for each slope."""
         share = shares[:, :, None]
-        means, spreads = (np.array([getattr(one, n) for one in found]) for n in ("mean", "spread"))
         mean = (share * means).sum(axis=0)
         variance = (share * (spreads**2 + (means - mean) ** 2)).sum(axis=0)
         targets = len(self.overall)
         for first in range(0, mean.shape[1], targets):  # expected scores, then those of runs
             mean[:, first] = mean[:, first : first + targets] @ self.overall
-        return Estimate(mean=mean, spread=np.sqrt(variance), novelty=found[0].novelty)
+        return Estimate(mean=mean, spread=np.sqrt(variance), novelty=np.zeros(len(mean)))
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""

@@ -27,7 +27,7 @@ from tinyeval.covariance.run_noise import SMALLEST, run_noise
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.kriging import Kriging
 from tinyeval.estimators.regression import KernelEstimator
-from tinyeval.estimators.shift import Runs
+from tinyeval.estimators.shift_tables import Runs
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
