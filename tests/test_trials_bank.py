@@ -112,6 +112,15 @@ def test_comparisons_know_the_number_of_runs(bank, models):
     assert once.to_dict()["trials"] == 1
 
 
+def test_a_method_that_knows_no_runs_is_calibrated_for_them_all_the_same(models, fast):
+    settings = fast.replace(items=12, estimator={"method": "mean"})
+    plain = build(models[0], settings=settings)
+    assert [one.trials for one in plain.predictor.levels] == [1, 2, 5]
+    once, five = (plain.predict(runs_of(models[1], n)) for n in (1, 5))
+    assert widths(once).mean() > widths(five).mean()
+    assert all(one.of_runs == (one.score, one.lower, one.upper) for one in (*once, *five))
+
+
 def test_a_number_that_is_not_known_is_one_and_said(bank, models):
     (five,) = bank.predict(replace(models[1].take([4]), trials=None))
     assert five.trials == 1

@@ -16,7 +16,7 @@ is known; T also has the noise of what was asked, and S that of what was not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,8 +118,8 @@ class Repeats:
         variance = np.maximum(variance, SMALLEST_VARIANCE)
         of_runs = expected + (self.weights * noise).T
         shared = (self.weights * np.minimum(self.held, noise)).T
-        return replace(
-            kriging,
+        return Kriging(
+            mean=kriging.mean,
             target_mean=np.tile(kriging.target_mean, 3),
             cov=kriging.cov + np.diag(noise - self.held),
             cross=np.concatenate([expected, of_runs, expected + shared], axis=2),
@@ -131,6 +131,9 @@ class Repeats:
                 ],
                 axis=1,
             ),
+            log_prior=kriging.log_prior,
+            drift=kriging.drift,
+            temper=kriging.temper,
         )
 
     def kernel(
