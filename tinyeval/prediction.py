@@ -187,6 +187,11 @@ class Predictor:
         """The calibrations by number of runs, ascending; the last is for the history's number."""
         return (*self.fewer, RunLevel(self.trials, self.calibration, self.pairs))
 
+    @property
+    def reads_soft(self) -> bool:
+        """Whether the estimator reads soft scores beside the answers."""
+        return any("soft/" in name for name in self.estimator.state())
+
     def expected_error(self, target: int = 0, trials: int | None = None) -> dict[int, float]:
         """Return the mean absolute error of a target by number of answered anchors.
 

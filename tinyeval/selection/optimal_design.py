@@ -12,6 +12,9 @@ the anchors are good under all.
 
 If items have costs, gains are divided by costs.  If groups of items have quotas, the best item is
 taken among those that leave every quota within reach.
+
+If soft scores are known, every item counts with its answer and its soft score
+(:mod:`tinyeval.selection.soft_design`).
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ import numpy as np
 
 from tinyeval.compute.arrays import Array
 from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, item_covariance
+from tinyeval.covariance.soft import SoftCovariance, soft_covariance
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.budget import Allowance, Budget, item_costs
+from tinyeval.selection.soft_design import SoftHypothesis
 from tinyeval.tables import Table
 
 PLACE_PRICES = (0.0, 0.5, 2.0, 8.0, 32.0)
@@ -86,8 +91,23 @@ class Design(NamedTuple):
     left_open: float
 
 
+def _hypotheses(
+    covariance: ItemCovariance | SoftCovariance, drift: Sequence[float], n: int
+) -> list[_Hypothesis | SoftHypothesis]:
+    """Return what the gain is summed over.
+
+    Where soft scores are known, new models may come with them and without, so every size of drift
+    counts twice.  Soft scores tell models like the source models apart, so no drift counts as well.
+    """
+    if not isinstance(covariance, SoftCovariance):
+        return [_Hypothesis(covariance, s, n) for s in drift]
+    sizes, hard = sorted({0.0, *drift}), covariance.hard
+    both = [SoftHypothesis(_Hypothesis(hard, s, 0), covariance, n) for s in sizes]
+    return [*(_Hypothesis(hard, s, n) for s in sizes), *both]
+
+
 def greedy_design(
-    covariance: ItemCovariance,
+    covariance: ItemCovariance | SoftCovariance,
     drift: Sequence[float],
     allowance: Allowance,
     price: Array | float = 1.0,
@@ -95,12 +115,12 @@ def greedy_design(
     """Take the item with the largest gain per price, as long as any is allowed.
 
     Args:
-        covariance: item covariance of the source models.
+        covariance: item covariance of the source models, with soft scores where they are known.
         drift: standard deviations of the drift hypotheses, in score units.
         allowance: allowance for the items of ``covariance``, in their order; it is used up.
         price: price of every item, shape (items,), positive.
     """
-    hypotheses = [_Hypothesis(covariance, s, allowance.most) for s in drift]
+    hypotheses = _hypotheses(covariance, drift, allowance.most)
     chosen: list[int] = []
     while (may := allowance.allowed()).any():
         gains = sum((one.gains() for one in hypotheses), np.zeros(len(allowance.free))) / price
@@ -114,7 +134,10 @@ def greedy_design(
 
 
 def thrifty_design(
-    covariance: ItemCovariance, drift: Sequence[float], budget: Budget, items: Table
+    covariance: ItemCovariance | SoftCovariance,
+    drift: Sequence[float],
+    budget: Budget,
+    items: Table,
 ) -> Design:
     """Return the best of several greedy designs within a cost.
 
@@ -164,7 +187,9 @@ def select_optimal_design(
     check_drift(drift)
     budget = Budget(n) if budget is None else replace(budget, items=n)
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
-    covariance = item_covariance(history, **options, unsolved=unsolved)
+    covariance = soft_covariance(history, **options, unsolved=unsolved) or item_covariance(
+        history, **options, unsolved=unsolved
+    )
     items = history.responses.items
     if np.isfinite(budget.cost):
         chosen = thrifty_design(covariance, drift, budget, items).chosen
