@@ -215,7 +215,8 @@ class Predictor:
             DataError: a prediction that is not finite.
             Exception: any error of parts that do not fit each other.
         """
-        answers = np.full((1, len(self.anchors)), 0.5)
+        half = np.full((1, len(self.anchors)), 0.5)
+        answers = Answered(half, soft=half if self.reads_soft else None)
         values = self.predict(answers, ("check",), level)[0]
         if not np.isfinite([values.score, values.lower, values.upper]).all():
             raise DataError("the estimator's arrays give numbers that are not finite")
