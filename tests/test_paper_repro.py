@@ -43,6 +43,7 @@ OWN_TABLES = {
         "plan",
         "quick_seconds",
         "several_benchmarks",
+        "soft",
         "speed",
         "trials",
         "trust",

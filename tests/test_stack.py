@@ -10,6 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from tinyeval.errors import BankError, ConfigError
+from tinyeval.estimators import kernel_share as shares
 from tinyeval.estimators import stack as module
 from tinyeval.estimators.gate import (
     ODDS,
@@ -225,19 +226,19 @@ def test_groups_stay_together_where_the_share_is_chosen(monkeypatch):
     fit_stack(history, anchors, rng=rng())
     assert sorted(11 - len(part) for part in parts) == [0, 2, 2, 2, 2, 3]
     few = history.take(np.isin(names, ["run 0", "run 1", "run 2", "run 3"]))
-    monkeypatch.setattr(module, "LONG_HISTORY", 10)
+    monkeypatch.setattr(shares, "LONG_HISTORY", 10)
     assert (fit_stack(few, anchors, rng=rng()).share == 0).all()
 
 
 def test_many_models_need_one_fold(monkeypatch):
     source = make_history(110, 50)
     anchors, fits = some(source, 10), []
-    monkeypatch.setattr(module, "MANY", 109)
+    monkeypatch.setattr(shares, "MANY", 109)
     monkeypatch.setattr(
-        module, "fit_kernel_ridge", lambda *a, **k: fits.append(a) or fit_kernel_ridge(*a, **k)
+        shares, "fit_kernel_ridge", lambda *a, **k: fits.append(a) or fit_kernel_ridge(*a, **k)
     )
     stack = fit_stack(source, anchors, rng=rng())
-    assert len(fits) == 2
+    assert len(fits) == 1
     assert ((stack.share >= 0) & (stack.share <= 1)).all()
 
 
@@ -257,7 +258,7 @@ def test_the_share_finds_what_only_kernel_ridge_sees(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(module, "fit_kriging", wrong_inside)
         assert (fit_stack(source, anchors, rng=rng()).share > 0.6).all()
-    monkeypatch.setattr(module, "fit_kernel_ridge", lambda *_, **__: Wrong())
+    monkeypatch.setattr(shares, "fit_kernel_ridge", lambda *_, **__: Wrong())
     assert (fit_stack(source, anchors, rng=rng()).share < 0.05).all()
 
 

@@ -8,6 +8,7 @@ model that is predicted from its own copies.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -55,5 +56,5 @@ def find_families(responses: ResponseMatrix, settings: Settings) -> Families:
     first = {one: group[0] for group in copies.groups for one in group}
     names = np.array([first.get(one, "") for one in responses.models.ids])
     models = Table(responses.models.ids, {**responses.models.columns, COLUMN: names})
-    found = ResponseMatrix(responses.scores, models, responses.items, responses.trials)
+    found = replace(responses, models=models)
     return Families(found, settings.replace(interval={"groups": COLUMN}), copies.rows)

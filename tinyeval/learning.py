@@ -148,6 +148,8 @@ def make_history(
         processes: processes that make the same call; they share the fit.
     """
     responses = responses.sorted()
+    if plan.settings.soft == "off":
+        responses = responses.without_soft()
     fit = fit_model(responses, plan.settings, progress, processes)
     return History(
         responses, plan.targets(responses), fit, plan.settings.interval.groups, processes

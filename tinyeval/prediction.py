@@ -187,6 +187,11 @@ class Predictor:
         """The calibrations by number of runs, ascending; the last is for the history's number."""
         return (*self.fewer, RunLevel(self.trials, self.calibration, self.pairs))
 
+    @property
+    def reads_soft(self) -> bool:
+        """Whether the estimator reads soft scores beside the answers."""
+        return any("soft/" in name for name in self.estimator.state())
+
     def expected_error(self, target: int = 0, trials: int | None = None) -> dict[int, float]:
         """Return the mean absolute error of a target by number of answered anchors.
 
@@ -210,7 +215,8 @@ class Predictor:
             DataError: a prediction that is not finite.
             Exception: any error of parts that do not fit each other.
         """
-        answers = np.full((1, len(self.anchors)), 0.5)
+        half = np.full((1, len(self.anchors)), 0.5)
+        answers = Answered(half, soft=half if self.reads_soft else None)
         values = self.predict(answers, ("check",), level)[0]
         if not np.isfinite([values.score, values.lower, values.upper]).all():
             raise DataError("the estimator's arrays give numbers that are not finite")

@@ -8,6 +8,9 @@ and b_k bytes of text (Gao et al. 2024; Lin et al. 2022 for mc1 and mc2):
     acc_bytes         is argmax l_k / b_k right?
     mc2, probability  sum of exp l_k over the right ones / sum of exp l_k over all
 
+Beside its mark an answer has a soft score, the sum of exp l_k over the right choices divided by
+that over all (:class:`tinyeval.asking.mark.Mark`).
+
 Written answers are marked by :mod:`tinyeval.asking.texts`.
 """
 
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 
 from tinyeval.asking.filters import why_not
 from tinyeval.asking.item import Item
+from tinyeval.asking.mark import Mark
 from tinyeval.asking.texts import TEXT_METRICS, why_not_compared
 from tinyeval.asking.texts import mark_text as mark_text
 from tinyeval.errors import DataError, examples
@@ -27,8 +31,8 @@ from tinyeval.errors import DataError, examples
 CHOICE_METRICS = ("acc", "acc_norm", "acc_bytes", "mc1", "mc2", "probability")
 
 
-def mark_choices(item: Item, values: NDArray[np.float64], metric: str = "") -> float:
-    """Return the mark of an item from the log-likelihoods of its choices.
+def mark_choices(item: Item, values: NDArray[np.float64], metric: str = "") -> Mark:
+    """Return the mark of an item, with its soft score, from the log-likelihoods of its choices.
 
     Args:
         item: with choices.
@@ -53,14 +57,15 @@ def mark_choices(item: Item, values: NDArray[np.float64], metric: str = "") -> f
             "or its precision are broken"
         )
     metric = metric or item.metric or "acc"
+    share = np.exp(values - values.max())
+    soft = float(share[list(item.golds)].sum() / share.sum())
     if metric in ("mc2", "probability"):
-        share = np.exp(values - values.max())
-        return float(share[list(item.golds)].sum() / share.sum())
+        return Mark(soft, soft)
     if metric == "acc_norm":
         values = values / [max(1, len(one)) for one in item.choices]
     elif metric == "acc_bytes":
         values = values / [max(1, len(one.encode("utf-8", "replace"))) for one in item.choices]
-    return float(np.argmax(values) in item.golds)
+    return Mark(float(np.argmax(values) in item.golds), soft)
 
 
 def why_not_marked(item: Item, metric: str = "") -> str:

@@ -80,7 +80,7 @@ class Memory:
         settings = plan.settings
         fit, target = settings.irt.model_dump_json(), settings.target.model_dump_json()
         groups = settings.interval.groups
-        key = (responses.models.ids, responses.items.ids, fit, target, groups)
+        key = (responses.models.ids, responses.items.ids, fit, target, groups, settings.soft)
         return self._once(key, lambda: make_history(responses, plan, progress))
 
     def families(self, responses: ResponseMatrix, settings: Settings) -> Families:

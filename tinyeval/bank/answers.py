@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyeval.asking.mark import Mark, soft_of
 from tinyeval.errors import DataError, examples
 from tinyeval.errors.arguments import wrong_type
 from tinyeval.importers import ItemKey, read_results
@@ -100,9 +101,12 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
     items = tuple(dict.fromkeys(item for one in answers.values() for item in one))
     if not items:
         raise DataError("no answers were given; expected {item: score}")
-    scores = np.full((len(answers), len(items)), np.nan)
+    scores, soft = np.full((2, len(answers), len(items)), np.nan)
     position = {item: k for k, item in enumerate(items)}
     for row, (model, one) in enumerate(answers.items()):
+        if any(issubclass(kind, (tuple, Mark)) for kind in set(map(type, one.values()))):
+            one, known = _apart(model, one)
+            soft[row, [position[item] for item in known]] = list(known.values())
         wrong = {kind for kind in set(map(type, one.values())) if not issubclass(kind, NUMBERS)}
         if wrong:
             item, score = next(pair for pair in one.items() if type(pair[1]) in wrong)
@@ -111,7 +115,22 @@ def _as_matrix(answers: Mapping[str, Answers]) -> ResponseMatrix:
                 f"found {score!r}"
             )
         scores[row, [position[item] for item in one]] = [float(score) for score in one.values()]
-    return ResponseMatrix.from_arrays(scores, answers, items)
+    return ResponseMatrix.from_arrays(scores, answers, items, soft=soft)
+
+
+def _apart(model: str, answers: Answers) -> tuple[Answers, dict[str, float]]:
+    """Return item -> score, and item -> soft score where there is one."""
+    scores: dict[str, Any] = {}
+    soft: dict[str, float] = {}
+    for item, one in answers.items():
+        pair = one if isinstance(one, tuple) else (one, soft_of(one))
+        if len(pair) != 2 or not isinstance(pair[1], NUMBERS):
+            raise DataError(
+                f"the answer of model {model!r} on item {item!r} must be a score from 0 to 1, or a "
+                f"pair of a score and a soft score, found {one!r}"
+            )
+        scores[item], soft[item] = pair[0], float(pair[1])
+    return scores, soft
 
 
 def check_shared(

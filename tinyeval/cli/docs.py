@@ -139,7 +139,8 @@ other marks.
 ## Tables
 
 A wide table has a column of models and one column per item; a long one has a row per answer, with
-columns of models, items and scores, and perhaps benchmarks, subjects and trials. Other usual names
+columns of models, items and scores, and perhaps benchmarks, subjects, trials and soft scores
+(`soft`, `p_right`, `p_correct`: probabilities from 0 to 1). Other usual names
 of these columns (`model_name`, `question_id`, `resolved` ...) are recognised and told;
 `--model-column`, `--item-column`, `--score-column`, `--benchmark-column` and `--trial-column` name
 them otherwise. A file of answers without a column of models is of the model that its name says.
@@ -158,7 +159,10 @@ id in two benchmarks of a long table becomes `benchmark/item`. Two rows of one c
 that tells trials apart, or `--repeats average`.
 
 Beside `results.csv`, `results.items.csv` or `items.csv` (a column `item`, and `benchmark`,
-`subject`, `weight`, `cost` ...) and `results.models.csv` or `models.csv` are read, too.
+`subject`, `weight`, `cost` ...) and `results.models.csv` or `models.csv` are read, too, and so are
+`results.trials.parquet` (numbers of trials) and `results.soft.parquet` (soft scores: a column of
+models, one column per item; beside `responses.parquet` also `soft.parquet`). `import --out` writes
+them.
 
 In Python, `read_results` takes frames of pandas and polars, Arrow tables, `Dataset`s,
 `(scores, models, items)`, lists of dicts and `{{model: {{item: score}}}}` as well.
@@ -180,6 +184,12 @@ score is the mean of five where the files do not. A bank of a repeated history p
 score, and how far it may be off for a model that was run once. An answer that the infrastructure
 lost (an exception, an agent that was not installed, tests without a verdict) is missing, not wrong;
 `--failures wrong` counts it, as leaderboards do.
+
+Logs of lm-evaluation-harness hold log-likelihoods. Their soft scores are read beside the marks: of
+choices the softmax over the raw log-likelihoods at the right choice, of a single continuation the
+exponential of its log-likelihood. A task whose likeliest choices disagree with its own `acc` is
+read without, and told; so is one whose right choice the log does not name (Winogrande's). No other
+harness's soft scores are read; give them as a column or a file beside.
 
 A run with `--limit` is refused where the harness says how many items there are, unless other runs
 have the rest; `--partial` takes it as it is. `predict` and `compare` always do.

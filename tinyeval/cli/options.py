@@ -47,6 +47,7 @@ class Recipe:
     groups: str | None
     expect: str | None = None
     certify: dict[str, Any] | None = None
+    soft: str | None = None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
         """Return the settings in force, including how items are identified."""
@@ -62,6 +63,7 @@ class Recipe:
             quotas=self._quotas(),
             seed=self.seed,
             device=self.device,
+            soft=self.soft,
             target=None if self.target is None else self._target(self.target),
             interval=self._interval(),
             certify=self.certify,
@@ -173,6 +175,12 @@ SETTINGS_OPTIONS = (
         "new ones. none: every model by itself. [default: near copies are families]",
     ),
     expect_option,
+    click.option(
+        "--soft",
+        type=click.Choice(["auto", "off"]),
+        help="Read soft scores, the probabilities of right answers, where RESULTS have them. "
+        "[default: auto]",
+    ),
 )
 
 

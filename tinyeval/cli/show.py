@@ -62,6 +62,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         **({"trials": _trials(bank)} if bank.predictor.trials > 1 else {}),
         "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "level": bank.level,
+        "soft": bank.predictor.reads_soft,
         "half_width": told.half_width,
         "decided_lead": told.lead,
         "verdict": _verdict(bank, told),
@@ -75,6 +76,9 @@ def _trials(bank: ItemBank) -> dict[str, Any]:
     predictor = bank.predictor
     fewer = {one.trials: predictor.expected_error(0, one.trials) for one in predictor.fewer}
     return {"history": predictor.trials, "expected_error": fewer}
+
+
+SOFT = "read beside right and wrong, where answers have them"
 
 
 def _benchmarks(bank: ItemBank) -> dict[str, dict[str, Any]]:
@@ -114,6 +118,7 @@ def _facts(bank: ItemBank) -> str:
         "method": f"{settings['selection']['method']} + {settings['estimator']['method']}, "
         f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
         "intervals": f"{100 * bank.level:g} %",
+        "soft scores": SOFT if bank.predictor.reads_soft else "",
         "content": _content(bank),
         "created": bank.created,
         "digest": bank.digest,

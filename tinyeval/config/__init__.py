@@ -168,6 +168,7 @@ class Settings(_Section):
     quotas: QuotaSettings = QuotaSettings()
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
+    soft: Literal["auto", "off"] = "auto"
     target: TargetSettings = TargetSettings()
     irt: IRTSettings = IRTSettings()
     selection: SelectionSettings = SelectionSettings()
@@ -178,10 +179,11 @@ class Settings(_Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out ``certify`` where it is not asked for: such banks keep their digest."""
+        """Leave out ``certify`` and ``soft`` where they are not used: banks keep their digest."""
         values: dict[str, Any] = serialize(self)
-        if values.get("certify") is None:
-            values.pop("certify", None)
+        for name, unused in (("certify", None), ("soft", "auto")):
+            if values.get(name) == unused:
+                values.pop(name, None)
         return values
 
     @model_validator(mode="before")

@@ -38,12 +38,15 @@ class Components(NamedTuple):
         factors: shape (components, items).
         targets: the targets in the same components, shape (components, targets).
         left, targets_left: variance of items and of targets that the components leave out.
+        basis: the components' directions among the models, orthonormal, shape (models,
+            components); None of several views.
     """
 
     factors: Array
     targets: Array
     left: Array
     targets_left: Array
+    basis: Array | None = None
 
 
 def compress(
@@ -68,10 +71,11 @@ def compress(
         single = mean.astype(np.float32), np.float32(scale)
         basis, factors, total = _sought(matrix, *single, processes)
     signs = np.where(basis[np.abs(basis).argmax(0), range(basis.shape[1])] < 0, -1, 1)
-    factors, rotated = factors * signs[:, None], (basis * signs).T @ targets
+    basis, factors = basis * signs, factors * signs[:, None]
+    rotated = basis.T @ targets
     left = np.maximum(total - sum_of_squares(factors), 0.0)
     targets_left = np.maximum((targets**2).sum(0) - (rotated**2).sum(0), 0.0)
-    return Components(factors, rotated, left, targets_left)
+    return Components(factors, rotated, left, targets_left, basis)
 
 
 def blend(shares: Sequence[float], views: Sequence[Components]) -> Components:

@@ -61,6 +61,8 @@ class ItemCovariance:
         drift_rest: ``rest``, shape (items,).
         target_drift: the targets in the factors G, shape (drift rank, targets).
         floor: variance added to each item under drift, shape (items,).
+        basis: directions of the sample's components, the first rows of ``factors``, among the
+            source models, shape (models, components); None if it is not known.
     """
 
     items: tuple[str, ...]
@@ -75,6 +77,7 @@ class ItemCovariance:
     drift_rest: Array
     target_drift: Array
     floor: Array
+    basis: Array | None = None
 
     def own_variance(self, s: float) -> Array:
         """Variance of each item that it shares with no other item, under drift ``s``."""
@@ -163,13 +166,9 @@ def _blend(
     scale = np.sqrt(max(len(scores) - 1, 1))
     processes = history.sharing
     mean, fitted_mean = column_means(scores, processes), column_means(fitted, processes)
-    both = blend(
-        ((1 - irt_share) * (1 - shrinkage), irt_share),
-        (
-            compress(scores, mean, scale, (values - values.mean(0)) / scale, processes),
-            compress(fitted, fitted_mean, scale, explained / scale, processes),
-        ),
-    )
+    sample = compress(scores, mean, scale, (values - values.mean(0)) / scale, processes)
+    model = compress(fitted, fitted_mean, scale, explained / scale, processes)
+    both = blend(((1 - irt_share) * (1 - shrinkage), irt_share), (sample, model))
     noise = (1 - irt_share) * shrinkage * column_squares(scores, mean, processes) / scale**2
     noise += irt_share * _noise_of_irt(history)
     noise += both.left
@@ -190,6 +189,7 @@ def _blend(
         drift_rest=rest,
         target_drift=drift @ (own + slope[:, None] * (weights - own)).T,
         floor=np.maximum(DRIFT_NOISE * np.minimum(1.0, 5.0 * np.sqrt(total)) - total, 0.0),
+        basis=sample.basis,
     )
 
 

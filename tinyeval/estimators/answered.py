@@ -40,7 +40,8 @@ class Answered:
     def on(cls, items: Sequence[str], models: ResponseMatrix) -> Answered:
         """Return the models' answers to ``items``, in that order."""
         trials = None if models.trials is None else models.trials_on(items)
-        return cls(models.align(items).astype(np.float64), trials)
+        soft = None if models.soft is None else models.soft_on(items).astype(np.float64)
+        return cls(models.align(items).astype(np.float64), trials, soft)
 
     def __len__(self) -> int:
         """Return the number of models."""

@@ -10,6 +10,9 @@ hypothesis gives them a Gaussian marginal likelihood, and the predictions are av
 prior(s) * likelihood(s)^(1 / temper).  Models like the source models keep s near 0.  Other models
 get a larger s, under which the history counts less and their own answers more.  Tempering allows
 for answers that are not Gaussian.
+
+If the history has soft scores, those of a new model sharpen the prediction under every hypothesis
+(:mod:`tinyeval.estimators.soft`).
 """
 
 from __future__ import annotations
@@ -17,15 +20,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.compute.arrays import Array
 from tinyeval.covariance.item_covariance import check_drift, item_covariance
+from tinyeval.covariance.soft import soft_covariance
 from tinyeval.errors import BankError, ConfigError
 from tinyeval.estimators.base import Estimate, State, check_shapes
+from tinyeval.estimators.soft import SoftMoments
 from tinyeval.estimators.unanswered import alike
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
@@ -62,6 +67,7 @@ class Kriging:
         log_prior: log prior weights, shape (hypotheses,).
         drift: drift sizes of the hypotheses, shape (hypotheses,).
         temper: the likelihood has exponent 1 / temper, shape ().
+        soft: moments of the soft scores; None if the history has none.
     """
 
     mean: Array
@@ -72,6 +78,7 @@ class Kriging:
     log_prior: Array
     drift: Array
     temper: Array
+    soft: SoftMoments | None = None
 
     def __post_init__(self) -> None:
         n, targets, h = len(self.mean), len(self.target_mean), len(self.drift)
@@ -83,6 +90,8 @@ class Kriging:
             "temper": (),
         }
         check_shapes("kriging", self, expected)
+        if self.soft is not None and self.soft.cross.shape != self.cross.shape:
+            raise BankError("kriging has soft scores of other anchors, targets or drift sizes")
         if h == 0:
             raise BankError("kriging has no drift sizes, expected one or more")
 
@@ -99,9 +108,16 @@ class Kriging:
             -2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1),
         )
 
-    def predict(self, answers: NDArray) -> Estimate:
-        """Estimate targets from answers of shape (models, anchors), NaN where unanswered."""
-        mean, spread, novelty = self.average(*self.hypotheses(answers))
+    def predict(self, answers: NDArray, soft: NDArray | None = None) -> Estimate:
+        """Estimate targets from answers, and soft scores where they are known.
+
+        Args:
+            answers: shape (models, anchors), NaN where unanswered.
+            soft: soft scores of the same answers, NaN where not known; None: of none.
+        """
+        means, variances, evidence = self.hypotheses(answers)
+        means, variances = self.with_soft(answers, soft, means, variances)
+        mean, spread, novelty = self.average(means, variances, evidence)
         return Estimate(mean=mean, spread=spread, novelty=novelty)
 
     def hypotheses(self, answers: NDArray) -> tuple[Array, Array, Array]:
@@ -133,6 +149,14 @@ class Kriging:
         evidence = -0.5 * (square + log_dets) / self.temper + self.log_prior[:, None]
         return means, np.maximum(variances, 0.0), evidence
 
+    def with_soft(
+        self, answers: NDArray, soft: NDArray | None, means: Array, variances: Array
+    ) -> tuple[Array, Array]:
+        """Return means and variances of :meth:`hypotheses` given soft scores as well."""
+        if self.soft is None or soft is None:
+            return means, variances
+        return self.soft.read(self, answers, soft, means, variances)
+
     def average(
         self, means: Array, variances: Array, evidence: Array
     ) -> tuple[Array, Array, Array]:
@@ -146,12 +170,19 @@ class Kriging:
 
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
-        return {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
+        own = [one.name for one in fields(self) if one.name != "soft"]
+        arrays = {name: np.asarray(getattr(self, name)) for name in own}
+        if self.soft is not None:
+            arrays |= {f"soft/{name}": array for name, array in self.soft.state().items()}
+        return arrays
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray]) -> Kriging:
         """Rebuild a fitted estimator from ``state()``."""
-        return cls(**{name: np.asarray(value, dtype=np.float64) for name, value in state.items()})
+        arrays = {name: np.asarray(value, dtype=np.float64) for name, value in state.items()}
+        soft = {name.removeprefix("soft/"): a for name, a in arrays.items() if "/" in name}
+        own: dict[str, Any] = {name: a for name, a in arrays.items() if "/" not in name}
+        return cls(**own, soft=SoftMoments.from_state(soft) if soft else None)
 
 
 def fit_kriging(
@@ -187,6 +218,7 @@ def fit_kriging(
         raise ConfigError(f"temper must be above 0, found {temper}")
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
     covariance = item_covariance(history, **options, unsolved=unsolved)
+    soft = soft_covariance(history, **options, unsolved=unsolved)
     position = {one: k for k, one in enumerate(covariance.items)}
     index = np.array([position[one] for one in anchors.items])
     factors, field = covariance.factors[:, index], covariance.drift[:, index]
@@ -202,6 +234,7 @@ def fit_kriging(
         log_prior=_log_prior(np.array(drift, dtype=np.float64), undrifted, moved),
         drift=np.array(drift, dtype=np.float64),
         temper=np.array(float(temper)),
+        soft=None if soft is None else SoftMoments.of(soft, index, drift),
     )
 
 

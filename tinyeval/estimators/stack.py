@@ -26,12 +26,16 @@ the source models but answer unlike them; it too expects less where the history 
 gate of the overall score serves the benchmarks as well, because a single benchmark has too few
 anchors for its own.
 
+Soft scores sharpen the first predictor alone; all others, the gate among them, read the answers.
+Kernel ridge then has two shares, beside kriging without soft scores and with them, and a model gets
+the mean of the two, weighted by the part of its answers whose soft scores are known.
+
 Banks from before the prior have a gate of their own: P(t outside) under N(r, v), and r itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,29 +56,18 @@ from tinyeval.estimators.gate import (
     prior_beyond,
     share_beyond_chance,
 )
+from tinyeval.estimators.kernel_share import kernel_shares, share_of
 from tinyeval.estimators.kriging import DRIFT_GRID, Kriging, fit_kriging
 from tinyeval.estimators.regression import KernelEstimator, fit_kernel_ridge
 from tinyeval.estimators.shift import ShiftEstimator
 from tinyeval.estimators.slopes import SlopeAverage, fit_slopes
 from tinyeval.estimators.trials import Repeats, find_repeats
-from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors
 
 ROBUST_DRIFT = 0.15
 """Smallest drift size that enters the robust kriging."""
 
-FOLDS = 5
-"""Number of folds of source models that weigh kernel ridge against kriging."""
-
-DOUBT = 20
-"""Weight, in source models, of the prior that the share of kernel ridge is 0."""
-
-MANY = 1000
-"""With more source models, a single fold is used, and it learns from at most twice this number."""
-
-LONG_HISTORY = 100
-"""Fewest source models with which folds can tell a better predictor from a luckier one."""
 
 MOVED = 2.0
 """Drift size at which its prior weight is halved, in standard deviations without chance."""
@@ -97,7 +90,9 @@ class Stack:
         prior: of scores beyond the range, as :func:`tinyeval.estimators.gate.prior_beyond` returns
             it, shape (4,); (3,) in older banks, None in banks from before it.
         repeats: run noise, if the history's answers were repeated
-            (:mod:`tinyeval.estimators.trials`).
+            (:mod:`tinyeval.estimators.trials`); soft scores are then not read.
+        soft_share: weight of kernel ridge where soft scores are known, shape (targets,); None if
+            none are read.
     """
 
     kriging: Kriging
@@ -107,28 +102,35 @@ class Stack:
     score_range: Array
     prior: Array | None = None
     repeats: Repeats | None = None
+    soft_share: Array | None = None
 
     def __post_init__(self) -> None:
         targets = len(self.kriging.target_mean)
         expected = {"share": (targets,), "score_range": (2, targets)}
-        if self.prior is not None:
-            expected["prior"] = (3,) if np.shape(self.prior) == (3,) else (4,)
-        check_shapes("stack", self, expected)
+        expected["prior"] = (3 if self.prior is not None and np.size(self.prior) == 3 else 4,)
+        expected["soft_share"] = (targets,)
+        there = {name: one for name, one in expected.items() if getattr(self, name) is not None}
+        check_shapes("stack", self, there)
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
 
-    def predict(self, answers: NDArray, trials: NDArray | None = None) -> Estimate:
+    def predict(
+        self, answers: NDArray, trials: NDArray | None = None, soft: NDArray | None = None
+    ) -> Estimate:
         """Estimate targets from answers of shape (models, anchors), NaN where unanswered.
 
-        ``trials``, numbers of runs of that shape (None: one each), count for a repeated history.
+        ``trials``, numbers of runs of that shape (None: one each), count for a repeated history;
+        ``soft``, soft scores of that shape (NaN where not known), for a history that has some.
         """
         if self.repeats is not None:
             return self._predict_runs(self.repeats, answers, trials)
         means, variances, evidence = self.kriging.hypotheses(answers)
-        *inside, drifted = self.kriging.average(means, variances, evidence)
+        sharper = self.kriging.with_soft(answers, soft, means, variances)
+        *inside, drifted = self.kriging.average(*sharper, evidence)
         robust = self._robust(means, variances, evidence)
         kernel, shift = self.kernel.predict(answers), self.shift.predict(answers)
-        inside = mix(self.share, inside, (kernel.mean, kernel.spread))
+        share = share_of(answers, soft, self.share, self.soft_share)
+        inside = mix(share, inside, (kernel.mean, kernel.spread))
         return self._gated(inside, robust, (shift.mean, shift.spread), drifted)
 
     def _robust(self, means: Array, variances: Array, evidence: Array) -> list[Array]:
@@ -180,8 +182,8 @@ class Stack:
     def state(self) -> State:
         """Return plain arrays from which ``from_state`` rebuilds this estimator."""
         arrays = {"share": self.share, "score_range": self.score_range}
-        if self.prior is not None:
-            arrays["prior"] = self.prior
+        maybe = {"prior": self.prior, "soft_share": self.soft_share}
+        arrays |= {name: one for name, one in maybe.items() if one is not None}
         for part in EXPERTS:
             if getattr(self, part) is None:
                 continue
@@ -199,7 +201,8 @@ class Stack:
             if own or part != "repeats":
                 kind = SlopeAverage if part == "shift" and "slopes" in own else expert
                 parts[part] = kind.from_state(own)
-        rest: dict[str, Any] = {n: arrays.get(n) for n in ("share", "score_range", "prior")}
+        names = ("share", "score_range", "prior", "soft_share")
+        rest: dict[str, Any] = {n: arrays.get(n) for n in names}
         return cls(**parts, **rest)
 
 
@@ -243,12 +246,7 @@ def fit_stack(
     Raises:
         ConfigError: an option outside its range, or no drift size of at least ROBUST_DRIFT.
     """
-    if not (isinstance(tail, (int, float)) and 0 <= tail < 0.5):
-        raise ConfigError(f"tail must lie in [0, 0.5), found {tail!r}")
-    if max(drift) < ROBUST_DRIFT:
-        raise ConfigError(f"stack needs a drift size from {ROBUST_DRIFT:g} on, found {list(drift)}")
-    if odds is not None and not (isinstance(odds, (int, float)) and 0 <= odds < np.inf):
-        raise ConfigError(f"odds must be a number from 0, found {odds!r}")
+    _check_options(tail, drift, odds)
     if odds is None:
         odds = ODDS_CHECKPOINTS if are_checkpoints(history) else ODDS
     covariance = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
@@ -260,41 +258,24 @@ def fit_stack(
         own = {"undrifted": undrifted, "moved": moved, "temper": temper, **covariance}
         return fit_kriging(part, anchors, rng=rng, drift=drift, **own)
 
+    kriging = krige(history, drift)
+    shares = kernel_shares(history, anchors, lambda part: krige(part, (0.0,)), rng)
     return Stack(
-        kriging=krige(history, drift),
+        kriging=kriging,
         shift=fit_slopes(history, anchors, rng=rng),
         kernel=fit_kernel_ridge(history, anchors, rng=rng),
-        share=_kernel_share(history, anchors, lambda part: krige(part, (0.0,)), rng),
+        share=shares[0],
         score_range=np.quantile(history.target_values, [tail, 1 - tail], axis=0),
         prior=prior_beyond(scores, alpha, odds),
         repeats=find_repeats(history, anchors, item_covariance(history, **covariance)),
+        soft_share=None if kriging.soft is None else shares[1],
     )
 
 
-def _kernel_share(
-    history: History,
-    anchors: Anchors,
-    krige: Callable[[History], Kriging],
-    rng: np.random.Generator,
-) -> Array:
-    """Return the share of kernel ridge, beside kriging, that predicts left-out models best.
-
-    The share is a least-squares fit over FOLDS folds (over a single fold of more than MANY models),
-    shrunk to 0 by DOUBT.  Anchors and item parameters are kept, so a fold costs a fraction of a
-    fit.  Groups of models stay together, as in the calibration.
-    """
-    n = history.responses.n_models
-    fold = fold_numbers(number_groups(history.responses.models, history.groups, rng), FOLDS)
-    if n < LONG_HISTORY or fold.max() + 1 < FOLDS:  # few models, or few groups of them
-        return np.zeros(len(history.targets.names))
-    enough = rng.permutation(n) < 2 * MANY * FOLDS / (FOLDS - 1)
-    answers = history.answers(history.positions(anchors.items))
-    steps, errors = [], []
-    for k in range(FOLDS if n <= MANY else 1):
-        part, out = history.take((fold != k) & enough), fold == k
-        linear = krige(part).predict(answers[out]).mean
-        steps.append(fit_kernel_ridge(part, anchors, rng=rng).predict(answers[out]).mean - linear)
-        errors.append(history.target_values[out] - linear)
-    step, error = np.concatenate(steps), np.concatenate(errors)
-    doubt = DOUBT * (step**2).mean(0) + 1e-12
-    return np.clip((step * error).sum(0) / ((step**2).sum(0) + doubt), 0.0, 1.0)
+def _check_options(tail: float, drift: Sequence[float], odds: float | None) -> None:
+    if not (isinstance(tail, (int, float)) and 0 <= tail < 0.5):
+        raise ConfigError(f"tail must lie in [0, 0.5), found {tail!r}")
+    if max(drift) < ROBUST_DRIFT:
+        raise ConfigError(f"stack needs a drift size from {ROBUST_DRIFT:g} on, found {list(drift)}")
+    if odds is not None and not (isinstance(odds, (int, float)) and 0 <= odds < np.inf):
+        raise ConfigError(f"odds must be a number from 0, found {odds!r}")

@@ -41,6 +41,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
         *("scenario", "subset", "suite", "eval_name", "evaluation", "test_category"),
     ),
     "subject": ("subject", "category", "topic", "domain", "subcategory"),
+    "soft": ("soft", "soft_score", "p_right", "p_correct", "prob_correct", "probability_correct"),
     "trial": (
         *("trial", "epoch", "repeat", "attempt", "run", "seed", "sample", "trial_id", "run_id"),
         *("repetition", "replicate", "iteration", "rollout", "sample_idx", "trial_index"),

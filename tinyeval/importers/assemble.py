@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tinyeval.errors import DataError
 from tinyeval.importers.block import Block, Run
+from tinyeval.importers.cells import Answers, Positions, Sums
 from tinyeval.importers.compact import MISSING, Compact, compact, expand
 
 MOST_TRIALS = int(np.iinfo(np.uint16).max)
@@ -22,37 +23,6 @@ LARGE = 50_000_000
 LEAST_KNOWN = 0.005
 """Share of the cells of a large matrix that must be known."""
 
-Positions = NDArray[np.int32]
-
-
-class Answers(NamedTuple):
-    """What a part has of one model.
-
-    Attributes:
-        columns: positions of items in the matrix, unique.
-        scores: float32, as many.
-        trials: as many; None: one each.
-    """
-
-    columns: Positions
-    scores: NDArray[np.float32]
-    trials: NDArray[np.uint16] | None
-
-    def where(self, mask: NDArray[np.bool_]) -> Answers:
-        """Return some of them."""
-        trials = None if self.trials is None else self.trials[mask]
-        return Answers(self.columns[mask], self.scores[mask], trials)
-
-    def known(self) -> Answers:
-        """Return those that have a score."""
-        return self.where(~np.isnan(self.scores))
-
-    def counts(self) -> NDArray[np.int64]:
-        """Return the number of trials of each."""
-        if self.trials is None:
-            return np.ones(len(self.columns), np.int64)
-        return self.trials.astype(np.int64)
-
 
 @dataclass
 class Part:
@@ -61,7 +31,7 @@ class Part:
     Attributes:
         source: the file.
         columns: positions of its items.
-        scores, cells, trials: of the block; cells in ascending order.
+        scores, cells, trials, soft: of the block; cells in ascending order.
         run, sizes: of the block.
         benchmarks: of its items.
         rows: positions of its models, when all models have their names.
@@ -76,18 +46,20 @@ class Part:
     sizes: Mapping[str, int] = field(default_factory=dict)
     benchmarks: frozenset[str] = frozenset()
     rows: Positions = field(default_factory=lambda: np.empty(0, np.int32))
+    soft: NDArray[np.float16] | None = None
 
     @classmethod
     def of(cls, block: Block, columns: Positions, benchmarks: frozenset[str]) -> Part:
         """Return the part of a block, its scores as they are."""
-        cells, trials = block.cells, block.trials
+        cells, trials, soft = block.cells, block.trials, block.soft
         scores: Compact = block.scores
         if cells is not None:
             order = np.argsort(cells, kind="stable")
             cells, scores = cells[order], scores[order]
             trials = None if trials is None else trials[order]
-        run, sizes = block.run, block.sizes
-        return cls(block.source, columns, scores, cells, trials, run, sizes, benchmarks)
+            soft = None if soft is None else soft[order]
+        own = {"run": block.run, "sizes": block.sizes, "benchmarks": benchmarks, "soft": soft}
+        return cls(block.source, columns, scores, cells, trials, **own)  # type: ignore[arg-type]
 
     def make_small(self) -> None:
         """Hold scores in a byte each where that is possible."""
@@ -109,12 +81,14 @@ class Part:
         if self.cells is None:
             place, columns = slice(row, row + 1), self.columns
             trials = None if self.trials is None else self.trials[row]
-            return Answers(columns, expand(self.scores[place])[0], trials)
+            soft = None if self.soft is None else self.soft[row]
+            return Answers(columns, expand(self.scores[place])[0], trials, soft)
         first = row * len(self.columns)
         start, stop = np.searchsorted(self.cells, (first, first + len(self.columns)))
         columns = self.columns[self.cells[start:stop] - first]
         trials = None if self.trials is None else self.trials[start:stop]
-        return Answers(columns, expand(self.scores[start:stop]), trials)
+        soft = None if self.soft is None else self.soft[start:stop]
+        return Answers(columns, expand(self.scores[start:stop]), trials, soft)
 
     @property
     def known(self) -> int:
@@ -130,11 +104,13 @@ class Assembled(NamedTuple):
         scores: float32, (models, items), NaN where no part has one.
         trials: uint16, (models, items), 0 where there is no score; None: one each.
         averaged: positions of the parts of which a cell was averaged with another's.
+        soft: float16, (models, items), NaN where not known; None: of none.
     """
 
     scores: NDArray[np.float32]
     trials: NDArray[np.uint16] | None
     averaged: frozenset[int]
+    soft: NDArray[np.float16] | None = None
 
 
 def assemble(
@@ -155,8 +131,10 @@ def assemble(
     """
     _check_size(parts, models, items)
     if len(parts) == 1 and parts[0].is_whole(len(models), len(items)):
-        return Assembled(parts[0].scores, None, frozenset())  # type: ignore[arg-type]
+        return Assembled(parts[0].scores, None, frozenset(), parts[0].soft)  # type: ignore[arg-type]
     matrix = _Matrix(models, items)
+    if any(part.soft is not None for part in parts):
+        matrix.soft = np.full(matrix.scores.shape, np.nan, dtype=np.float16)
     entries: list[list[tuple[int, int]]] = [[] for _ in models]
     for k, part in enumerate(parts):
         for i, row in enumerate(part.rows.tolist()):
@@ -167,7 +145,7 @@ def assemble(
             matrix.put(row, parts[k].answers(i))
         elif found:
             matrix.add(row, parts, found, average)
-    return Assembled(matrix.scores, matrix.trials, frozenset(matrix.averaged))
+    return Assembled(matrix.scores, matrix.trials, frozenset(matrix.averaged), matrix.soft)
 
 
 def _check_size(parts: Sequence[Part], models: Sequence[str], items: Sequence[str]) -> None:
@@ -185,17 +163,20 @@ def _check_size(parts: Sequence[Part], models: Sequence[str], items: Sequence[st
 
 
 class _Matrix:
-    """Scores and trials as they are filled, a row at a time."""
+    """Scores, trials and soft scores as they are filled, a row at a time."""
 
     def __init__(self, models: Sequence[str], items: Sequence[str]) -> None:
         self.models, self.items = models, items
         self.scores = np.full((len(models), len(items)), np.nan, dtype=np.float32)
         self.trials: NDArray[np.uint16] | None = None
+        self.soft: NDArray[np.float16] | None = None
         self.averaged: set[int] = set()
 
     def put(self, row: int, answers: Answers) -> None:
         """Write what one part has of a row."""
         self.scores[row, answers.columns] = answers.scores
+        if self.soft is not None and answers.soft is not None:
+            self.soft[row, answers.columns] = answers.soft
         if answers.trials is not None:
             known = ~np.isnan(answers.scores)
             self._count(row, answers.columns[known], answers.trials[known])
@@ -206,7 +187,7 @@ class _Matrix:
         self, row: int, parts: Sequence[Part], entries: Sequence[tuple[int, int]], average: bool
     ) -> None:
         """Write the means of what several parts have of a row."""
-        sums = _Sums(len(self.items))
+        sums = Sums(len(self.items))
         for k, i in entries:
             answers = parts[k].answers(i).known()
             again = sums.count[answers.columns] > 0
@@ -219,10 +200,13 @@ class _Matrix:
             sums.add(answers, k)
         known = np.flatnonzero(sums.count)
         self.scores[row, known] = sums.total[known] / sums.count[known]
+        if self.soft is not None:
+            some = np.flatnonzero(sums.soft_count)
+            self.soft[row, some] = sums.soft[some] / sums.soft_count[some]
         self._count(row, known, sums.count[known])
 
     def _refuse_others(
-        self, row: int, parts: Sequence[Part], k: int, sums: _Sums, answers: Answers
+        self, row: int, parts: Sequence[Part], k: int, sums: Sums, answers: Answers
     ) -> None:
         """Raise unless cells that earlier parts have, too, are the same there."""
         columns = answers.columns
@@ -258,22 +242,3 @@ class _Matrix:
                 f"{self.items[columns[k]]!r}; at most {MOST_TRIALS:,} can be counted"
             )
         self.trials[row, columns] = trials
-
-
-class _Sums:
-    """Sums over the trials of one model's cells, and the part that was the first to have each.
-
-    Sums of float32 times small whole numbers are exact in float64: their order does not matter.
-    """
-
-    def __init__(self, n_items: int) -> None:
-        self.total = np.zeros(n_items)
-        self.count = np.zeros(n_items, dtype=np.int64)
-        self.owner = np.full(n_items, -1)
-
-    def add(self, answers: Answers, owner: int) -> None:
-        """Add what a part has."""
-        columns, counts = answers.columns, answers.counts()
-        self.owner[columns[self.count[columns] == 0]] = owner
-        self.total[columns] += answers.scores.astype(np.float64) * counts
-        self.count[columns] += counts

@@ -108,6 +108,7 @@ class Block:
             ``scores`` has all cells.
         trials: shaped as ``scores``: number of trials that a score is the mean of, 0 where it is
             missing; None: one each.
+        soft: shaped as ``scores``: soft scores, NaN where not known; None: of none.
         item_notes, model_notes: what the file says of its items and models.
         chosen: which of several scores were read, by kind of choice (``metric``, ``filter``).
         layout: digest of items and item notes where it is known: those of equal layouts are equal.
@@ -129,11 +130,13 @@ class Block:
     run: Run | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    soft: NDArray[np.float16] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.models), len(self.items)) if self.cells is None else self.cells.shape
-        if self.scores.shape != shape or (self.trials is not None and self.trials.shape != shape):
-            raise ValueError(f"{self.source}: scores or trials are not shaped {shape}")
+        given = [one for one in (self.scores, self.trials, self.soft) if one is not None]
+        if any(one.shape != shape for one in given):
+            raise ValueError(f"{self.source}: scores, trials or soft are not shaped {shape}")
         if self.run is not None and len(self.models) != 1:
             raise ValueError(f"{self.source}: a run has one model, not {len(self.models)}")
 

@@ -16,6 +16,7 @@ from tinyeval.importers.audit.facts import (
     overall_of,
     pattern_of,
     percent,
+    soft_known,
     span,
     trials_of,
 )
@@ -48,6 +49,7 @@ class Description:
         pattern: of what is missing, in words.
         marks: what the scores are: "0 or 1", "graded" ...
         trials: of a score, where any is a mean of several.
+        soft: number of answers that have a soft score.
         findings: what reading did to the data, or saw in them.
         audit: what was seen in the scores.
     """
@@ -64,6 +66,7 @@ class Description:
     pattern: str
     marks: str
     trials: Trials | None
+    soft: int
     findings: tuple[Finding, ...]
     audit: Audit
 
@@ -74,9 +77,10 @@ class Description:
 
     def lines(self) -> list[str]:
         """Return it in short: three lines, and one per finding."""
+        soft = f", {number(self.soft, 'soft score')}" if self.soft else ""
         found = (
             f"{number(self.models, 'model')} x {number(self.items, 'item')}{self._parts()}, "
-            f"scores {self.marks}; overall: {self.overall}"
+            f"scores {self.marks}{soft}; overall: {self.overall}"
         )
         holes = f"missing: {percent(self.missing)}, {self.pattern}" if self.missing else ""
         rest = [one for one in (holes or "missing: nothing", str(self.audit.constant)) if one]
@@ -99,6 +103,7 @@ class Description:
             "pattern": self.pattern,
             "marks": self.marks,
             "trials": None if self.trials is None else self.trials._asdict(),
+            "soft": self.soft,
             "findings": [
                 {
                     "kind": one.kind,
@@ -191,6 +196,7 @@ def describe(found: Imported | ResponseMatrix, *, overall: str = "") -> Descript
         pattern_of(counts),
         marks_of(responses, counts),
         trials_of(responses),
+        soft_known(responses),
         found.findings,
         audit(responses, counts),
     )

@@ -16,7 +16,7 @@ from tinyeval.importers.textfiles import open_text, read_json
 STATE, SPLITS = "state.json", "dataset_dict.json"
 """What ``Dataset.save_to_disk`` and ``DatasetDict.save_to_disk`` leave in a folder."""
 
-BESIDE = ("items", "models", "trials")
+BESIDE = ("items", "models", "trials", "soft")
 """Tables of this name, or with it before the suffix, belong to others."""
 
 

@@ -107,6 +107,7 @@ def run_block(
     sizes: Mapping[str, int] | None = None,
     lines: Sequence[int] = (),
     findings: Sequence[Finding] = (),
+    soft: NDArray[np.float64] | None = None,
 ) -> Block:
     """Return the block of one run from the marks of its items.
 
@@ -124,6 +125,7 @@ def run_block(
         sizes: {benchmark, or task that the block is all of: number of items of the whole}.
         lines: of the file, of every mark in order, for messages.
         findings: what else was found.
+        soft: soft score of every mark in order, NaN where it is not known.
 
     Raises:
         DataError: no marks; a mark outside [0, 1]; a metric that makes no score.
@@ -148,6 +150,7 @@ def run_block(
         run=run,
         sizes=sizes or {},
         findings=(*findings, *turned),
+        soft=None if soft is None else soft_means(item_of, soft, flat, len(items))[None],
     )
 
 
@@ -222,6 +225,23 @@ def lost(rules: Rules, what: str, ids: Sequence[str]) -> tuple[Finding, ...]:
     then = "count as wrong" if wrong else "are missing (--failures wrong counts them)"
     kind = "guessed" if wrong else "missing"
     return (Finding(kind, f"{what}, and {then}", len(ids), tuple(ids[:3])),)
+
+
+def soft_means(
+    cell: NDArray[np.intp], soft: NDArray[np.float64], marks: NDArray[np.float64], n_cells: int
+) -> NDArray[np.float16]:
+    """Return the mean soft score of each cell, NaN where none is known.
+
+    Args:
+        cell: of each mark.
+        soft: as many, in [0, 1]; NaN does not count.
+        marks: as many; a soft score without a mark does not count.
+        n_cells: number of cells.
+    """
+    known = ~np.isnan(soft) & ~np.isnan(marks)
+    count = np.bincount(cell[known], minlength=n_cells)
+    total = np.bincount(cell[known], weights=soft[known], minlength=n_cells)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float16)
 
 
 def cell_means(

@@ -166,12 +166,15 @@ class _Roles:
         subject = find("subject", self.table, self.asked, taken)
         roles = {"model": model, "item": item, "score": score, "benchmark": benchmark}
         self._names = {role: name for role, name in roles.items() if name and name != role}
+        soft = next(iter(find("soft", self.table, self.asked, taken).names), None)
+        taken = (*taken, soft) if soft else taken
         identity = identity_columns(self.table, model, taken)
         return LongRoles(
             *(item, score, model, benchmark),
             subject.names[0] if subject.names else None,
             self.trials((*taken, *identity)),
             identity,
+            soft,
         )
 
     def _weak_model(self, item: str, score: str) -> str | None:

@@ -9,13 +9,14 @@ of the document is kept and compared between models; with an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinyeval.errors import DataError, examples
 from tinyeval.importers.base import Options, Rules
-from tinyeval.importers.block import Block, Merged, Run, gather
+from tinyeval.importers.block import Block, Finding, Merged, Run, gather
 from tinyeval.importers.harness import read_jobs, run_block
 from tinyeval.importers.lm_eval_files import (
     LINES,
@@ -25,6 +26,7 @@ from tinyeval.importers.lm_eval_files import (
     find_samples,
 )
 from tinyeval.importers.lm_eval_rows import Row, has_samples, read_rows
+from tinyeval.importers.logged_soft import soft_of
 from tinyeval.importers.rawtable import parse_score
 from tinyeval.importers.walk import files_below
 
@@ -105,6 +107,8 @@ class SamplesJob:
         metric = self.pick_metric(some)
         self._refuse_repeats(some)
         items = [row.item for row in some]
+        soft, doubtful = soft_of([row.soft for row in some], [_accuracy(row) for row in some])
+        what = "tasks have soft scores that do not agree with their marks: these were left out"
         return run_block(
             self.path,
             self.run,
@@ -119,6 +123,8 @@ class SamplesJob:
             },
             sizes={self.task: self.size} if self.size else {},
             lines=[row.line for row in some],
+            findings=[Finding("missing", what, 1, (self.task,))] if doubtful else (),
+            soft=soft,
         )
 
     def pick_filter(self, names: Sequence[str]) -> str:
@@ -158,3 +164,9 @@ class SamplesJob:
             return parse_score(row.values[metric])
         except ValueError as error:
             raise DataError(f"{where}: metric {metric!r} is not a number but {error}") from error
+
+
+def _accuracy(row: Row) -> float:
+    """Return 0 or 1 as the metric ``acc`` says, NaN where it says neither."""
+    value = row.values.get("acc")
+    return float(value) if value in (0, 1) else math.nan

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tinyeval.errors import DataError
 from tinyeval.importers.base import ItemKey
+from tinyeval.importers.logged_soft import Logged, logged_soft
 from tinyeval.importers.textfiles import json_records
 
 NO_METRICS = frozenset(
@@ -39,6 +40,7 @@ class Row(NamedTuple):
     doc_hash: str
     values: dict[str, object]
     logged: Mapping[str, object] = {}
+    soft: Logged = Logged()
 
 
 def has_samples(path: Path) -> bool:
@@ -80,7 +82,8 @@ def read_rows(
         if wanted is not None and item not in wanted:
             continue
         logged = row if wanted is not None else {}
-        kept = Row(line, str(doc_id), item, _hash_of(row), _metrics_of(row), logged)
+        metrics, soft = _metrics_of(row), logged_soft(row)
+        kept = Row(line, str(doc_id), item, _hash_of(row), metrics, logged, soft)
         name = row.get("filter")
         (rows.setdefault(str(name), []) if name else unnamed).append(kept)
     if unnamed and not rows:

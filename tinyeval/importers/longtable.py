@@ -8,7 +8,7 @@ benchmark of the table become ``benchmark/item``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from tinyeval.importers.aliases import ALIASES, NOTES, WEAK, plain
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
 from tinyeval.importers.direction import is_lower_better, orient
-from tinyeval.importers.harness import cell_means
+from tinyeval.importers.harness import cell_means, soft_means
 from tinyeval.importers.modelnames import model_names
 from tinyeval.importers.notes import is_unknown
 from tinyeval.importers.rawtable import RawTable
@@ -40,6 +40,7 @@ class LongRoles(NamedTuple):
     subject: str | None = None
     trials: Sequence[str] = ()
     identity: Sequence[str] = ()
+    soft: str | None = None
 
 
 def long_block(
@@ -70,31 +71,58 @@ def long_block(
         what = f"rows are more trials of a model on an item, told by {trials_of}; means are taken"
         findings.append(Finding(kind, what, len(cell) - len(cells)))
     notes = _item_notes(table, roles, item_of, items)
-    counted = None if trials.max(initial=0) <= 1 else trials
-    total = len(models) * len(items)
-    if len(cells) > DENSE * total:
-        scores, counted = _dense(scores, counted, cells, (len(models), len(items)))
+    soft = _soft(table, roles.soft, place_of.ravel(), marks, len(cells))
     return Block(
-        *(table.path, models, items, scores, notes),
-        cells=None if scores.ndim == 2 else cells,
-        trials=counted,
+        *(table.path, models, items),
+        item_notes=notes,
         findings=(*findings, *more),
+        **_placed(scores, trials, soft, cells, (len(models), len(items))),
     )
 
 
-def _dense(
+def _placed(
     scores: NDArray[np.float32],
-    trials: NDArray[np.uint16] | None,
+    trials: NDArray[np.uint16],
+    soft: NDArray[np.float16] | None,
     cells: NDArray[np.intp],
     shape: tuple[int, int],
-) -> tuple[NDArray[np.float32], NDArray[np.uint16] | None]:
-    full = np.full(shape, np.nan, dtype=np.float32)
-    full.ravel()[cells] = scores
-    if trials is None:
-        return full, None
-    counts = np.zeros(shape, dtype=np.uint16)
-    counts.ravel()[cells] = trials
-    return full, counts
+) -> dict[str, Any]:
+    """Return what is known of the cells: as a list of them, or as matrices where few are empty."""
+    counted = None if trials.max(initial=0) <= 1 else trials
+    if len(cells) <= DENSE * shape[0] * shape[1]:
+        return {"scores": scores, "trials": counted, "soft": soft, "cells": cells}
+    return {
+        "scores": _full(scores, np.nan, cells, shape),
+        "trials": None if counted is None else _full(counted, 0, cells, shape),
+        "soft": None if soft is None else _full(soft, np.nan, cells, shape),
+    }
+
+
+def _full(
+    values: NDArray, empty: float, cells: NDArray[np.intp], shape: tuple[int, int]
+) -> NDArray:
+    full = np.full(shape, empty, dtype=values.dtype)
+    full.ravel()[cells] = values
+    return full
+
+
+def _soft(
+    table: RawTable, name: str | None, cell: NDArray[np.intp], marks: NDArray, n_cells: int
+) -> NDArray[np.float16] | None:
+    """Return the soft score of each cell, a mean where there are several; None without a column."""
+    if name is None:
+        return None
+    read = table.marks(name)
+    numbers = read.numbers
+    bad = ~((numbers >= 0) & (numbers <= 1) | np.isnan(numbers))
+    if len(read.wrong) or bad.any():
+        row = int(read.wrong[0]) if len(read.wrong) else int(np.argmax(bad))
+        raise DataError(
+            f"{table.where(row)}: the soft score in column {name[:60]!r} is "
+            f"{shown(table.columns[name][row])}, expected a probability from 0 to 1; rename the "
+            "column if it is something else"
+        )
+    return soft_means(cell, numbers.astype(np.float64), marks, n_cells)
 
 
 def _scores(table: RawTable, name: str, rules: Rules) -> tuple[NDArray[np.float64], list[Finding]]:

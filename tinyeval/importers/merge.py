@@ -55,7 +55,7 @@ def merge(blocks: Iterable[Block], options: Options) -> Merged:
     if any(partial):
         noted = noted.with_columns(partial=np.array(partial, dtype=object))
     described = gathered.item_notes.table(items)
-    responses = ResponseMatrix(made.scores, noted, described, trials=made.trials)
+    responses = ResponseMatrix(made.scores, noted, described, trials=made.trials, soft=made.soft)
     responses, dropped = _without_changed(responses, gathered.item_notes, options)
     files = len({part.source for part in parts})
     return Merged(responses, files, gathered.chosen(), gather(findings + dropped))
@@ -182,7 +182,7 @@ def positions(known: dict[str, int], ids: Sequence[str]) -> NDArray[np.int32]:
 def _digest(part: Part) -> bytes:
     """Return what is the same for copies of a run's file."""
     found = sha256(repr((part.run, part.scores.dtype, part.columns.shape)).encode())
-    for array in (part.columns, part.scores, part.cells, part.trials):
+    for array in (part.columns, part.scores, part.cells, part.trials, part.soft):
         found.update(b"" if array is None else array.tobytes())
     return found.digest()
 

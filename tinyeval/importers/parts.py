@@ -33,7 +33,7 @@ from tinyeval.importers.base import Options
 from tinyeval.importers.block import Block, Finding, Run
 from tinyeval.importers.compact import compact, expand
 
-VERSION = 2
+VERSION = 3
 """Raised when parts change, or what is read out of a file; older ones are then made again."""
 
 ENDS = 2**16
@@ -214,6 +214,8 @@ def _save(path: Path, block: Block) -> None:
         columns["cell"] = block.cells
     if block.trials is not None:
         columns["trials"] = block.trials.ravel()
+    if block.soft is not None:
+        columns["soft"] = block.soft.ravel()
     text = _json(about)
     table = pa.table(columns).replace_schema_metadata(
         {"about": text, "digest": _digest(text, columns)}
@@ -243,7 +245,7 @@ def _load(path: Path, source: Path) -> Block:
         raise ValueError("a damaged part")
     about = json.loads(text)
     layout = _layout(path.parent, about["layout"])
-    cells, trials = columns.get("cell"), columns.get("trials")
+    cells, trials, soft = (columns.get(name) for name in ("cell", "trials", "soft"))
     shape = (len(about["models"]), len(layout["items"])) if cells is None else cells.shape
     return Block(
         source,
@@ -259,6 +261,7 @@ def _load(path: Path, source: Path) -> Block:
         None if about["run"] is None else Run(*about["run"]),
         about["sizes"],
         tuple(Finding(kind, what, n, tuple(some)) for kind, what, n, some in about["findings"]),
+        None if soft is None else soft.reshape(shape),
     )
 
 
@@ -273,7 +276,7 @@ def _numbers(column: Any) -> NDArray:
     return np.concatenate([np.empty(0, kind), *raw])
 
 
-KINDS = {"uint8": "u1", "float": "f4", "int64": "i8", "uint16": "u2"}
+KINDS = {"uint8": "u1", "halffloat": "f2", "float": "f4", "int64": "i8", "uint16": "u2"}
 """Arrow's names of the numbers in a part."""
 
 

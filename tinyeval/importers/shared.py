@@ -21,8 +21,8 @@ from tinyeval.responses import ResponseMatrix
 from tinyeval.source_models import SourceModels
 from tinyeval.tables import Table
 
-SCORES, TRIALS = "scores.npy", "trials.npy"
-"""Names of the files; trials are there where a score is the mean of several."""
+SCORES, MORE = "scores.npy", ("trials", "soft")
+"""Name of the file of scores, and of what else a matrix may hold of the same cells."""
 
 
 class _Note(NamedTuple):
@@ -32,7 +32,7 @@ class _Note(NamedTuple):
     models: tuple[tuple[str, ...], dict[str, NDArray]]
     items: tuple[tuple[str, ...], dict[str, NDArray]]
     duplicates: tuple[str, ...]
-    trials: bool
+    more: tuple[str, ...]
 
 
 def once_a_machine(read: Callable[[], SourceModels], processes: Processes) -> SourceModels:
@@ -56,22 +56,23 @@ def once_a_machine(read: Callable[[], SourceModels], processes: Processes) -> So
         told = processes.gather_or_fail(note)[processes.number - processes.local]
         assert told is not None
         scores = np.load(told.folder / SCORES, mmap_mode="r")
-        trials = np.load(told.folder / TRIALS, mmap_mode="r") if told.trials else None
+        more = {one: np.load(told.folder / f"{one}.npy", mmap_mode="r") for one in told.more}
         processes.gather(None)  # all have opened the files: they may lose their names
     finally:
         for one in own:
             shutil.rmtree(one.folder, ignore_errors=True)
-    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items), trials)
+    responses = ResponseMatrix(scores, Table(*told.models), Table(*told.items), **more)
     return SourceModels(responses, told.duplicates)
 
 
 def _write(found: SourceModels) -> _Note:
-    """Write scores and trials to files in a new folder."""
+    """Write scores, trials and soft scores to files in a new folder."""
     responses, folder = found.responses, Path(tempfile.mkdtemp(prefix="tinyeval-"))
     try:
         np.save(folder / SCORES, responses.scores)
-        if responses.trials is not None:
-            np.save(folder / TRIALS, responses.trials)
+        more = tuple(one for one in MORE if getattr(responses, one) is not None)
+        for one in more:
+            np.save(folder / f"{one}.npy", getattr(responses, one))
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
@@ -79,4 +80,4 @@ def _write(found: SourceModels) -> _Note:
             f"a temporary file ({error.strerror}); set TMPDIR to a folder with room for them"
         ) from error
     models, items = ((one.ids, dict(one.columns)) for one in (responses.models, responses.items))
-    return _Note(folder, models, items, found.duplicates, responses.trials is not None)
+    return _Note(folder, models, items, found.duplicates, more)

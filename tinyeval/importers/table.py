@@ -12,7 +12,7 @@ import numpy as np
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.importers.arrowtables import read_shards
 from tinyeval.importers.base import Options, Rules
-from tinyeval.importers.beside import notes_beside, with_trials
+from tinyeval.importers.beside import notes_beside, with_more
 from tinyeval.importers.block import Block, Merged
 from tinyeval.importers.folders import STATE, Source, looks_like, shards, sources
 from tinyeval.importers.layouts import to_block
@@ -90,5 +90,5 @@ def _blocks(found: Sequence[Source], options: Options) -> Generator[Block]:
     average = options.repeats == "average"
     jobs = [TableJob(one.path, one.owner, options.metric, options.rules, average) for one in found]
     for block in read_blocks(jobs, options):
-        yield with_trials(block)
+        yield with_more(block)
         yield from notes_beside(block)

@@ -19,7 +19,7 @@ from tinyeval.atomic import new_file
 from tinyeval.errors import DataError
 from tinyeval.errors.arguments import as_path, wrong_type
 from tinyeval.importers.arrowtables import MARK
-from tinyeval.importers.beside import TRIALS
+from tinyeval.importers.beside import SOFT, TRIALS
 from tinyeval.importers.notes import is_unknown
 from tinyeval.responses import ResponseMatrix
 from tinyeval.tables import Table
@@ -29,8 +29,8 @@ def write_results(responses: ResponseMatrix, path: str | Path, *, overwrite: boo
     """Write scores as a wide table; the suffix of ``path`` chooses csv, parquet or npz.
 
     What is known of items and models goes into ``<stem>.items.csv`` and ``<stem>.models.csv``
-    beside it, numbers of trials into ``<stem>.trials.parquet``; older files of these names that no
-    longer apply are removed.
+    beside it, numbers of trials into ``<stem>.trials.parquet``, soft scores into
+    ``<stem>.soft.parquet``; older files of these names that no longer apply are removed.
 
     Args:
         responses: what to write.
@@ -86,21 +86,25 @@ def _write_all(
     """Write the table and what belongs beside it; nothing changes unless all could be written."""
     sides = {"item": responses.items, "model": responses.models}
     side_paths = {key: path.with_name(f"{path.stem}.{key}s.csv") for key in sides}
-    trials = path.with_name(path.stem + TRIALS)
+    cells = {TRIALS: responses.trials, SOFT: responses.soft}
     with ExitStack() as files:
         write(responses, files.enter_context(new_file(path, overwrite=overwrite)))
         for key, table in sides.items():
             if table.columns:
                 side = files.enter_context(new_file(side_paths[key], overwrite=overwrite))
                 _write_side_table(side, key, table)
-        if responses.trials is not None:
-            side = files.enter_context(new_file(trials, overwrite=overwrite))
-            _write_columns(responses, responses.trials, side)
+        for end, known in cells.items():
+            if known is not None:
+                side = files.enter_context(
+                    new_file(path.with_name(path.stem + end), overwrite=overwrite)
+                )
+                _write_columns(responses, known, side)
     for key, table in sides.items():
         if overwrite and not table.columns:
             side_paths[key].unlink(missing_ok=True)
-    if overwrite and responses.trials is None:
-        trials.unlink(missing_ok=True)
+    for end, known in cells.items():
+        if overwrite and known is None:
+            path.with_name(path.stem + end).unlink(missing_ok=True)
 
 
 def _write_csv(responses: ResponseMatrix, path: Path) -> None:
@@ -120,7 +124,8 @@ def _write_columns(responses: ResponseMatrix, cells: NDArray, path: Path) -> Non
     import pyarrow.parquet as pq
 
     columns = [pa.array(responses.models.ids, pa.string())]
-    columns += [pa.array(column, from_pandas=True) for column in cells.T]
+    holes = cells.dtype != np.float16  # of scores, NaN is a null
+    columns += [pa.array(np.ascontiguousarray(one), from_pandas=holes) for one in cells.T]
     table = pa.table(columns, names=["model", *responses.items.ids])
     table = table.replace_schema_metadata({MARK: b"all columns but the first"})
     pq.write_table(table, path, write_statistics=False)  # they would take longer than the scores

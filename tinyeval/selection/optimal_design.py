@@ -15,6 +15,9 @@ Where a large share of the benchmark is asked, the design is held to its strata 
 
 If items have costs, gains are divided by costs.  If groups of items have quotas, the best item is
 taken among those that leave every quota within reach.
+
+If soft scores are known, every item counts with its answer and its soft score
+(:mod:`tinyeval.selection.soft_design`).
 """
 
 from __future__ import annotations
@@ -27,10 +30,12 @@ import numpy as np
 
 from tinyeval.compute.arrays import Array
 from tinyeval.covariance.item_covariance import ItemCovariance, check_drift, item_covariance
+from tinyeval.covariance.soft import SoftCovariance, soft_covariance
 from tinyeval.history import History
 from tinyeval.selection.base import Anchors, check_budget, equal_weights
 from tinyeval.selection.budget import Allowance, Budget, item_costs
 from tinyeval.selection.large_share import care, stratified
+from tinyeval.selection.soft_design import SoftHypothesis
 from tinyeval.tables import Table
 
 PLACE_PRICES = (0.0, 0.5, 2.0, 8.0, 32.0)
@@ -90,8 +95,23 @@ class Design(NamedTuple):
     left_open: float
 
 
+def _hypotheses(
+    covariance: ItemCovariance | SoftCovariance, drift: Sequence[float], n: int
+) -> list[_Hypothesis | SoftHypothesis]:
+    """Return what the gain is summed over.
+
+    Where soft scores are known, new models may come with them and without, so every size of drift
+    counts twice.  Soft scores tell models like the source models apart, so no drift counts as well.
+    """
+    if not isinstance(covariance, SoftCovariance):
+        return [_Hypothesis(covariance, s, n) for s in drift]
+    sizes, hard = sorted({0.0, *drift}), covariance.hard
+    both = [SoftHypothesis(_Hypothesis(hard, s, 0), covariance, n) for s in sizes]
+    return [*(_Hypothesis(hard, s, n) for s in sizes), *both]
+
+
 def greedy_design(
-    covariance: ItemCovariance,
+    covariance: ItemCovariance | SoftCovariance,
     drift: Sequence[float],
     allowance: Allowance,
     price: Array | float = 1.0,
@@ -99,12 +119,12 @@ def greedy_design(
     """Take the item with the largest gain per price, as long as any is allowed.
 
     Args:
-        covariance: item covariance of the source models.
+        covariance: item covariance of the source models, with soft scores where they are known.
         drift: standard deviations of the drift hypotheses, in score units.
         allowance: allowance for the items of ``covariance``, in their order; it is used up.
         price: price of every item, shape (items,), positive.
     """
-    hypotheses = [_Hypothesis(covariance, s, allowance.most) for s in drift]
+    hypotheses = _hypotheses(covariance, drift, allowance.most)
     chosen: list[int] = []
     while (may := allowance.allowed()).any():
         gains = sum((one.gains() for one in hypotheses), np.zeros(len(allowance.free))) / price
@@ -118,7 +138,10 @@ def greedy_design(
 
 
 def thrifty_design(
-    covariance: ItemCovariance, drift: Sequence[float], budget: Budget, items: Table
+    covariance: ItemCovariance | SoftCovariance,
+    drift: Sequence[float],
+    budget: Budget,
+    items: Table,
 ) -> Design:
     """Return the best of several greedy designs within a cost.
 
@@ -173,8 +196,8 @@ def select_optimal_design(
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
     items, limited = history.responses.items, bool(np.isfinite(budget.cost))
     careful = unsolved is None and not limited and max(drift) > 0
-    own = care(n, len(items)) if careful else unsolved or 0.0
-    covariance = item_covariance(history, **options, unsolved=own)
+    options["unsolved"] = care(n, len(items)) if careful else unsolved or 0.0
+    covariance = soft_covariance(history, **options) or item_covariance(history, **options)
     if careful and not budget.quotas:
         budget, items = stratified(budget, covariance.items, covariance.mean)
     if limited:

@@ -7,9 +7,10 @@ that the runners of this package use.  Any other field is left to the answering 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinyeval.asking.item import Item as Item
+from tinyeval.asking.mark import Mark
 from tinyeval.errors import DataError, examples
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def collect_scores(
 
     Args:
         items: the items that were asked.
-        given: one score per item, in order, or item -> score, which may omit items.
+        given: one score per item, in order, or item -> score, which may omit items; a pair is a
+            score and its soft score.
 
     Raises:
         DataError: a wrong number of scores, or scores of items that were not asked.
@@ -49,7 +51,7 @@ def collect_scores(
             raise DataError(
                 f"the answers name {len(foreign)} items that were not asked: {examples(foreign)}"
             )
-        return {one: given[one] for one in asked if one in given}
+        return {one: _marked(given[one]) for one in asked if one in given}
     # numpy arrays and tensors of scores become plain numbers
     listed = given.tolist() if hasattr(given, "tolist") else given
     if isinstance(listed, (str, bytes)) or not isinstance(listed, Sequence):
@@ -59,4 +61,11 @@ def collect_scores(
         )
     if len(listed) != len(asked):
         raise DataError(f"{len(asked)} items were asked, but {len(listed)} scores came back")
-    return dict(zip(asked, listed, strict=True))
+    return dict(zip(asked, map(_marked, listed), strict=True))
+
+
+def _marked(one: Any) -> Any:
+    """Return a pair of mark and soft score as one number."""
+    if isinstance(one, (tuple, list)) and len(one) == 2:
+        return Mark(*one)
+    return one

@@ -1,8 +1,8 @@
 """Answers that are kept while they come, so that an interrupted evaluation goes on.
 
-A line holds ``model``, ``item``, ``score`` and ``key``: the digest of the bank, of what identifies
-the model and how it is asked, and of the item's content.  An answer is used again only if its key
-is the same.  `tinyeval predict` reads the file as a table.
+A line holds ``model``, ``item``, ``score``, ``soft`` where a soft score is known, and ``key``: the
+digest of the bank, of what identifies the model and how it is asked, and of the item's content.  An
+answer is used again only if its key is the same.  `tinyeval predict` reads the file as a table.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tinyeval.asking.mark import Mark, soft_of
 from tinyeval.errors import DataError, examples
 from tinyeval.training.items import Item
 from tinyeval.training.lines import append_lines, finished_lines
@@ -91,17 +92,19 @@ class AnswerFile:
         Raises:
             OSError: the file cannot be written.
         """
-        rows = (
-            {"model": model, "item": item, "score": one.score, "key": one.key}
-            for item, one in new.items()
-        )
-        append_lines(self.path, map(json.dumps, rows))
+        append_lines(self.path, (json.dumps(_row(model, *one)) for one in new.items()))
         self._kept.setdefault(model, {}).update(new)
 
     def remove(self) -> None:
         """Remove the file, if it is there and can be."""
         with suppress(OSError):
             self.path.unlink()
+
+
+def _row(model: str, item: str, one: Kept) -> dict[str, object]:
+    row: dict[str, object] = {"model": model, "item": item, "score": float(one.score)}
+    soft = soft_of(one.score)
+    return row | ({} if math.isnan(soft) else {"soft": soft}) | {"key": one.key}
 
 
 def keys_of(items: Sequence[Item], bank: str, identity: Mapping[str, Any]) -> dict[str, str]:
@@ -161,14 +164,30 @@ def _parse(line: bytes, where: str) -> tuple[str, str, Kept]:
             f"{where}: expected an answer with model, item, score and key, as `tinyeval eval` "
             f"keeps it, found {line[:60]!r}"
         ) from error
-    return str(model), str(item), Kept(_score(score, str(item)), str(key))
+    soft = row.get("soft")
+    found = score if soft is None else (score, soft)
+    return str(model), str(item), Kept(_score(found, str(item)), str(key))
 
 
 def _score(found: object, item: str) -> float:
-    try:
-        score = float(found)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        score = math.nan
+    """Return a score, with its soft score where it has one; ``found`` may be a pair of both."""
+    if isinstance(found, tuple) and len(found) == 2:
+        mark, soft = found
+    else:
+        mark, soft = found, soft_of(found)
+    numbers = []
+    for one in (mark, soft):
+        try:
+            numbers.append(float(one))
+        except (TypeError, ValueError):
+            numbers.append(math.inf)
+    score, probability = numbers
     if not 0 <= score <= 1:
-        raise DataError(f"the score of item {item!r} must be a number from 0 to 1, found {found!r}")
-    return score
+        raise DataError(f"the score of item {item!r} must be a number from 0 to 1, found {mark!r}")
+    if math.isnan(probability):
+        return score
+    if not 0 <= probability <= 1:
+        raise DataError(
+            f"the soft score of item {item!r} must be a probability from 0 to 1, found {soft!r}"
+        )
+    return Mark(score, probability)

@@ -117,3 +117,11 @@ def number(n: int, what: str) -> str:
 def percent(share: float) -> str:
     """Return a share as a percentage."""
     return f"{100 * share:.1f} %" if share >= 0.0005 else "under 0.1 %"
+
+
+def soft_known(responses: ResponseMatrix) -> int:
+    """Return how many answers have a soft score."""
+    soft = responses.soft
+    if soft is None:
+        return 0
+    return sum(int((~np.isnan(soft[cut])).sum()) for cut in slabs(soft.shape))

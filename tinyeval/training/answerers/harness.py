@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tinyeval.asking.mark import Mark
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import (
     ConfigError,
@@ -184,7 +185,9 @@ class HarnessAnswerer(Answerer):
             named.items.with_columns(hash=hashes),
             dict(zip(self.bank.items.ids, self.bank.items.column("hash", ""), strict=True)),
         )
-        return dict(zip(named.items.ids, map(float, named.scores[0]), strict=True))
+        soft = named.soft_on(named.items.ids)[0]
+        marks = map(Mark, named.scores[0].tolist(), soft.tolist())
+        return dict(zip(named.items.ids, marks, strict=True))
 
 
 def _metrics(places: Mapping[str, tuple[str, int]], items: Sequence[Item]) -> str | None:

@@ -7,7 +7,7 @@ selection and prediction all take this type, and refer to models and items by id
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -19,10 +19,10 @@ from tinyeval.display.frames import frame
 from tinyeval.display.html import MOST_ROWS, html_table
 from tinyeval.display.records import shortened
 from tinyeval.errors import DataError, one_line
+from tinyeval.responses.cells import Scores, Trials, check_range, checked_trials
+from tinyeval.responses.soft import Soft, checked_soft
 from tinyeval.tables import Table, as_ids, by_id
 
-Scores = NDArray[np.float32]
-Trials = NDArray[np.uint16]
 MOST_COLUMNS = 8
 """Items that a notebook shows."""
 
@@ -45,10 +45,13 @@ class ResponseMatrix:
             if known.
         trials: uint16, shape (models, items): number of trials averaged in each score, 0 where it
             is missing; None: one trial each.
+        soft: float16, shape (models, items): soft scores, the probability that the model gave to
+            the right answer, in [0, 1]; NaN where it is not known, or there is no score.  None:
+            none is known.
 
     Raises:
         DataError: a shape that does not match, a score outside [0, 1], an infinite score, a score
-            without trials, or trials without a score.
+            without trials, trials without a score, or a soft score outside [0, 1].
 
     Example:
         >>> from tinyeval import ResponseMatrix
@@ -64,6 +67,7 @@ class ResponseMatrix:
     models: Table
     items: Table
     trials: Trials | None = None
+    soft: Soft | None = None
 
     def __post_init__(self) -> None:
         scores = np.ascontiguousarray(self.scores, dtype=np.float32)
@@ -74,18 +78,29 @@ class ResponseMatrix:
             )
         if 0 in expected:
             raise DataError(f"expected at least one model and one item, found {expected}")
-        _check_range(scores, self.models.ids, self.items.ids)
+        check_range(scores, self.models.ids, self.items.ids)
         if scores is self.scores or np.shares_memory(scores, self.scores):
             scores = scores.view()
         scores.setflags(write=False)
         object.__setattr__(self, "scores", scores)
-        object.__setattr__(self, "trials", _checked_trials(self.trials, scores))
+        object.__setattr__(self, "trials", checked_trials(self.trials, scores))
+        soft = checked_soft(self.soft, scores, self.models.ids, self.items.ids)
+        object.__setattr__(self, "soft", soft)
 
     @classmethod
     def from_arrays(
-        cls, scores: NDArray, models: Iterable[object], items: Iterable[object]
+        cls,
+        scores: NDArray,
+        models: Iterable[object],
+        items: Iterable[object],
+        soft: NDArray | None = None,
     ) -> ResponseMatrix:
         """Build a matrix from an array and the ids of its rows and columns.
+
+        Args:
+            scores: shape (models, items), NaN where not asked.
+            models, items: ids.
+            soft: soft scores of the same cells, NaN where not known.
 
         Example:
             >>> ResponseMatrix.from_arrays([[1, 0.5]], ["a"], ["q1", "q2"]).scores.tolist()
@@ -98,7 +113,8 @@ class ResponseMatrix:
                 "the scores: expected an array of numbers, a row per model and a column per item, "
                 f"found {type(scores).__name__} ({one_line(error, 120)})"
             ) from error
-        return cls(array, Table(as_ids(models, "model")), Table(as_ids(items, "item")))
+        tables = Table(as_ids(models, "model")), Table(as_ids(items, "item"))
+        return cls(array, *tables, soft=None if soft is None else np.array(soft))
 
     def __len__(self) -> int:
         """Return the number of models."""
@@ -198,12 +214,16 @@ class ResponseMatrix:
         """
         rows = _positions(models, self.n_models)
         columns = _positions(items, self.n_items)
-        scores, trials = self.scores, self.trials
-        if not _are_all(rows, self.n_models):  # otherwise the arrays are shared, not copied
-            scores, trials = scores[rows], None if trials is None else trials[rows]
-        if not _are_all(columns, self.n_items):
-            scores, trials = scores[:, columns], None if trials is None else trials[:, columns]
-        return ResponseMatrix(scores, self.models.take(rows), self.items.take(columns), trials)
+        all_rows, all_columns = _are_all(rows, self.n_models), _are_all(columns, self.n_items)
+
+        def cut(cells: NDArray | None) -> Any:
+            if cells is None:
+                return None
+            cells = cells if all_rows else cells[rows]  # shared, not copied, if all are taken
+            return cells if all_columns else cells[:, columns]
+
+        tables = self.models.take(rows), self.items.take(columns)
+        return ResponseMatrix(cut(self.scores), *tables, cut(self.trials), cut(self.soft))
 
     def sorted(self) -> ResponseMatrix:
         """Return the matrix with models and items sorted by id.
@@ -264,6 +284,29 @@ class ResponseMatrix:
             return 1
         return int(np.median(self.trials[self.trials > 0]))
 
+    def soft_on(self, items: Sequence[str]) -> Scores:
+        """Return soft scores on ``items``, float32; NaN where they are not known.
+
+        Example:
+            >>> one = ResponseMatrix.from_arrays([[1, 0]], ["a"], ["q1", "q2"], soft=[[0.75, 0.5]])
+            >>> one.soft_on(["q2", "q9", "q1"]).tolist()
+            [[0.5, nan, 0.75]]
+        """
+        aligned = np.full((self.n_models, len(items)), np.nan, dtype=np.float32)
+        if self.soft is not None:
+            known, index = self._columns(items)
+            aligned[:, known] = self.soft[:, index]
+        return aligned
+
+    def without_soft(self) -> ResponseMatrix:
+        """Return the same scores without soft scores.
+
+        Example:
+            >>> responses.without_soft().soft is None
+            True
+        """
+        return self if self.soft is None else replace(self, soft=None)
+
     def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
         """Return a mask of the known ``items``, and the positions of these."""
         position = {one: k for k, one in enumerate(self.items.ids)}
@@ -303,48 +346,6 @@ class ResponseMatrix:
             keeper.setdefault(sha256(answers.tobytes()).digest(), self.models.ids[k])
         kept = set(keeper.values())
         return tuple(one for one in self.models.ids if one not in kept)
-
-
-def _check_range(scores: Scores, models: tuple[str, ...], items: tuple[str, ...]) -> None:
-    """Raise :class:`DataError` for scores outside [0, 1]."""
-    wrong, first = 0, (0, 0)
-    for cut in slabs(scores.shape):
-        slab = scores[cut]
-        bad = ~((slab >= 0) & (slab <= 1) | np.isnan(slab))
-        if bad.any() and not wrong:
-            row, column = (int(k[0]) for k in np.nonzero(bad))
-            first = cut.start + row, column
-        wrong += int(bad.sum())
-    if wrong:
-        raise DataError(
-            f"scores must lie in [0, 1], but {wrong} do not; the first is {scores[first]:g} of "
-            f"model {models[first[0]]!r} on item {items[first[1]]!r}; divide percentages by 100 "
-            "before importing"
-        )
-
-
-def _checked_trials(trials: NDArray | None, scores: Scores) -> Trials | None:
-    """Return trials that match the scores, or None if every score has one; else raise."""
-    if trials is None:
-        return None
-    given, most = np.asarray(trials), np.iinfo(np.uint16).max
-    if given.shape != scores.shape or given.dtype.kind not in "iu":
-        raise DataError(
-            f"expected whole numbers of trials, {scores.shape}, found {given.dtype} {given.shape}"
-        )
-    for cut in slabs(scores.shape):
-        some = given[cut]
-        bad = (some < 0) | (some > most) | ((some > 0) == np.isnan(scores[cut]))
-        if bad.any():
-            n = int(bad.sum())
-            raise DataError(
-                f"{n} cells break the rule of 1 to {most:,} trials per score, 0 without a score"
-            )
-    if given.max() <= 1:
-        return None
-    counted = given.astype(np.uint16, copy=False).view()
-    counted.flags.writeable = False
-    return counted
 
 
 def _are_all(index: NDArray[np.intp], n: int) -> bool:
