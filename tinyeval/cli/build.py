@@ -67,7 +67,7 @@ def _goal(ctx: click.Context, parameter: click.Parameter, value: float | None) -
 @click.option(
     "--out", type=PATH, metavar="BANK", required=True, help="Folder to write the bank to."
 )
-@settings_options(certify=True)
+@settings_options(certify=True, stages=True)
 @reading_options()
 @click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
 @content_options()
@@ -103,6 +103,7 @@ def build_command(
       tinyeval build lm_eval_output/ --metric acc --items 50 --out bank
       tinyeval build scores.csv --config fast --level 0.95 --out bank
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
+      tinyeval build results.parquet --items 30 --stages 2 --out bank
       tinyeval build results.parquet --error 1.5 --expect similar --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
       tinyeval build results.parquet --items 30 --certify 150 --out bank
@@ -193,6 +194,7 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "anchors": len(bank.anchors),
         "drawn": None if bank.certifier is None else bank.certifier.draws,
         "cost": bank.cost,
+        "stages": 1 if bank.continuation is None else 2,
         "level": bank.level,
         "expected_error": bank.expected_error,
         "baselines": None if bank.baselines is None else asdict(bank.baselines),

@@ -175,14 +175,14 @@ class Settings(_Section):
     interval: IntervalSettings = IntervalSettings()
     run: RunSettings = RunSettings()
     certify: CertifySettings | None = None
+    stages: Literal[1, 2] = 1
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out ``certify`` where it is not asked for: such banks keep their digest."""
+        """Leave out ``certify`` and ``stages`` if not asked for: such banks keep their digest."""
         values: dict[str, Any] = serialize(self)
-        if values.get("certify") is None:
-            values.pop("certify", None)
-        return values
+        unused = {"certify": None, "stages": 1}
+        return {k: one for k, one in values.items() if k not in unused or one != unused[k]}
 
     @model_validator(mode="before")
     @classmethod
