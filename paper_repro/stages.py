@@ -18,7 +18,7 @@ from paper_repro.engine.script import main
 from paper_repro.engine.staged import AT, FEW
 from paper_repro.engine.table import Table, Unit
 
-REPEATS = 3
+REPEATS = 2
 SPLITS = ("random", "top", "bottom")
 BARS = {
     10: {"random": 0.93, "top": 1.02, "bottom": 1.02},
@@ -118,7 +118,7 @@ ABOUT = (
     "Mean absolute error of new models' full scores, percentage points, mean over sets. Every "
     "method is asked the same number of items of every model. *two stages*: the first half of the "
     "default's anchors, then the form that the answers choose (docs/methods.md), as `tinyeval "
-    "build --stages 2` makes it: two looks at the answers. Three random splits of each set; one "
+    "build --stages 2` makes it: two looks at the answers. Two random splits of each set; one "
     "split with the strongest and one with the weakest models as test models. The interval of the "
     "ratio is a bootstrap over test models of the ratio of summed errors. The bars are those "
     "that were set before the work."

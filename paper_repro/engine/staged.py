@@ -17,7 +17,7 @@ from tinyeval.stages.forms import learn_forms
 from tinyeval.stages.next_items import Asked
 from tinyeval.stages.replay import predict_forms
 
-FEW, AT = 200, 30
+FEW, AT = 100, 30
 """Source models up to which, and items at which, intervals are made: in the first repeat."""
 
 
