@@ -181,10 +181,11 @@ def _drawn(bank: ItemBank) -> str:
 
 
 def _ask(bank: ItemBank, folder: str) -> str:
-    """Return the command that asks a model, if the bank knows prompts."""
+    """Return the commands that ask a model: if the bank knows prompts, and if it has stages."""
     first = (bank.content or {}).get(bank.anchors.items[0], {})
     known = {"prompt", "prompts", "messages"} & first.keys()
-    return f"tinyeval eval {folder} MODEL\n" if known else ""
+    steps = "" if bank.continuation is None else f"tinyeval next {folder} ANSWERS\n"
+    return f"tinyeval eval {folder} MODEL\n{steps}" if known else steps
 
 
 def _content(bank: ItemBank) -> str:
