@@ -186,9 +186,7 @@ class Stack:
         arrays = {"share": self.share, "score_range": self.score_range}
         maybe = {"prior": self.prior, "soft_share": self.soft_share}
         arrays |= {name: one for name, one in maybe.items() if one is not None}
-        for part in EXPERTS:
-            if getattr(self, part) is None:
-                continue
+        for part in [one for one in EXPERTS if getattr(self, one) is not None]:
             state = getattr(self, part).state()
             arrays.update({f"{part}/{name}": np.asarray(value) for name, value in state.items()})
         return arrays
