@@ -251,8 +251,8 @@ held against, and was seen. The interval to hold against that score is the one o
 Not met: agents of the newest quarter (23), run once, with 20 tasks (0.78 of all five runs, 0.82 of
 their own). With 12 agents of the top split a single one is 0.08. Widths now follow the number of
 runs. Errors do not fall everywhere: with 30 tasks at random they are 0.4 to 0.6 points higher than
-before, on four splits of 20 agents. Over 14 other splits it was 0.1 to 0.2 points, and on simulated
-agents run once 0.3 the other way (docs/methods.md, *What was tried*).
+before, on four splits of 20 agents. Over 14 splits the covariance that knows run noise costs 0.1 to
+0.2 of that, and gains 0.3 on simulated agents run once (docs/methods.md, *What was tried*).
 
 A history that was run once says nothing of run noise. Its intervals are about right for what agents
 run once show themselves, too wide for agents run more often, and too narrow for the expected score
