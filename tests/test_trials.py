@@ -308,6 +308,21 @@ def test_hostile_states_are_refused(stack):
             Repeats.from_state({**state, name: np.ones((2, 2))})
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"single": np.full(12, -1.0)}, "below 0"),
+        ({"held": np.full(12, 5.0)}, "more run noise than"),
+        ({"single": np.ones(3), "held": np.ones(3), "share": np.ones(3)}, "other anchors"),
+    ],
+)
+def test_run_noise_that_cannot_be_is_refused(stack, change, said):
+    if "weights" not in change and len(next(iter(change.values()))) == 3:
+        change = change | {"weights": np.ones((3, 3))}
+    with pytest.raises(BankError, match=said):
+        replace(stack, repeats=replace(stack.repeats, **change))
+
+
 def test_a_variance_is_moved_by_what_two_targets_differ():
     assert_allclose(
         moved(np.array([2.0, 2.0]), np.array([1.0, 1.0]), np.array([1.5, 0.5])), [2.5, 1]

@@ -121,6 +121,25 @@ def test_a_method_that_knows_no_runs_is_calibrated_for_them_all_the_same(models,
     assert all(one.of_runs == (one.score, one.lower, one.upper) for one in (*once, *five))
 
 
+def test_a_history_may_be_repeated_in_part(fast):
+    """Folds then differ in how much was repeated, and some models have no other runs."""
+    every = repeated(60, 40)
+    order = np.random.default_rng(3).permutation(60)
+    once = thinned(every, 1, np.random.default_rng(0))[0]
+    scores, trials = np.array(every.scores), np.array(every.trials)
+    scores[order[:29]], trials[order[:29]] = once.scores[order[:29]], 1
+    mixed = ResponseMatrix(scores, every.models, every.items, trials)
+    bank = build(mixed, settings=fast.replace(items=8, interval={"folds": 5}))
+    assert bank.predictor.trials == 5
+    found = [bank.predict(runs_of(every.take([3]), n))[0] for n in (1, 5)]
+    assert found[0].upper - found[0].lower > found[1].upper - found[1].lower
+    rare = np.array(every.trials)
+    rare[order[:31]] = 1  # more than half were run once
+    scores[order[:31]] = once.scores[order[:31]]
+    seldom = ResponseMatrix(scores, every.models, every.items, rare)
+    assert build(seldom, settings=fast.replace(items=8)).predictor.trials == 1
+
+
 def test_a_number_that_is_not_known_is_one_and_said(bank, models):
     (five,) = bank.predict(replace(models[1].take([4]), trials=None))
     assert five.trials == 1

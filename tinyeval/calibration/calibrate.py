@@ -166,7 +166,7 @@ def _predict(
     """Predict the held-out models of a fold from what was learned in it."""
     responses = learned.history.responses
     names = learned.history.targets.names
-    usual = min(one.usual_trials for one in (responses, part.history.responses))
+    usual = responses.usual_trials  # of all models: every fold has the same levels
     draws = range(DRAWS if usual > 1 else 1)
     to = (part, held_out, sizes, names, seed)
     cases = {
@@ -203,10 +203,11 @@ def _summary(
 
 
 def _is_known(runs: int, inside: list[Predicted], beyond: list[Predicted]) -> bool:
-    """Say whether every fold was replayed with that number of runs, and some model has a score."""
-    replays = [cases.get(runs) for cases, _ in (*inside, *beyond)]
-    known = [one is not None and bool(np.isfinite(one[0][0].error).any()) for one in replays]
-    return None not in replays and any(known[: len(inside)]) and any(known[len(inside) :])
+    """Say whether some model on each side has a score of other runs than those that answered."""
+    return all(
+        any(np.isfinite(cases[runs][0][0].error).any() for cases, _ in side)
+        for side in (inside, beyond)
+    )
 
 
 def _level(

@@ -89,8 +89,8 @@ class Stack:
             (2, targets).
         prior: of scores beyond the range, as :func:`tinyeval.estimators.gate.prior_beyond` returns
             it, shape (4,); (3,) in older banks, None in banks from before it.
-        repeats: run noise, if the history's answers were repeated
-            (:mod:`tinyeval.estimators.trials`); soft scores are then not read.
+        repeats: run noise (:mod:`tinyeval.estimators.trials`), and then soft scores are not read;
+            None of a history run once.
         soft_share: weight of kernel ridge where soft scores are known, shape (targets,); None if
             none are read.
     """
@@ -113,6 +113,8 @@ class Stack:
         check_shapes("stack", self, there)
         if not (self.kriging.drift >= ROBUST_DRIFT).any():
             raise BankError(f"stack has no drift size from {ROBUST_DRIFT:g} on")
+        if self.repeats is not None:
+            self.repeats.check(self.kriging)
 
     def predict(
         self, answers: NDArray, trials: NDArray | None = None, soft: NDArray | None = None
@@ -192,9 +194,7 @@ class Stack:
         arrays = {"share": self.share, "score_range": self.score_range}
         maybe = {"prior": self.prior, "soft_share": self.soft_share}
         arrays |= {name: one for name, one in maybe.items() if one is not None}
-        for part in EXPERTS:
-            if getattr(self, part) is None:
-                continue
+        for part in [one for one in EXPERTS if getattr(self, one) is not None]:
             state = getattr(self, part).state()
             arrays.update({f"{part}/{name}": np.asarray(value) for name, value in state.items()})
         return arrays

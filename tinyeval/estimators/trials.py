@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tinyeval.compute.arrays import Array, Index, check_shapes
 from tinyeval.covariance.item_covariance import ItemCovariance
 from tinyeval.covariance.run_noise import SMALLEST, run_noise
+from tinyeval.errors import BankError
 from tinyeval.estimators.base import Estimate, State
 from tinyeval.estimators.kriging import Kriging
 from tinyeval.estimators.regression import KernelEstimator
@@ -64,6 +65,17 @@ class Repeats:
         expected |= dict.fromkeys(("single", "held", "share"), (n,))
         expected |= dict.fromkeys(("unasked", "unasked_held", "unasked_share"), (targets,))
         check_shapes("trials", self, expected)
+        if min(np.min(one) for one in (self.single, self.held, self.unasked)) < 0:
+            raise BankError("trials: run noise is below 0")
+
+    def check(self, kriging: Kriging) -> None:
+        """Raise :class:`BankError` unless something is left of the answers without run noise."""
+        if len(self.single) != len(kriging.mean) or len(self.weights) != len(kriging.target_mean):
+            raise BankError("trials: other anchors or targets than kriging has")
+        try:
+            np.linalg.cholesky(kriging.cov[0] - np.diag(self.held))
+        except np.linalg.LinAlgError as error:
+            raise BankError("trials: more run noise than the answers' variance") from error
 
     def inverse(self, answers: NDArray, trials: NDArray | None) -> Array:
         """Return 1 / n of every cell, shape (models, anchors); a single run where n is not known.
