@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from tinyeval.calibration.calibrate import FALSE_ALARM, calibrate
+from tinyeval.calibration.calibrate import calibrate
 from tinyeval.calibration.folds import BEYOND, draw_folds
 from tinyeval.calibration.intervals import NO_LIMIT
+from tinyeval.calibration.single_models import FALSE_ALARM
 from tinyeval.estimators.base import Estimate
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTFit, IRTModel

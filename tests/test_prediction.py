@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from tinyeval import prediction as module
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.estimators.base import Estimate
 from tinyeval.irt.ability import estimate_ability, misfit_statistic
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Predictor
+from tinyeval.prediction import predictor as module
 from tinyeval.selection.base import equal_weights
 
 ITEMS = ("d", "b", "c", "a")
@@ -27,6 +27,9 @@ class Fixed:
     mean: tuple[float, ...] = (0.5, 0.4)
     spread: tuple[float, ...] = (0.1, 0.05)
     novelty: float = 0.2
+
+    def state(self):
+        return {}
 
     def predict(self, answers):
         n = len(answers)

@@ -30,11 +30,11 @@ from numpy.typing import NDArray
 from tinyeval.calibration.baseline_errors import BaselineErrors, baseline_errors, summarise
 from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.folds import Fold, draw_folds, some_models
-from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios, mean_error
-from tinyeval.calibration.intervals import NO_LIMIT, Calibration, PairCalibration
+from tinyeval.calibration.held_out import Cases, held_out_cases, join, known_ratios
+from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.calibration.pairs import PairCases, calibrate_pairs
 from tinyeval.calibration.run_levels import DRAWS, RunLevel, fewer_than, median_of
-from tinyeval.calibration.scale_by_score import fit_scale, scaled_ratios
+from tinyeval.calibration.single_models import calibration_of
 from tinyeval.compute.arrays import Array
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
@@ -46,9 +46,6 @@ from tinyeval.source_models import MIN_MODELS
 
 SIZES = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 """Numbers of answered anchors at which the calibration is done, as far as the bank has them."""
-
-FALSE_ALARM = 0.05
-"""Share of held-out models within the range that ``in_range`` flags, and that ``misfit`` flags."""
 
 T = TypeVar("T")
 Again = Callable[[ResponseMatrix], Learned]
@@ -249,65 +246,3 @@ def _shared(
     own = side_by_side(predict, [plan[k] for k in mine], cells, report)
     shares = processes.gather(list(zip(mine, own, strict=True)))
     return [one for _, one in sorted((pair for part in shares for pair in part), key=itemgetter(0))]
-
-
-def calibration_of(
-    sizes: NDArray[np.int64],
-    known: list[tuple[Array, Array]],
-    beyond: Array,
-    inside: Cases,
-    values: Array,
-    noise: Array,
-) -> Calibration:
-    """Make the calibration of single models, from ``known`` ratios by fold and cases ``inside``."""
-    limits = [
-        _range_limits(*one)
-        for one in zip(inside.excess, inside.novelty, inside.within, strict=True)
-    ]
-    misfit_limit = [
-        _limit(one[within]) for one, within in zip(inside.misfit, inside.within, strict=True)
-    ]
-    margin, novelty_limit = np.transpose(limits)
-    everyone = (np.concatenate(arrays, axis=1) for arrays in zip(*known, strict=True))
-    scale = fit_scale(*everyone)
-    return Calibration(
-        sizes=sizes,
-        inside=np.sort(scaled_ratios(known), axis=1),
-        beyond=beyond,
-        score_range=np.array([values.min(0), values.max(0)]),
-        range_margin=margin,
-        novelty_limit=novelty_limit,
-        misfit_limit=np.array(misfit_limit),
-        expected_error=mean_error(inside),
-        noise=noise,
-        scale_at=scale.at,
-        scale=scale.value,
-    )
-
-
-def _range_limits(excess: Array, novelty: Array, within: NDArray[np.bool_]) -> tuple[float, float]:
-    """Margin of the range and limit of novelty that together flag FALSE_ALARM of the models.
-
-    A score predicted beyond the range is stronger evidence than novelty.  So the margin is set
-    first, at 0 if possible, and the limit of novelty uses what is left of FALSE_ALARM.
-    """
-    known = within & np.isfinite(excess) & np.isfinite(novelty)
-    excess, novelty = excess[known], novelty[known]
-    margin = max(_limit(excess), 0.0) if known.any() else 0.0
-    outside = excess > margin
-    return margin, _limit(novelty[~outside], int(outside.sum()))
-
-
-def _limit(values: Array, flagged: int = 0) -> float:
-    """Value that a share FALSE_ALARM of models exceeds; the largest value if there are few models.
-
-    Args:
-        values: values of the models not flagged yet; values that are not finite are ignored.
-        flagged: number of models flagged already.
-    """
-    values = np.sort(values[np.isfinite(values)])
-    n = len(values) + flagged
-    if not len(values):
-        return NO_LIMIT
-    rank = int(np.ceil((n + 1) * (1 - FALSE_ALARM)))
-    return float(values[min(rank, len(values)) - 1])

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyeval.build_plan import BuildPlan
-from tinyeval.calibration.calibrate import SIZES, Replay, calibration_of
+from tinyeval.calibration.calibrate import SIZES, Replay
 from tinyeval.calibration.held_out import (
     Cases,
     join,
@@ -30,6 +30,7 @@ from tinyeval.calibration.held_out import (
     named_targets,
     read_held_out,
 )
+from tinyeval.calibration.single_models import calibration_of
 from tinyeval.compute.arrays import Array
 from tinyeval.estimators.answered import Answered
 from tinyeval.learning import Learned, true_targets
