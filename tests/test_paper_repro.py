@@ -46,6 +46,7 @@ OWN_TABLES = {
         "soft",
         "speed",
         "trials",
+        "stages_stopping",
         "trust",
     ),
 }
@@ -128,7 +129,7 @@ def shrunk(plan, folders=FOLDERS, items=(6,)):
             few = replace(case, split=split, repeats=1, items=())
             cases[kind, case.which.pattern] = few
     kept = ("default", "random+mean", "random+ridge", "metabench", "floor", "random+normal")
-    kept += ("history_mean", "optimal_design+mean")
+    kept += ("history_mean", "optimal_design+mean", "two_stages")
     named = tuple(m for m in plan.methods if m in kept or m in plan.variants)
     return replace(plan, cases=tuple(cases.values())[:3], methods=named, items=items)
 
@@ -209,6 +210,12 @@ SMALLER = {
     "differences": {"SETS": ONE, "SPLITS": {"random": 1, "top": 1, "bottom": 1}, "ITEMS": (6,)},
     "several_benchmarks": {"SETS": {"nlu29_90": ("NLU", 4, 1)}},
     "trials": {"ITEMS": (6,), "SPLITS": {"random": 1}, "DRAWS": 1, "SEEDS": 1, "SHAPE": SHAPE},
+    "stages_stopping": {
+        "NAMES": ("ollb1_arc",),
+        "SPLITS": ("random",),
+        "ITEMS": 8,
+        "WIDTHS": (0.3,),
+    },
     "trust": {"SETS": ONE, "SPLITS": {"random": 1, "top": 1}, "ITEMS": (6,)},
 }
 """Scripts that do not share the engine -> what is smaller here."""

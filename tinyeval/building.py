@@ -15,7 +15,6 @@ from tinyeval.backtesting.plan import enough_items
 from tinyeval.bank.content import Given, given_content
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.build_plan import BuildPlan, check_methods
-from tinyeval.calibrated import calibrate_learned
 from tinyeval.certified import Certifier, fit_certifier
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress, shown
@@ -28,6 +27,7 @@ from tinyeval.importers.audit.thin import warn_if_thin
 from tinyeval.importers.shared import once_a_machine
 from tinyeval.learning import Learned, learn
 from tinyeval.source_models import SourceModels, facts, usable
+from tinyeval.stages.building import calibrated_in_stages
 
 
 def build(
@@ -102,15 +102,14 @@ def build(
         plan = BuildPlan.of(families.settings, families.responses)
         plan.check_known(families.responses)
         learned = learn(families.responses, plan, report, processes=processes)
-        found = calibrate_learned(learned, plan, report, baselines=True, processes=processes)
+        found = calibrated_in_stages(learned, plan, report, processes)
     bank = ItemBank(
         name=name,
         items=learned.item_table(),
         irt=learned.irt,
-        predictor=found.predictor,
         settings=settings.replace(items=families.settings.items).model_dump(),
         source=facts(models, source, families.copies),
-        baselines=found.baselines,
+        **found._asdict(),
         certifier=_certifier(learned, settings),
     )
     if content is None or not processes.leads:

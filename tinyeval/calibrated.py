@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tinyeval.build_plan import BuildPlan
 from tinyeval.calibration.baselines import Baselines
-from tinyeval.calibration.calibrate import calibrate
+from tinyeval.calibration.calibrate import Also, Replay, calibrate
 from tinyeval.compute.processes import ALONE, Processes
 from tinyeval.compute.progress import Progress
 from tinyeval.learning import HistoryOf, Learned, learn, make_history
@@ -18,6 +18,7 @@ class Calibrated(NamedTuple):
 
     predictor: Predictor
     baselines: Baselines | None
+    replays: tuple[Replay, ...] = ()
 
 
 def make_predictor(
@@ -40,6 +41,7 @@ def calibrate_learned(
     progress: Progress | None = None,
     *,
     baselines: bool = False,
+    also: Also | None = None,
     history_of: HistoryOf = make_history,
     processes: Processes = ALONE,
 ) -> Calibrated:
@@ -50,6 +52,7 @@ def calibrate_learned(
         plan: plan of the build.
         progress: called with (done, total, what).
         baselines: also measure methods that choose nothing, on the same held-out models.
+        also: called in each fold with what was learned there and its held-out models.
         history_of: makes the history of some models; a caller that calibrates many methods on the
             same models passes a function that remembers.
         processes: processes that share the folds.
@@ -62,6 +65,7 @@ def calibrate_learned(
         seed=plan.settings.seed,
         groups=interval.groups,
         baselines=baselines,
+        also=also,
         parallel=plan.settings.irt.method != "pyro",  # Pyro keeps global state
         progress=progress,
         processes=processes,
@@ -77,4 +81,4 @@ def calibrate_learned(
         trials=learned.history.responses.usual_trials,
         fewer=found.fewer,
     )
-    return Calibrated(predictor, found.baselines)
+    return Calibrated(predictor, found.baselines, found.replays)

@@ -158,6 +158,7 @@ class Predictor:
         pairs: calibration of differences.
         trials: number of runs that the history's scores are usually the mean of.
         fewer: calibrations for models that were run fewer times.
+        due: number of anchors that a model is asked; None: all of them.
     """
 
     anchors: Anchors
@@ -169,6 +170,7 @@ class Predictor:
     pairs: PairCalibration
     trials: int = 1
     fewer: tuple[RunLevel, ...] = ()
+    due: int | None = None
 
     def __post_init__(self) -> None:
         if self.anchors.items != self.irt.items[: len(self.anchors)]:
@@ -243,7 +245,7 @@ class Predictor:
         n_answered = (~np.isnan(reading.answers)).sum(axis=1)
         found = reading.estimate
         told: dict[str, Any] = {"n_answered": n_answered, "beyond": ~in_range | misfit}
-        told |= {"n_anchors": len(self.irt.items), "level": level}
+        told |= {"n_anchors": self.due or len(self.irt.items), "level": level}
         bounds, of_runs = (
             run_levels.bounds_by_runs(self.levels, reading.runs, mean=mean, spread=spread, **told)
             for mean, spread in ((found.mean, found.spread), found.of_runs())
@@ -295,7 +297,7 @@ class Predictor:
     ) -> Prediction:
         overall, *benchmarks = map(Interval._make, bounds)
         told = (overall.score, self.calibration.score_range[:, 0], in_range, misfit)
-        warnings = doubts_in_words(len(self.anchors), n_answered, *told)
+        warnings = doubts_in_words(self.due or len(self.anchors), n_answered, *told)
         return Prediction(
             model=model,
             **overall._asdict(),

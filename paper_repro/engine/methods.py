@@ -5,6 +5,8 @@
     metabench          configs/metabench.yaml
     sparseeval         configs/sparseeval.yaml
     history_mean       the source models' mean score, whatever the answers
+    two_stages         the default, asked in two stages; with intervals on small sets
+    one_stage          the default, with intervals on the same sets
     random+normal      the mean of random items with its normal interval for a finite population
     floor              abilities estimated from all answers, answers on random items as they are,
                        all other items by their fitted probabilities: what item noise alone leaves
@@ -21,10 +23,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from paper_repro.engine.sets import SEED, ResultSet, Split, drawn_items
+from paper_repro.engine.staged import staged_trial
 from tinyeval import Settings, load_settings
 from tinyeval.backtesting.backtest import method_settings
 from tinyeval.backtesting.trial import DRAWS, Trial, run_trial
@@ -45,6 +49,9 @@ PUBLISHED = PUBLISHED_WITH_IRT | {
     "tiny_benchmarks",
 }
 """Selectors and estimators that others have published; the rest is ours."""
+
+STAGED: dict[str, Literal[1, 2]] = {"two_stages": 2, "one_stage": 1}
+"""Methods of :mod:`paper_repro.engine.staged` and their numbers of stages."""
 
 NORMAL = 1.6449
 """Two-sided 90 % quantile of the standard normal distribution."""
@@ -105,6 +112,8 @@ def get_method(name: str, variants: dict[str, Settings] | None = None) -> Method
     if name == "floor":
         settings = method_settings("random+mean", BASE).replace(irt=SEARCHED)
         return Method(name, settings, run=_floor)
+    if name in STAGED:
+        return Method(name, BASE.replace(stages=STAGED[name]), run=staged_trial)
     if name == "history_mean":
         settings = method_settings("random+mean", BASE).replace(irt=QUICK)
         return Method(name, settings, run=_history_mean)

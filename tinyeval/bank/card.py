@@ -11,6 +11,15 @@ from tinyeval.calibration.baselines import Baselines
 
 
 @dataclass(frozen=True)
+class Stages:
+    """What the card says of a bank of two stages: sizes, and the error of the whole policy."""
+
+    first: int
+    items: int
+    error: float
+
+
+@dataclass(frozen=True)
 class Facts:
     """The facts on the card of a bank.
 
@@ -25,6 +34,7 @@ class Facts:
             there is only one benchmark.
         trials: number of runs that the history's scores are usually the mean of.
         fewer: number of runs -> the expected error with all anchors, of models run fewer times.
+        stages: None: a single one.
     """
 
     name: str
@@ -37,6 +47,7 @@ class Facts:
     benchmarks: Mapping[str, tuple[int, float]]
     trials: int = 1
     fewer: Mapping[int, float] = field(default_factory=dict)
+    stages: Stages | None = None
 
 
 def card(facts: Facts) -> str:
@@ -75,6 +86,20 @@ interval.
 
     tinyeval export BANK --to jsonl            # the anchors, best first
     tinyeval predict BANK ANSWERS              # a table, a jsonl or a harness's folder
+{_stages(facts)}"""
+
+
+def _stages(facts: Facts) -> str:
+    """Return how to run a bank of two stages; nothing for a single one."""
+    one = facts.stages
+    if one is None:
+        return ""
+    return f"""
+In two stages: ask the first {one.first} anchors, then what `tinyeval next` names, which depends on
+their answers ({one.items} items in all). As many answers then err by {100 * one.error:.2f} points.
+
+    tinyeval export BANK --to lm-eval --out samples.json   # run samples.first.json, then the
+    tinyeval next BANK ANSWERS                             # file of the form that this names
 """
 
 

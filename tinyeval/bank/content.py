@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
 
 OF = ("anchors", "all")
-"""Whose content a bank may hold."""
+"""Whose content a bank may hold; ``anchors``: all that it asks, in both stages."""
 
 MAY_BE_EMPTY = frozenset({"delimiter"})
 """Fields whose empty text means something."""
@@ -97,7 +97,7 @@ def wanted_of(bank: ItemBank, of: str) -> dict[str, str]:
     if of not in OF:
         raise ConfigError(f"content is of {' or '.join(OF)}, found {of!r}")
     hashes = dict(zip(bank.items.ids, bank.items.column("hash", ""), strict=True))
-    kept = bank.anchors.items if of == "anchors" else bank.items.ids
+    kept = bank.asked_items if of == "anchors" else bank.items.ids
     return {one: str(hashes[one]) for one in kept}
 
 
@@ -146,10 +146,10 @@ def with_content(
         (True, True)
     """
     kept = wanted_of(bank, of)
-    lacking = [one for one in bank.anchors.items if not content.get(one)]
+    lacking = [one for one in bank.asked_items if not content.get(one)]
     if lacking and not partial:
         raise DataError(
-            f"{len(lacking)} of the bank's {len(bank.anchors)} anchors have no content: "
+            f"{len(lacking)} of the bank's {len(bank.asked_items)} anchors have no content: "
             f"{examples(lacking)}; the content names {examples(content)}: give that of every anchor"
         )
     source: Mapping[str, Any] = {**bank.source, "content_licence": licence}

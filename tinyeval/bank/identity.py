@@ -2,6 +2,9 @@
 
     digest = SHA-256 of the canonical JSON of {items, anchors, arrays, estimator, targets, settings}
 
+and of ``continuation``, for a bank that has one.
+
+
 It covers everything that a prediction depends on, as logical content: ids and texts as JSON,
 numbers as the bytes of their arrays.  It does not cover the encoding of the files, the versions
 that wrote them, the bank's name and card, the source of the results, the time, or the items'
@@ -24,6 +27,9 @@ from tinyeval.bank.contents import BankFiles
 TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
 """numpy's names of types -> those of safetensors."""
 
+FOR_PEOPLE = ("expected_error", "shares")
+"""Keys of the continuation that no prediction depends on."""
+
 IDLE = ("device", "run")
 """Settings without effect on predictions: where a build ran, and how a harness finds the items.
 
@@ -42,6 +48,7 @@ def _content(files: BankFiles) -> dict[str, Any]:
     rank, weight = columns.pop("anchor_rank"), columns.pop("anchor_weight")
     chosen = np.argsort(rank)[: np.isfinite(rank).sum()]  # other items have NaN, which sorts last
     manifest = files.manifest
+    staged = _asked_in_stages(manifest)
     return {
         "items": {
             "ids": list(files.items.ids),
@@ -55,7 +62,14 @@ def _content(files: BankFiles) -> dict[str, Any]:
         "estimator": {key: manifest["estimator"][key] for key in ("method", "items")},
         "targets": manifest["targets"],
         "settings": _lasting(manifest["settings"]),
+        **({} if staged is None else {"continuation": staged}),
     }
+
+
+def _asked_in_stages(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what predictions depend on of the entry ``continuation``; None where there is none."""
+    told = manifest.get("continuation")
+    return None if told is None else {k: v for k, v in told.items() if k not in FOR_PEOPLE}
 
 
 def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from tinyeval.bank.answers import Answers, check_shared, read_answers, unanswered, who_answered
+from tinyeval.bank.answers import Answers, check_shared, read_answers, who_answered
+from tinyeval.bank.asks import Asks
 from tinyeval.bank.certifying import Certifying, needed
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
@@ -31,11 +32,12 @@ from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Prediction, Predictor
 from tinyeval.responses import ResponseMatrix
 from tinyeval.shipped import find_bank
+from tinyeval.stages.continuation import Continuation
 from tinyeval.tables import Table, as_ids
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ItemBank(Described, Pictures):
+class ItemBank(Asks, Described, Pictures):
     """A tiny benchmark: which items to run, and how to read the answers.
 
     Attributes:
@@ -51,6 +53,8 @@ class ItemBank(Described, Pictures):
         baselines: errors of methods that choose nothing, measured as ``expected_error`` is; None in
             a bank built before they were.
         certifier: draws items for each model and certifies its score; None unless asked for.
+        continuation: what is asked after a first block of anchors, if the bank was built for two
+            stages.
 
     Raises:
         BankError: parts that name different items, or incomplete settings or source.
@@ -72,6 +76,7 @@ class ItemBank(Described, Pictures):
     content: Content | None = None
     baselines: Baselines | None = None
     certifier: Certifier | None = None
+    continuation: Continuation | None = None
 
     def __post_init__(self) -> None:
         if self.irt.items != self.items.ids:
@@ -81,6 +86,8 @@ class ItemBank(Described, Pictures):
         self.items.index(self.anchors.items, "anchor")
         if self.certifier is not None:
             self.certifier.check(self.items.index(self.anchors.items), len(self.items))
+        if self.continuation is not None:
+            self.continuation.check(self.predictor)
         if self.baselines is not None:
             self.baselines.check_sizes(tuple(self.expected_error))
         if not self.created:
@@ -141,11 +148,11 @@ class ItemBank(Described, Pictures):
         """
         level = self.level if level is None else level
         matrix, single = read_answers(answers, self.items.ids, self.item_key)
-        aligned = self._aligned(matrix)
+        aligned = self._aligned(matrix, self.asked_items)
         some = who_answered(aligned.scores, matrix.models.ids)
         if not some.all():
             aligned, matrix = aligned.take(some), matrix.take(some)
-        predictions = self.predictor.predict(aligned, matrix.models.ids, level)
+        predictions = self._predicted(aligned, matrix.models.ids, level)
         if self._certifying is not None:
             predictions = self._certifying.certified(predictions, matrix, level)
         return predictions[0] if single else Records("predictions", predictions)
@@ -188,7 +195,8 @@ class ItemBank(Described, Pictures):
         matrix, _ = read_answers(answers, self.items.ids, self.item_key)
         if models is not None:
             matrix = matrix.select(as_ids(models, "model"))
-        aligned, level = self._aligned(matrix), self.level if level is None else level
+        aligned = self._aligned(matrix, self.anchors.items)
+        level = self.level if level is None else level
         some = who_answered(
             aligned.scores, matrix.models.ids, least=2 if models is None else matrix.n_models
         )
@@ -200,11 +208,11 @@ class ItemBank(Described, Pictures):
     def _hashes(self) -> dict[str, str]:
         return dict(zip(self.items.ids, self.items.column("hash", ""), strict=True))
 
-    def _aligned(self, answers: ResponseMatrix) -> Answered:
-        """Return the answers on the anchors, whose hashes must agree where both are known."""
-        check_shared(answers, self._hashes, self.anchors.items)
+    def _aligned(self, answers: ResponseMatrix, items: tuple[str, ...]) -> Answered:
+        """Return the answers on some items, whose hashes must agree where both are known."""
+        check_shared(answers, self._hashes, items)
         check_hashes(answers.items, self._hashes)
-        return Answered.on(self.anchors.items, answers)
+        return Answered.on(items, answers)
 
     @cached_property
     def _certifying(self) -> Certifying | None:
@@ -245,12 +253,10 @@ class ItemBank(Described, Pictures):
         check_hashes(matrix.items, self._hashes)
         return found.drawn(matrix)
 
-    def missing(self, answers: ResponseMatrix) -> dict[str, tuple[str, ...]]:
-        """Return model -> its unanswered anchors, for models that have any."""
-        return unanswered(answers, self.anchors.items)
-
     def head(self, n: int) -> ItemBank:
         """Return the bank of the first ``n`` anchors; its intervals are calibrated for them.
+
+        It has no continuation: that goes on from a first block of all anchors.
 
         Example:
             >>> few = bank.head(5)
@@ -259,7 +265,7 @@ class ItemBank(Described, Pictures):
         """
         predictor = replace(self.predictor, anchors=self.anchors.head(n))
         few = None if self.baselines is None else self.baselines.head(n)
-        return replace(self, predictor=predictor, baselines=few)
+        return replace(self, predictor=predictor, baselines=few, continuation=None)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> str:
         """Write the bank to a folder, all or nothing, and return its digest.
@@ -296,6 +302,7 @@ class ItemBank(Described, Pictures):
                 "content": self.content,
                 "baselines": self.baselines,
                 "certifier": self.certifier,
+                "continuation": self.continuation,
             }
         )
 
@@ -320,7 +327,7 @@ class ItemBank(Described, Pictures):
         files = read_bank(find_bank(path))
         try:
             bank = cls(**unpack(files))
-            bank.predictor.check(bank.level)
+            bank.check()
         except UnregisteredError as error:
             raise UnregisteredError(f"{path}: {error}") from error
         except ConfigError as error:

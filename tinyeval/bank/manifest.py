@@ -110,6 +110,7 @@ SETTINGS: Form = {
         "key": _or_null(TEXT, required=True),
         "prefix": TEXT,
     },
+    "stages": _optional(COUNT),
 }
 """Settings in force when the bank was built; values that are read later are required."""
 
@@ -138,6 +139,7 @@ MANIFEST: Form = {
     "expected_error": MAPPING,
     "baselines": _optional(MAPPING),
     "trials": _optional(MAPPING),
+    "continuation": _optional(MAPPING),
 }
 
 

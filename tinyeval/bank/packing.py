@@ -14,10 +14,11 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyeval.bank.card import Facts, card
+from tinyeval.bank.card import Facts, Stages, card
 from tinyeval.bank.codec import Content
 from tinyeval.bank.contents import BankFiles
 from tinyeval.bank.run_arrays import check_type, read_runs, run_arrays, told_trials
+from tinyeval.bank.staged import GROUP, read_continuation, stage_arrays, told_continuation
 from tinyeval.calibration.baselines import Baselines
 from tinyeval.calibration.intervals import Calibration, PairCalibration
 from tinyeval.certified import Certifier
@@ -26,6 +27,7 @@ from tinyeval.estimators import load_estimator
 from tinyeval.irt.model import IRTModel
 from tinyeval.prediction import Predictor
 from tinyeval.selection.base import Anchors
+from tinyeval.stages.continuation import Continuation
 from tinyeval.tables import Table
 from tinyeval.version import __version__
 
@@ -54,6 +56,7 @@ class Parts(TypedDict):
     content: Content | None
     baselines: Baselines | None
     certifier: Certifier | None
+    continuation: Continuation | None
 
 
 def pack(parts: Parts) -> BankFiles:
@@ -88,6 +91,9 @@ def pack(parts: Parts) -> BankFiles:
     if predictor.trials > 1:
         manifest["trials"] = told_trials(predictor)
         arrays |= run_arrays(predictor)
+    if parts["continuation"] is not None:
+        manifest["continuation"] = told_continuation(parts["continuation"])
+        arrays |= stage_arrays(parts["continuation"])
     return BankFiles(
         manifest=manifest,
         items=_with_anchors(parts["items"], predictor.anchors),
@@ -106,10 +112,13 @@ def unpack(files: BankFiles) -> Parts:
         TinyEvalError: parts that do not fit each other.
     """
     trials, fewer, arrays = read_runs(files.arrays)
-    groups, manifest = _groups(arrays), files.manifest
+    manifest = files.manifest
     told = manifest.get("baselines")
     items, anchors = _without_anchors(files.items)
+    own_arrays = {name: a for name, a in arrays.items() if not name.startswith(GROUP)}
+    groups = _groups(own_arrays)
     irt = IRTModel(items=items.ids, **groups["irt"])
+    continuation = read_continuation(manifest.get("continuation"), arrays, irt)
     method, own = manifest["estimator"]["method"], manifest["estimator"]["items"]
     predictor = Predictor(
         anchors=anchors,
@@ -133,6 +142,7 @@ def unpack(files: BankFiles) -> Parts:
         content=files.content,
         baselines=None if told is None else Baselines.from_manifest(told),
         certifier=Certifier.from_state(groups[CERTIFIED]) if groups[CERTIFIED] else None,
+        continuation=continuation,
     )
 
 
@@ -198,4 +208,12 @@ def _facts(parts: Parts) -> Facts:
             one.trials: list(predictor.expected_error(0, one.trials).values())[-1]
             for one in predictor.fewer
         },
+        stages=_stages(parts),
     )
+
+
+def _stages(parts: Parts) -> Stages | None:
+    one = parts["continuation"]
+    if one is None:
+        return None
+    return Stages(one.policy.first, len(one.items), one.errors["policy"])

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,17 @@ Predicted = tuple[dict[int, list[Held]], BaselineErrors | None]
 """The held-out models of a fold by number of runs (ALL: the history's), in one or several draws of
 runs; and the baselines."""
 
+Also = Callable[[Learned, ResponseMatrix], Any]
+"""Called in each fold with what was learned and the held-out models; the result is kept."""
+
+
+class Replay(NamedTuple):
+    """What was found besides in one fold; ``beyond`` if it learned from one end of the scores."""
+
+    beyond: bool
+    found: Any
+
+
 ALL = 0
 
 
@@ -70,6 +81,7 @@ class Calibrated(NamedTuple):
     pairs: PairCalibration
     baselines: Baselines | None
     fewer: tuple[RunLevel, ...] = ()
+    replays: tuple[Replay, ...] = ()
 
 
 def calibrate(
@@ -81,6 +93,7 @@ def calibrate(
     groups: str | None = None,
     parallel: bool = True,
     baselines: bool = False,
+    also: Also | None = None,
     progress: Progress | None = None,
     processes: Processes = ALONE,
 ) -> Calibrated:
@@ -94,6 +107,7 @@ def calibrate(
         groups: column of the models table; no fold learns from a group that it predicts.
         parallel: learn on several folds at once; ``again`` must then be safe in threads.
         baselines: also measure methods that choose nothing, on the same held-out models.
+        also: called in each fold, on the same held-out models.
         progress: called with (done, total, what).
         processes: processes that make the same call; they share the folds.
 
@@ -109,8 +123,10 @@ def calibrate(
     n_folds = min(folds, responses.n_models)
     plan = list(draw_folds(responses.models, values[:, 0], n_folds, seed, groups))
 
-    def predict(fold: Fold) -> Predicted:
-        return _predict(learned, again, fold, sizes, seed, baselines and not fold.beyond)
+    def predict(fold: Fold) -> tuple[Predicted, Any]:
+        part, held_out = _apart(learned, again, fold, seed)
+        found = _predict(learned, part, held_out, fold, sizes, seed, baselines and not fold.beyond)
+        return found, None if also is None else also(part, held_out)
 
     def report(done: int) -> None:
         if progress is not None:
@@ -120,28 +136,35 @@ def calibrate(
     report(0)
     cells = responses.scores.size if parallel else np.inf
     with one_thread(responses.scores.size):
-        cases = _shared(predict, plan, cells, report, processes)
+        found = _shared(predict, plan, cells, report, processes)
     inside, beyond = (
-        [one for fold, one in zip(plan, cases, strict=True) if fold.beyond == side]
+        [one for fold, (one, _) in zip(plan, found, strict=True) if fold.beyond == side]
         for side in (False, True)
     )
-    return _summary(sizes, inside, beyond, values, learned.noise())
+    summary = _summary(sizes, inside, beyond, values, learned.noise())
+    more = zip(plan, found, strict=True) if also is not None else ()
+    return summary._replace(replays=tuple(Replay(one.beyond, told) for one, (_, told) in more))
+
+
+def _apart(learned: Learned, again: Again, fold: Fold, seed: int) -> tuple[Learned, ResponseMatrix]:
+    """Learn from the source models of a fold; return that, and its held-out models."""
+    responses = learned.history.responses
+    source = responses.take(some_models(fold.source, seed))
+    asked = source.answered()[1]
+    return again(source.take(None, asked)), responses.take(fold.held_out, asked)
 
 
 def _predict(
     learned: Learned,
-    again: Again,
+    part: Learned,
+    held_out: ResponseMatrix,
     fold: Fold,
     sizes: NDArray[np.int64],
     seed: int,
     baselines: bool,
 ) -> Predicted:
-    """Learn from the source models of a fold, and predict its held-out models."""
+    """Predict the held-out models of a fold from what was learned in it."""
     responses = learned.history.responses
-    source = responses.take(some_models(fold.source, seed))
-    asked = source.answered()[1]
-    part = again(source.take(None, asked))
-    held_out = responses.take(fold.held_out, asked)
     names = learned.history.targets.names
     usual = min(one.usual_trials for one in (responses, part.history.responses))
     draws = range(DRAWS if usual > 1 else 1)
@@ -206,7 +229,7 @@ def _level(
         inner, outer = ([two for _, two in side] for side in (within, outside))
         found.append(
             (
-                _calibration(sizes, known[0], ratios[1], singles, values, noise),
+                calibration_of(sizes, known[0], ratios[1], singles, values, noise),
                 calibrate_pairs(sizes, inner, outer, ratios),
             )
         )
@@ -227,7 +250,7 @@ def _shared(
     return [one for _, one in sorted((pair for part in shares for pair in part), key=itemgetter(0))]
 
 
-def _calibration(
+def calibration_of(
     sizes: NDArray[np.int64],
     known: list[tuple[Array, Array]],
     beyond: Array,

@@ -50,7 +50,7 @@ def held_out_cases(
     """
     again = replayed(part, held_out, runs, seed, draw)
     answers = again.answers
-    again = again.named(lambda values: _named(part, values, names))
+    again = again.named(lambda values: named_targets(part, values, names))
     truth = again.truth
     low, high = np.quantile(part.history.target_values[:, 0], [0, 1])
     # a score that ties with the lowest or highest but for rounding lies within
@@ -59,7 +59,7 @@ def held_out_cases(
     singles, paired = [], []
     for size in sizes:
         cut = answers.first(size)
-        one = _read(part, cut, names)
+        one = read_held_out(part, cut, names)
         excess = np.maximum(low - one.mean[:, 0], one.mean[:, 0] - high)
         error = again.error((one.mean, one.spread), one.of_runs)
         singles.append(
@@ -82,7 +82,7 @@ def held_out_cases(
     )
 
 
-class _Reading(NamedTuple):
+class HeldOutReading(NamedTuple):
     """Predictions of a fold for its held-out models; NaN for a model without answers."""
 
     mean: Array  # (models, targets)
@@ -93,7 +93,7 @@ class _Reading(NamedTuple):
     p: Array  # (models, anchors)
 
 
-def _read(part: Learned, answers: Answered, names: tuple[str, ...]) -> _Reading:
+def read_held_out(part: Learned, answers: Answered, names: tuple[str, ...]) -> HeldOutReading:
     """Predict the targets ``names`` from answers on the anchors."""
     n, irt = len(answers), part.anchor_model()
     mean, spread = np.full((2, n, len(names)), np.nan)
@@ -105,17 +105,19 @@ def _read(part: Learned, answers: Answered, names: tuple[str, ...]) -> _Reading:
         given = answers.take(rows)
         found = estimate(part.estimator, given)
         ability = estimate_ability(irt, given.scores)
-        mean[rows], spread[rows] = (_named(part, one, names) for one in (found.mean, found.spread))
+        mean[rows], spread[rows] = (
+            named_targets(part, one, names) for one in (found.mean, found.spread)
+        )
         novelty[rows], misfit[rows] = found.novelty, misfit_statistic(given.scores, ability)
         p[rows] = irt.probability(ability.mean)
         if found.run_mean is not None:
             of_runs = np.full((2, n, len(names)), np.nan)
-            of_runs[:, rows] = [_named(part, one, names) for one in found.of_runs()]
+            of_runs[:, rows] = [named_targets(part, one, names) for one in found.of_runs()]
     told = None if of_runs is None else (of_runs[0], of_runs[1])
-    return _Reading(mean, spread, told, novelty=novelty, misfit=misfit, p=p)
+    return HeldOutReading(mean, spread, told, novelty=novelty, misfit=misfit, p=p)
 
 
-def _named(part: Learned, values: Array, names: tuple[str, ...]) -> Array:
+def named_targets(part: Learned, values: Array, names: tuple[str, ...]) -> Array:
     """Columns of the targets ``names``; NaN where a fold has no such target."""
     own = part.history.targets.names
     columns = [values[:, own.index(one)] if one in own else values[:, 0] * np.nan for one in names]

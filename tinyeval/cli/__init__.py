@@ -23,6 +23,7 @@ from tinyeval.cli.export import export_command
 from tinyeval.cli.group import Group, debug_option, import_plugin
 from tinyeval.cli.import_ import import_command
 from tinyeval.cli.methods import methods_command
+from tinyeval.cli.next import next_command
 from tinyeval.cli.plan import plan_command
 from tinyeval.cli.predict import predict_command
 from tinyeval.cli.report import report_command
@@ -34,6 +35,7 @@ COMMANDS: tuple[click.Command, ...] = (
     build_command,
     predict_command,
     eval_command,
+    next_command,
     compare_command,
     show_command,
     report_command,

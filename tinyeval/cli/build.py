@@ -67,7 +67,7 @@ def _goal(ctx: click.Context, parameter: click.Parameter, value: float | None) -
 @click.option(
     "--out", type=PATH, metavar="BANK", required=True, help="Folder to write the bank to."
 )
-@settings_options(certify=True)
+@settings_options(certify=True, stages=True)
 @reading_options()
 @click.option("--name", metavar="NAME", help="Name of the bank. [default: that of its folder]")
 @content_options()
@@ -103,6 +103,7 @@ def build_command(
       tinyeval build lm_eval_output/ --metric acc --items 50 --out bank
       tinyeval build scores.csv --config fast --level 0.95 --out bank
       tinyeval build results.parquet --budget 50000 --cost prompt_tokens --out bank
+      tinyeval build results.parquet --items 30 --stages 2 --out bank
       tinyeval build results.parquet --error 1.5 --expect similar --out bank
       tinyeval build results.parquet --items 100 --quotas gsm8k=20,mmlu=10+ --out bank
       tinyeval build results.parquet --items 30 --certify 150 --out bank
@@ -193,12 +194,19 @@ def summary(bank: ItemBank, digest: str, out: Path, seconds: float) -> dict[str,
         "anchors": len(bank.anchors),
         "drawn": None if bank.certifier is None else bank.certifier.draws,
         "cost": bank.cost,
+        "stages": 1 if bank.continuation is None else 2,
+        "expected_error_in_stages": staged_error(bank),
         "level": bank.level,
         "expected_error": bank.expected_error,
         "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "content": content_facts(bank, out),
         "seconds": round(seconds, 1),
     }
+
+
+def staged_error(bank: ItemBank) -> float | None:
+    """Return the expected error of as many answers in two stages; None for a single one."""
+    return None if bank.continuation is None else bank.continuation.errors["policy"]
 
 
 def behind_ridge(bank: ItemBank) -> list[int]:
@@ -233,15 +241,20 @@ def _text(facts: dict[str, Any]) -> str:
     asked = "" if facts["content"] is None else f"\n{content_line(facts['content'])}"
     ask = "" if facts["content"] is None else f"  tinyeval eval {out} MODEL    asks a model those\n"
     draws = f"\n  tinyeval predict {out} ANSWERS --drawn    lists those drawn" if drawn else ""
+    staged = facts["expected_error_in_stages"]
+    stages, steps = "", ""
+    if staged is not None:
+        stages = f"\nin two stages: {staged:.3f} with {n} items, as `tinyeval next` names them"
+        steps = f"  tinyeval next {out} ANSWERS    what to ask next of each model\n"
     half = max((size for size in errors if size <= n / 2), default=None)
     fewer = "" if half is None else f", {errors[half]:.3f} with {half}"
     return f"""\
 {out}: {n} anchors of {facts["items"]} items, from {facts["models"]} models{copies}{cost}{more}
-expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{asked}
+expected error of the full score: {errors[n]:.3f} with {n} anchors{fewer}{stages}{asked}
 {_beside(facts)}\
 {facts["seconds"]:.0f} s
 
 next:
   tinyeval show {out}
   tinyeval export {out} --to csv    the items to run, best first; --help: lm-eval and other forms
-{ask}  tinyeval predict {out} ANSWERS    full scores, from answers to those items{draws}"""
+{steps}{ask}  tinyeval predict {out} ANSWERS    full scores, from answers to those items{draws}"""

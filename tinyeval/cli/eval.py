@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @click.argument("bank", type=BANK)
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @answering_options()
-@click.option("--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors.")
+@click.option(
+    "--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors, in one stage."
+)
 @click.option(
     "--full",
     is_flag=True,
@@ -55,8 +57,9 @@ def eval_command(
     MODEL is the folder, or the name on the Hugging Face Hub, of a causal language model. It is
     asked and marked as the bank's history was, with the content that the bank holds. Other models
     are asked through a server (--endpoint), a function (--answer), or lm-evaluation-harness
-    (--lm-eval), which may ask with content of their own. An evaluation that was interrupted goes on
-    when the command is given again.
+    (--lm-eval), which may ask with content of their own. A bank of two stages (`build --stages 2`)
+    is asked in both: the first block, then the form that its answers choose. An evaluation that was
+    interrupted goes on when the command is given again.
 
     \b
     Example:

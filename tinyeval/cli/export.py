@@ -11,7 +11,7 @@ import click
 
 from tinyeval.cli.options import BANK, PATH, POSITIVE, overwrite_option
 from tinyeval.cli.output import check_new_file, save_text
-from tinyeval.exporters import EXPORTERS, Exporter, Request
+from tinyeval.exporters import EXPORTERS, Exported, Exporter, Request, stage_path
 
 if TYPE_CHECKING:
     from tinyeval.bank.item_bank import ItemBank
@@ -74,7 +74,9 @@ def export_command(
     number. Other ids are looked up in a data set, which the bank's recipe (`run:`) or --dataset and
     --key name. SWE-bench and Terminal-Bench take a file of ids, best first. The command that runs
     the anchors is printed on stderr. csv is a sheet with an empty column for the scores, which
-    `predict` reads once it is filled in.
+    `predict` reads once it is filled in. For a bank of two stages --to lm-eval writes a file for
+    its first block and one for each form beside the file of all anchors: OUT with .first, .within,
+    .below, .above and .undecided in its name.
 
     \b
     Example:
@@ -99,13 +101,17 @@ def export_command(
     file = out or Path(entry.file)
     loaded = loaded if items is None else loaded.head(items)
     asked = () if drawn is None else _drawn(loaded, drawn, model)
-    text, command = export(loaded, target, Request(_task(tasks), lookup, file, asked))
+    found = export(loaded, target, Request(_task(tasks), lookup, file, asked))
     if out is None:
-        click.echo(text, nl=False)
+        click.echo(found.text, nl=False)
     else:
-        save_text(text, out, overwrite)
-    if command:
-        click.echo(_next(bank, entry, command, out, lookup, drawn), err=True)
+        for stage in found.more:
+            check_new_file(stage_path(out, stage), overwrite)
+        save_text(found.text, out, overwrite)
+        for stage, text in found.more.items():
+            save_text(text, stage_path(out, stage), overwrite)
+    if found.command:
+        click.echo(_next(bank, entry, found, out, lookup, drawn), err=True)
 
 
 def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, ...]:
@@ -140,13 +146,15 @@ def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:
 def _next(
     bank: Path,
     entry: Exporter,
-    command: str,
+    found: Exported,
     out: Path | None,
     lookup: Mapping[str, str],
     drawn: Path | None,
 ) -> str:
     """Return the next steps: run the items, then predict."""
-    lines = ["run, with your own in place of the names in capitals:", f"  {command}"]
+    if found.more:
+        return _next_stages(bank, entry, found, out)
+    lines = ["run, with your own in place of the names in capitals:", f"  {found.command}"]
     if entry.file and out is None:
         lines.insert(0, f"save this as {entry.file}, then")
     if entry.results:
@@ -156,3 +164,20 @@ def _next(
             predict += [f"--{name}", lookup[name]] if name in lookup else []
         lines += ["then:", f"  {shlex.join([*predict, '--complete'])}"]
     return "\n".join(lines)
+
+
+def _next_stages(bank: Path, entry: Exporter, found: Exported, out: Path | None) -> str:
+    """Return the next steps of a bank of two stages."""
+    if out is None:
+        return (
+            "these are all anchors, to be run in one stage; --out FILE also writes a file for each "
+            "of the bank's two stages"
+        )
+    ask = shlex.join(["tinyeval", "next", str(bank), entry.results])
+    names = ", ".join(str(stage_path(out, one)) for one in found.more)
+    return f"""written beside {out}, which has all anchors for one stage: {names}
+run the first block, with your own in place of the names in capitals:
+  {found.command}
+then see which form the answers choose, run its file in the same way, and predict:
+  {ask}
+  {shlex.join(["tinyeval", "predict", str(bank), entry.results])}"""

@@ -48,6 +48,7 @@ class Recipe:
     expect: str | None = None
     certify: dict[str, Any] | None = None
     soft: str | None = None
+    stages: str | None = None
 
     def settings(self, reading: Reading, items: int | None = None) -> Settings:
         """Return the settings in force, including how items are identified."""
@@ -67,6 +68,7 @@ class Recipe:
             target=None if self.target is None else self._target(self.target),
             interval=self._interval(),
             certify=self.certify,
+            stages=None if self.stages is None else int(self.stages),
             run=None
             if reading.key is None
             else {"key": reading.key, "prefix": reading.prefix or ""},
@@ -192,11 +194,21 @@ certify_option = click.option(
     "then also states a certified score, whose interval does not rest on the source models.",
 )
 
+stages_option = click.option(
+    "--stages",
+    type=click.Choice(["1", "2"]),
+    help="2: also choose what is asked after the first half of the anchors, by what its answers "
+    "tell; `tinyeval next`, `eval` and `watch` then ask so. [default: 1]",
+)
 
-def settings_options(certify: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
+
+def settings_options(
+    certify: bool = False, stages: bool = False
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Add the options of :class:`Recipe`; the command gets them as ``recipe``.
 
     Args:
-        certify: add ``--certify``, for a command that makes a bank.
+        certify, stages: add ``--certify`` and ``--stages``, for a command that makes a bank.
     """
-    return packed("recipe", Recipe, SETTINGS_OPTIONS + (certify_option,) * certify)
+    more = (certify_option,) * certify + (stages_option,) * stages
+    return packed("recipe", Recipe, SETTINGS_OPTIONS + more)

@@ -63,6 +63,7 @@ def _record(bank: ItemBank) -> dict[str, Any]:
         "baselines": None if bank.baselines is None else asdict(bank.baselines),
         "level": bank.level,
         "soft": bank.predictor.reads_soft,
+        "stages": _stages(bank),
         "half_width": told.half_width,
         "decided_lead": told.lead,
         "verdict": _verdict(bank, told),
@@ -79,6 +80,18 @@ def _trials(bank: ItemBank) -> dict[str, Any]:
 
 
 SOFT = "read beside right and wrong, where answers have them"
+
+
+def _stages(bank: ItemBank) -> dict[str, Any] | None:
+    """Return what a bank of two stages asks, and how wrong it is in each form."""
+    if bank.continuation is None:
+        return None
+    parts = bank.asking.parts()
+    return {
+        "items": {name: list(items) for name, items in parts.items()},
+        "expected_error": dict(bank.continuation.errors),
+        "shares": dict(bank.continuation.shares),
+    }
 
 
 def _benchmarks(bank: ItemBank) -> dict[str, dict[str, Any]]:
@@ -119,11 +132,25 @@ def _facts(bank: ItemBank) -> str:
         f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
         "intervals": f"{100 * bank.level:g} %",
         "soft scores": SOFT if bank.predictor.reads_soft else "",
+        "stages": _told_stages(bank),
         "content": _content(bank),
         "created": bank.created,
         "digest": bank.digest,
     }
     return "\n".join(_fact(key, printable(text)) for key, text in what.items() if text)
+
+
+def _told_stages(bank: ItemBank) -> str:
+    """Say how a bank is asked in two stages; nothing for a single stage."""
+    one = bank.continuation
+    if one is None:
+        return ""
+    asked = len(bank.asked_items)
+    error = one.errors["policy"]
+    return (
+        f"2: the first {one.policy.first} anchors, then a form: within, below, above or undecided "
+        f"(`tinyeval next`); {asked} items in all; expected error {error:.3f} in two stages"
+    )
 
 
 def _text(bank: ItemBank, path: Path, shown: int) -> str:
@@ -159,19 +186,21 @@ def _drawn(bank: ItemBank) -> str:
 
 
 def _ask(bank: ItemBank, folder: str) -> str:
-    """Return the command that asks a model, if the bank knows prompts."""
+    """Return the commands that ask a model: if the bank knows prompts, and if it has stages."""
     first = (bank.content or {}).get(bank.anchors.items[0], {})
     known = {"prompt", "prompts", "messages"} & first.keys()
-    return f"tinyeval eval {folder} MODEL\n" if known else ""
+    steps = "" if bank.continuation is None else f"tinyeval next {folder} ANSWERS\n"
+    return f"tinyeval eval {folder} MODEL\n{steps}" if known else steps
 
 
 def _content(bank: ItemBank) -> str:
     """Say whose content a bank has, so that models can be asked."""
     if not bank.content:
         return "none: `tinyeval content` adds what is asked"
-    asked = sum(one in bank.content for one in bank.anchors.items)
+    anchors = bank.asked_items
+    asked = sum(one in bank.content for one in anchors)
     licence = bank.source.get("content_licence") or "not stated"
-    return f"{asked} of {len(bank.anchors)} anchors, {len(bank.content)} items; licence: {licence}"
+    return f"{asked} of {len(anchors)} anchors, {len(bank.content)} items; licence: {licence}"
 
 
 def _fact(key: str, text: str) -> str:

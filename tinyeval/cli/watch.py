@@ -81,7 +81,9 @@ OPTIONS = (
 @click.option(
     "--bank", type=BANK, required=True, metavar="BANK", help="Bank whose anchors are asked."
 )
-@click.option("--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors.")
+@click.option(
+    "--items", type=POSITIVE, metavar="N", help="Ask only the first N anchors, in one stage."
+)
 @click.option(
     "--answers",
     type=PATH,
@@ -103,8 +105,8 @@ def watch_command(
     The command runs beside any trainer, on a device of its own, until interrupted. It appends
     predictions to predictions.jsonl and skips checkpoints that are already in it, so it can be
     stopped and restarted at any time. Checkpoints of transformers are asked with the content that
-    the bank holds, as `tinyeval eval` does; the same options name another way of answering. With
-    --endpoint, {model} in --model stands for the checkpoint's name.
+    the bank holds, in as many stages as it has, as `tinyeval eval` does; the same options name
+    another way of answering. With --endpoint, {model} in --model stands for the checkpoint's name.
 
     \b
     Example:

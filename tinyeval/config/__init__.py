@@ -176,15 +176,14 @@ class Settings(_Section):
     interval: IntervalSettings = IntervalSettings()
     run: RunSettings = RunSettings()
     certify: CertifySettings | None = None
+    stages: Literal[1, 2] = 1
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out ``certify`` and ``soft`` where they are not used: banks keep their digest."""
+        """Leave out ``certify``, ``soft`` and ``stages`` if not used: banks keep their digest."""
         values: dict[str, Any] = serialize(self)
-        for name, unused in (("certify", None), ("soft", "auto")):
-            if values.get(name) == unused:
-                values.pop(name, None)
-        return values
+        unused = {"certify": None, "soft": "auto", "stages": 1}
+        return {k: one for k, one in values.items() if k not in unused or one != unused[k]}
 
     @model_validator(mode="before")
     @classmethod

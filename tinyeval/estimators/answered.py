@@ -81,6 +81,10 @@ class Answered:
         """Return the answers to the first ``n`` anchors; the others count as unanswered."""
         return self.only(np.broadcast_to(np.arange(self.scores.shape[1]) < n, self.scores.shape))
 
+    def narrowed(self, n: int) -> Answered:
+        """Return the answers among the first ``n`` anchors, without the columns of the others."""
+        return replace(self, **{name: array[:, :n] for name, array in self._arrays.items()})
+
     def widened(self, n: int) -> Answered:
         """Return the same answers among ``n`` anchors, the further ones unanswered."""
         more = n - self.scores.shape[1]

@@ -124,6 +124,13 @@ class Stack:
         """
         if self.repeats is not None:
             return self._predict_runs(self.repeats, answers, trials)
+        return self.gated(answers, soft)[0]
+
+    def gated(self, answers: NDArray, soft: NDArray | None = None) -> tuple[Estimate, Array]:
+        """Return :meth:`predict`'s estimate, and the gate of every model, shape (models,).
+
+        The answers count as single runs.
+        """
         means, variances, evidence = self.kriging.hypotheses(answers)
         sharper = self.kriging.with_soft(answers, soft, means, variances)
         *inside, drifted = self.kriging.average(*sharper, evidence)
@@ -142,15 +149,16 @@ class Stack:
 
     def _gated(
         self, inside: list[Array], robust: list[Array], shift: Sequence[Array], drifted: Array
-    ) -> Estimate:
-        """Weigh mean and spread inside against mean and spread beyond, by the first target."""
+    ) -> tuple[Estimate, Array]:
+        """Weigh mean and spread inside against those beyond, by the first target; and the gate."""
         beyond = mix(0.5, robust, shift)
         gate, expected = self._outside(beyond[0][:, 0], robust[1][:, 0])
         # the benchmarks move by as many of their own spreads as the overall score
         steps = (expected - beyond[0][:, 0]) / beyond[1][:, 0]
         beyond[0] = np.clip(beyond[0] + steps[:, None] * beyond[1], 0.0, 1.0)
         mean, spread = mix(gate[:, None], inside, beyond)
-        return Estimate(mean=mean, spread=spread, novelty=1 - (1 - gate) * (1 - drifted))
+        novelty = 1 - (1 - gate) * (1 - drifted)
+        return Estimate(mean=mean, spread=spread, novelty=novelty), gate
 
     def _predict_runs(self, repeats: Repeats, answers: NDArray, trials: NDArray | None) -> Estimate:
         """Estimate expected scores, and scores of the same runs."""
@@ -167,7 +175,7 @@ class Stack:
                 for values in (both, self._robust(*hypotheses))
             )
             inside = mix(share, inside, (kernel.mean, kernel.spread))
-            return self._gated(inside, robust, (shift.mean, shift.spread), drifted)
+            return self._gated(inside, robust, (shift.mean, shift.spread), drifted)[0]
 
         return repeats.predict(answers, trials, read)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinyeval.errors import ConfigError
@@ -42,10 +43,23 @@ class Request:
 
 
 class Exported(NamedTuple):
-    """The text of the file, and the command line that uses it ("" if there is none)."""
+    """What is written, and the command line that uses it.
+
+    Attributes:
+        text: of the file.
+        command: "" if there is none.
+        more: stage -> text of a file of its own, for a bank of two stages; the file's name has the
+            stage before its ending.
+    """
 
     text: str
     command: str = ""
+    more: Mapping[str, str] = MappingProxyType({})
+
+
+def stage_path(path: Path, stage: str) -> Path:
+    """Return the name of a stage's file: ``samples.json`` becomes ``samples.within.json``."""
+    return path.with_name(f"{path.stem}.{stage}{path.suffix}")
 
 
 class Exporter(NamedTuple):
@@ -108,4 +122,4 @@ def export(bank: ItemBank, target: str, request: Request | None = None) -> Expor
     return function(bank, request)
 
 
-__all__ = ["EXPORTERS", "Exported", "Request", "export"]
+__all__ = ["EXPORTERS", "Exported", "Request", "export", "stage_path"]

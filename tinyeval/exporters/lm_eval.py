@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyeval.errors import DataError, examples
-from tinyeval.exporters import Exported, Request
+from tinyeval.exporters import Exported, Request, stage_path
 from tinyeval.exporters.documents import DataSource, Places, Rows, split_ids
 from tinyeval.exporters.tasks import TaskName, by_item, known_anchors, task_names
+from tinyeval.stages.next_items import FIRST_PART
 from tinyeval.tables import Table
 
 if TYPE_CHECKING:
@@ -30,9 +31,20 @@ def export_lm_eval(bank: ItemBank, request: Request) -> Exported:
     run = {**bank.settings.get("run", {}), **request.lookup}
     if request.task is not None:
         run["task"] = request.task
-    samples = lm_eval_samples(bank.items, request.asked(bank), **run)
-    text = json.dumps(samples, indent=1) + "\n"
-    return Exported(text, lm_eval_command(samples, request.path))
+    asked = request.asked(bank)
+    samples = lm_eval_samples(bank.items, asked, **run)
+    parts = bank.asking.parts() if asked == bank.anchors.items else {}
+    stages = {name: lm_eval_samples(bank.items, items, **run) for name, items in parts.items()}
+    more = {name: _text(one) for name, one in stages.items()}
+    if not more:
+        return Exported(_text(samples), lm_eval_command(samples, request.path))
+    first = stages[FIRST_PART]
+    path = stage_path(request.path, FIRST_PART)
+    return Exported(_text(samples), lm_eval_command(first, path), more)
+
+
+def _text(samples: Mapping[str, list[int]]) -> str:
+    return json.dumps(samples, indent=1) + "\n"
 
 
 def lm_eval_samples(items: Table, anchors: Sequence[str], **run: Any) -> dict[str, list[int]]:

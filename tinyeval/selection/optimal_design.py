@@ -115,6 +115,7 @@ def greedy_design(
     drift: Sequence[float],
     allowance: Allowance,
     price: Array | float = 1.0,
+    known: Sequence[int] = (),
 ) -> Design:
     """Take the item with the largest gain per price, as long as any is allowed.
 
@@ -123,17 +124,23 @@ def greedy_design(
         drift: standard deviations of the drift hypotheses, in score units.
         allowance: allowance for the items of ``covariance``, in their order; it is used up.
         price: price of every item, shape (items,), positive.
+        known: positions of items that are asked anyway; they use up the allowance and come first.
     """
     hypotheses = _hypotheses(covariance, drift, allowance.most)
     chosen: list[int] = []
+
+    def take(k: int) -> None:
+        allowance.spend(k)
+        chosen.append(k)
+        parts = covariance.row_parts(k)
+        for one in hypotheses:
+            one.condition(k, parts)
+
+    for k in known:
+        take(k)
     while (may := allowance.allowed()).any():
         gains = sum((one.gains() for one in hypotheses), np.zeros(len(allowance.free))) / price
-        best = int(np.argmax(np.where(may, gains, -1.0)))
-        allowance.spend(best)
-        chosen.append(best)
-        parts = covariance.row_parts(best)
-        for one in hypotheses:
-            one.condition(best, parts)
+        take(int(np.argmax(np.where(may, gains, -1.0))))
     return Design(chosen, sum(float(one.open @ one.scale) for one in hypotheses))
 
 

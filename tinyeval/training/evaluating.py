@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +14,9 @@ from tinyeval.errors import ConfigError, DataError, TinyEvalError, examples, rea
 from tinyeval.prediction import Prediction
 from tinyeval.training.answerers.base import Answerer
 from tinyeval.training.giving_content import check_content
-from tinyeval.training.items import Item, bank_items
+from tinyeval.training.items import Item, items_of
 from tinyeval.training.kept_answers import AnswerFile, keys_of, unfinished_file
+from tinyeval.training.stages import Ask, ask_stages
 from tinyeval.training.true_scores import check_means, true_scores
 
 
@@ -109,9 +111,11 @@ class Evaluation:
 class Asking:
     """What is asked: which items of which bank.
 
+    A bank with a continuation is asked in two stages, unless ``n_items`` or ``full`` is given.
+
     Attributes:
         bank: the bank.
-        n_items: number of anchors that are asked, the best first; None: all.
+        n_items: number of anchors that are asked, the best first, in one stage; None: all.
         full: ask every item that can be asked, and not only anchors.
         level: level of the intervals; None: the bank's own.
 
@@ -140,7 +144,7 @@ class Asking:
         return self.bank if self.n_items is None else self.bank.head(self.n_items)
 
     def items(self, needs_content: bool) -> tuple[Item, ...]:
-        """Return the items that are asked.
+        """Return the items that may be asked.
 
         Args:
             needs_content: leave out items without content that are no anchors.
@@ -148,10 +152,10 @@ class Asking:
         Raises:
             DataError: anchors without content, or content of the anchors alone with ``full``.
         """
-        asked = bank_items(self.bank, anchors_only=not self.full)[: self.n_items]
+        asked = self._items
         if not needs_content:
             return asked
-        anchors = {one.id for one in bank_items(self.bank)[: self.n_items]}
+        anchors = set(self.asked_bank.asked_items)
         check_content(self.bank, [one for one in asked if one.id in anchors])
         with_content = tuple(one for one in asked if one.content)
         if self.full and len(with_content) == len(anchors) < len(self.bank.items):
@@ -161,6 +165,21 @@ class Asking:
                 "all` or `tinyeval content BANK FILE --of all`"
             )
         return with_content
+
+    @property
+    def _items(self) -> tuple[Item, ...]:
+        return items_of(
+            self.bank, self.bank.items.ids if self.full else self.asked_bank.asked_items
+        )
+
+    def ask(self, items: Sequence[Item], ask: Ask) -> dict[str, float]:
+        """Return item -> score of what a model is asked, in as many stages as the bank has.
+
+        Args:
+            items: that may be asked.
+            ask: asks some of them.
+        """
+        return ask(items) if self.full else ask_stages(self.asked_bank, ask)
 
     def evaluation(self, name: str, scores: Mapping[str, float]) -> Evaluation:
         """Return what follows from the scores of a model."""
@@ -237,7 +256,8 @@ def evaluate(
     failures: dict[str, Exception] = {}
     for one, name in zip(models, names, strict=True):
         try:
-            found.append(asking.evaluation(name, keeper.ask(items, one, name)))
+            scores = asking.ask(items, partial(keeper.ask, model=one, name=name))
+            found.append(asking.evaluation(name, scores))
         except Exception as error:  # whatever a model or a function of the user's raises
             failed(error)
             failures[name] = error

@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 def bank_items(bank: ItemBank, *, anchors_only: bool = True) -> tuple[Item, ...]:
     """Return the bank's anchors, best first, or all of its items, in the form that runners take.
 
+    The items that only a continuation asks are no anchors (:mod:`tinyeval.training.stages`).
+
     Example:
         >>> from tinyeval.training import bank_items
         >>> len(bank_items(bank)), len(bank_items(bank, anchors_only=False))
         (8, 30)
     """
-    ids = bank.anchors.items if anchors_only else bank.items.ids
+    return items_of(bank, bank.anchors.items if anchors_only else bank.items.ids)
+
+
+def items_of(bank: ItemBank, ids: Sequence[str]) -> tuple[Item, ...]:
+    """Return some of the bank's items in the form that runners take."""
     content = bank.content or {}
     benchmark = dict(zip(bank.items.ids, bank.items.column("benchmark", ""), strict=True))
     return tuple(Item(one, content.get(one, {}), benchmark[one]) for one in ids)

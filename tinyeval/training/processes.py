@@ -8,14 +8,17 @@ scores, and none waits for a process that has failed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tinyeval.compute.processes import current
+from tinyeval.training.items import Item
 from tinyeval.training.quick_eval import QuickEval
+from tinyeval.training.stages import ask_stages
 
 
 def ask_together(quick: QuickEval, model: Any = None) -> dict[str, float]:
-    """Return item -> score of the anchors, the same in every process.
+    """Return item -> score of what the bank asks, the same in every process.
 
     All processes must call it at the same time.
 
@@ -23,14 +26,18 @@ def ask_together(quick: QuickEval, model: Any = None) -> dict[str, float]:
         ProcessError: the answering function failed in another process.  In the process where it
             failed, its own error is raised.
     """
+    return ask_stages(quick.bank, lambda items: _together(quick, items, model))
+
+
+def _together(quick: QuickEval, items: Sequence[Item], model: Any) -> dict[str, float]:
     processes = current()
     if processes.size == 1:
-        return quick.ask(quick.items, model)
+        return quick.ask(items, model)
     spread = is_spread(model)
-    own = quick.items if spread else quick.items[processes.number :: processes.size]
+    own = items if spread else items[processes.number :: processes.size]
     gathered = processes.gather_or_fail(lambda: quick.ask(own, model) if own else {})
     merged = {item: score for found in reversed(gathered) for item, score in found.items()}
-    return {one.id: merged[one.id] for one in quick.items if one.id in merged}
+    return {one.id: merged[one.id] for one in items if one.id in merged}
 
 
 def is_spread(model: Any) -> bool:

@@ -17,8 +17,9 @@ from pathlib import Path
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.errors import ConfigError, DataError
 from tinyeval.prediction import Prediction
-from tinyeval.training.items import Item, bank_items, collect_scores
+from tinyeval.training.items import Item, collect_scores
 from tinyeval.training.restore_state import same_modes, same_randomness
+from tinyeval.training.stages import ask_stages, first_items
 
 Scores = Sequence[float] | Mapping[str, float]
 Answer = Callable[..., Scores]
@@ -28,6 +29,9 @@ Answer = Callable[..., Scores]
 @dataclass(frozen=True, init=False)
 class QuickEval:
     """A bank and the function that answers its anchors.
+
+    A bank with a continuation is asked in two stages: the answering function is then called twice,
+    with the first block and with the form that its answers choose.
 
     Attributes:
         bank: the item bank.
@@ -60,7 +64,7 @@ class QuickEval:
         Args:
             bank: an item bank, or its folder.
             answer: the answering function.
-            n_items: ask only the first ``n_items`` anchors.
+            n_items: ask only the first ``n_items`` anchors, in one stage.
             level: level of the intervals.
 
         Raises:
@@ -80,8 +84,8 @@ class QuickEval:
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
-        """The items that are asked, best first."""
-        return bank_items(self.bank)
+        """The items that are asked first, best first: the anchors, or the first block of them."""
+        return first_items(self.bank)
 
     @cached_property
     def digest(self) -> str:
@@ -101,7 +105,8 @@ class QuickEval:
         Raises:
             DataError: answers to other items, or answers that are not numbers from 0 to 1.
         """
-        return self.predict(self.ask(self.items, model), name)
+        scores = ask_stages(self.bank, lambda items: self.ask(items, model))
+        return self.predict(scores, name)
 
     def ask(self, items: Sequence[Item], model: object = None) -> dict[str, float]:
         """Return item -> score of some items; see :meth:`run`."""
