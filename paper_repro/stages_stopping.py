@@ -31,7 +31,7 @@ from tinyeval.learning import learn
 from tinyeval.stages.building import calibrated_in_stages
 from tinyeval.stages.next_items import Asked
 
-NAMES = ("glue_87", "helm_legalbench_79", "arc_challenge_official", "helm_lite_83")
+NAMES = ("glue_87", "helm_legalbench_79", "alpaca_eval2_weighted")
 SPLITS, ITEMS, WIDTHS = ("random", "top", "bottom"), 100, (0.15, 0.1, 0.08, 0.06)
 NEVER = 0.0
 

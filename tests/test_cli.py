@@ -35,6 +35,7 @@ COMMANDS = [
         "build",
         "predict",
         "eval",
+        "next",
         "compare",
         "show",
         "report",

@@ -347,3 +347,19 @@ def test_a_drift_that_means_nothing_is_refused(drift):
 def test_a_drift_that_is_no_list_of_numbers_is_refused(drift):
     with pytest.raises(ConfigError, match="drift"):
         select_optimal_design(make_history(), 5, rng=RNG, drift=drift)
+
+
+def test_a_design_goes_on_from_items_that_are_asked_anyway():
+    covariance = item_covariance(make_history(40, 20, benchmarks=1, seed=3))
+    items, drift = Table(covariance.items), (0.03, 0.3)
+    whole = design(covariance, drift, 8)
+    again = greedy_design(covariance, drift, Allowance(Budget(8), items), known=whole[:3])
+    assert again.chosen == whole
+    # the best next item is that which leaves least open, given items that a design would not take
+    known = [k for k in range(20) if k not in whole][:4]
+    found = greedy_design(covariance, (0.0,), Allowance(Budget(5), items), known=known).chosen
+    weights = weights_of(make_history(40, 20, benchmarks=1, seed=3))
+    c = dense(covariance, 0.0)
+    left = {k: open_variance(c, weights, [*known, k])[0] for k in set(range(20)) - set(known)}
+    assert found[:4] == known
+    assert left[found[4]] == pytest.approx(min(left.values()))
