@@ -201,14 +201,13 @@ def main() -> None:
     minutes = (time.perf_counter() - start) / 60
     with (given.out / "soft.csv").open() as file:
         page = report(list(csv.DictReader(file)))
-    if given.only_report:
-        note = "Written again from soft.csv"
+    place = given.out / "soft.md"
+    if given.only_report:  # the last line says when it was measured
+        note = place.read_text().strip().splitlines()[-1]
     else:
-        note = f"{minutes:.0f} minutes on one of two cores, with other work beside"
-    page += (
-        f"\nCommand: `python -m paper_repro.soft --data DIR`; {datetime.date.today()}; {note}.\n"
-    )
-    (given.out / "soft.md").write_text(page)
+        note = f"Command: `python -m paper_repro.soft --data DIR`; {datetime.date.today()}; "
+        note += f"{minutes:.0f} minutes on one of two cores, with other work beside."
+    place.write_text(f"{page}\n{note}\n")
 
 
 def report(rows: list[dict[str, Any]]) -> str:
