@@ -38,7 +38,7 @@ HERE = Path(__file__).parent
 SIZES = (10, 30, 60)
 FACTORS = (0.5, 2.0, 4.0)
 REPEATS = 4
-RECIPES = {"default": None, "within_range": "similar"}
+RECIPES = {"default": "any", "within_range": "similar", "blocks": "any"}
 FIGURES = ("mae", "coverage", "width")
 
 
@@ -113,9 +113,14 @@ def measure(folder: Path, out: Path) -> list[Row]:
         for items, mask in (("all", np.ones(len(chosen), bool)), ("choices", chosen)):
             for history, models in histories(source.take(None, mask)).items():
                 for recipe, expect in RECIPES.items():
+                    if recipe == "blocks" and history != "with":
+                        continue  # without soft scores it is the default
                     told = {name: one.take(None, mask) for name, one in answers.items()}
                     where = (recipe, items, history, number)
-                    rows += evaluate(where, models, told, for_models(Settings(), expect))
+                    settings = for_models(Settings(), expect)
+                    if recipe == "blocks":
+                        settings = settings.replace(selection={"options": {"blocks": True}})
+                    rows += evaluate(where, models, told, settings)
                     write(rows, out)
                     print(time.strftime("%H:%M:%S"), *where, flush=True)
     return rows
@@ -196,14 +201,13 @@ def main() -> None:
     minutes = (time.perf_counter() - start) / 60
     with (given.out / "soft.csv").open() as file:
         page = report(list(csv.DictReader(file)))
-    if given.only_report:
-        note = "Written again from soft.csv"
+    place = given.out / "soft.md"
+    if given.only_report:  # the last line says when it was measured
+        note = place.read_text().strip().splitlines()[-1]
     else:
-        note = f"{minutes:.0f} minutes on one of two cores, with other work beside"
-    page += (
-        f"\nCommand: `python -m paper_repro.soft --data DIR`; {datetime.date.today()}; {note}.\n"
-    )
-    (given.out / "soft.md").write_text(page)
+        note = f"Command: `python -m paper_repro.soft --data DIR`; {datetime.date.today()}; "
+        note += f"{minutes:.0f} minutes on one of two cores, with other work beside."
+    place.write_text(f"{page}\n{note}\n")
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -228,13 +232,15 @@ def _errors(figure: Any) -> str:
     for recipe in RECIPES:
         for items in ("all", "choices"):
             for n in map(str, SIZES):
-                base = figure("mae", recipe, items, n, "without", "without")
+                plain = "default" if recipe == "blocks" else recipe
+                base = figure("mae", plain, items, n, "without", "without")
                 soft = figure("mae", recipe, items, n, "with", "with")
                 rest = [("with", "without"), ("half", "with")]
                 rest += [("with", f"x {one:g}") for one in FACTORS]
                 ratios = [figure("mae", recipe, items, n, *one) / base for one in rest]
                 cells = [recipe, items, n, f"{100 * base:.2f}", f"{100 * soft:.2f}"]
-                cells += [f"{one:.2f}" for one in (soft / base, *ratios)]
+                known = (f"{one:.2f}" for one in (soft / base, *ratios))
+                cells += ["" if one == "nan" else one for one in known]
                 lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -267,7 +273,9 @@ ABOUT = (
     "that. *Soft scores*: banks that read both, and new models with both. The last columns are "
     "errors divided by those *without*: new models of the same banks that give right or wrong "
     "alone; new models with soft scores where half of the source models have none; and new models "
-    "whose log-likelihoods were multiplied. `within_range` is the recipe of `--expect similar`. "
+    "whose log-likelihoods were multiplied. `within_range` is the recipe of `--expect similar`; "
+    "`blocks` is the default with `selection.options: {blocks: true}`, beside the default's banks "
+    "without. "
     "Banks have 60 anchors and are cut to their first 10 and 30. *Choices* are banks of the 1,512 "
     "items with choices."
 )

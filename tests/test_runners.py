@@ -43,6 +43,14 @@ def test_choices_are_marked_as_by_hand(metric):
 
 
 @pytest.mark.slow
+def test_marks_know_the_probability_of_the_right_choice():
+    items, model, tokenizer = choice_items(10), tiny_model(), bpe()
+    found = CausalLM(tokenizer)(items, model)
+    expected = by_hand(items, model, tokenizer, "probability")
+    assert {one: mark.soft for one, mark in found.items()} == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["acc", "acc_norm"])
 def test_marks_are_those_of_lm_evaluation_harness(metric, tmp_path):
     pytest.importorskip("lm_eval", reason="needs tinyeval[lm-eval]")

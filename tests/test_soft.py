@@ -209,12 +209,22 @@ def test_the_gain_of_an_item_is_that_of_its_block():
             assert one.gains()[k] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_design_reads_soft_scores_and_starts_alike_with_fewer_anchors():
+def test_the_design_knows_no_drift_where_soft_scores_are_known():
     history = make_history(60, 40)
+    plain = select_optimal_design(history, 8, rng=rng(), drift=[0.0, 0.03, 0.1, 0.3]).items
+    assert select_optimal_design(with_soft(history), 8, rng=rng()).items == plain
+
+
+def test_blocks_choose_other_items_and_start_alike_with_fewer_anchors():
+    history = with_soft(make_history(60, 40))
     plain = select_optimal_design(history, 8, rng=rng()).items
-    soft = select_optimal_design(with_soft(history), 8, rng=rng()).items
-    assert set(soft) != set(plain)
-    assert select_optimal_design(with_soft(history), 5, rng=rng()).items == soft[:5]
+    blocks = select_optimal_design(history, 8, rng=rng(), blocks=True).items
+    assert set(blocks) != set(plain)
+    assert select_optimal_design(history, 5, rng=rng(), blocks=True).items == blocks[:5]
+    without = replace(history, responses=history.responses.without_soft())
+    assert select_optimal_design(without, 8, rng=rng(), blocks=True).items == (
+        select_optimal_design(without, 8, rng=rng()).items
+    )
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -88,7 +88,6 @@ SETTINGS: Form = {
     "quotas": {"by": _optional(TEXT), "anchors": _optional(ANYTHING)},
     "seed": COUNT,
     "device": _optional(TEXT),
-    "soft": _optional(TEXT),
     "target": {
         "column": _or_null(TEXT),
         "columns": _optional(MAPPING),

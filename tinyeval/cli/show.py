@@ -79,7 +79,7 @@ def _trials(bank: ItemBank) -> dict[str, Any]:
     return {"history": predictor.trials, "expected_error": fewer}
 
 
-SOFT = "read beside right and wrong, where answers have them"
+SOFT = "soft scores are read beside right and wrong, where answers have them"
 
 
 def _stages(bank: ItemBank) -> dict[str, Any] | None:
@@ -131,7 +131,7 @@ def _facts(bank: ItemBank) -> str:
         "method": f"{settings['selection']['method']} + {settings['estimator']['method']}, "
         f"{bank.irt.dimensions} IRT dimensions, seed {settings['seed']}",
         "intervals": f"{100 * bank.level:g} %",
-        "soft scores": SOFT if bank.predictor.reads_soft else "",
+        "soft": SOFT if bank.predictor.reads_soft else "",
         "stages": _told_stages(bank),
         "content": _content(bank),
         "created": bank.created,

@@ -16,8 +16,9 @@ Where a large share of the benchmark is asked, the design is held to its strata 
 If items have costs, gains are divided by costs.  If groups of items have quotas, the best item is
 taken among those that leave every quota within reach.
 
-If soft scores are known, every item counts with its answer and its soft score
-(:mod:`tinyeval.selection.soft_design`).
+If soft scores are known, models like the source models can be told apart, so no drift is one of the
+hypotheses.  With ``blocks``, every item then counts with its answer and its soft score
+(:mod:`tinyeval.selection.soft_design`), for models with soft scores and for models without.
 """
 
 from __future__ import annotations
@@ -98,16 +99,12 @@ class Design(NamedTuple):
 def _hypotheses(
     covariance: ItemCovariance | SoftCovariance, drift: Sequence[float], n: int
 ) -> list[_Hypothesis | SoftHypothesis]:
-    """Return what the gain is summed over.
-
-    Where soft scores are known, new models may come with them and without, so every size of drift
-    counts twice.  Soft scores tell models like the source models apart, so no drift counts as well.
-    """
+    """Return what the gain is summed over: models with soft scores count besides those without."""
     if not isinstance(covariance, SoftCovariance):
         return [_Hypothesis(covariance, s, n) for s in drift]
-    sizes, hard = sorted({0.0, *drift}), covariance.hard
-    both = [SoftHypothesis(_Hypothesis(hard, s, 0), covariance, n) for s in sizes]
-    return [*(_Hypothesis(hard, s, n) for s in sizes), *both]
+    hard = covariance.hard
+    both = [SoftHypothesis(_Hypothesis(hard, s, 0), covariance, n) for s in drift]
+    return [*(_Hypothesis(hard, s, n) for s in drift), *both]
 
 
 def greedy_design(
@@ -179,6 +176,7 @@ def select_optimal_design(
     shrinkage: float = 0.3,
     length: float = 1.0,
     unsolved: float | None = None,
+    blocks: bool = False,
 ) -> Anchors:
     """Choose ``n`` items by greedy optimal design; ``rng`` is not used.
 
@@ -193,6 +191,7 @@ def select_optimal_design(
         unsolved: the same.  None: it grows with the share of the benchmark that is asked, and so
             do the quotas of strata (:mod:`tinyeval.selection.large_share`), unless the cost is
             limited or there is no drift; a number: it is this size, and there are no strata.
+        blocks: if the history has soft scores, count every item with its answer and its soft score.
 
     Raises:
         ConfigError: ``n`` larger than the benchmark, or a drift that is negative or missing.
@@ -203,10 +202,14 @@ def select_optimal_design(
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
     items, limited = history.responses.items, bool(np.isfinite(budget.cost))
     careful = unsolved is None and not limited and max(drift) > 0
-    options["unsolved"] = care(n, len(items)) if careful else unsolved or 0.0
-    covariance = soft_covariance(history, **options) or item_covariance(history, **options)
+    own = care(n, len(items)) if careful else unsolved or 0.0
+    hard = item_covariance(history, **options, unsolved=own)
     if careful and not budget.quotas:
-        budget, items = stratified(budget, covariance.items, covariance.mean)
+        budget, items = stratified(budget, hard.items, hard.mean)
+    soft = soft_covariance(history, **options, unsolved=own)
+    covariance = hard if soft is None or not blocks else soft
+    if soft is not None:
+        drift = sorted({0.0, *drift})
     if limited:
         chosen = thrifty_design(covariance, drift, budget, items).chosen
     else:
