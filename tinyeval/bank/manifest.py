@@ -109,6 +109,7 @@ SETTINGS: Form = {
         "key": _or_null(TEXT, required=True),
         "prefix": TEXT,
     },
+    "soft": _optional(TEXT),
     "stages": _optional(COUNT),
     "certify": _optional(MAPPING),
 }
