@@ -46,7 +46,9 @@ def shown(command, folder):
 
 
 def test_instances_of_swe_bench_are_passed_one_by_one(tmp_path):
-    text, command = export(bank_of(INSTANCES, dataset="SWE-bench/SWE-bench_Verified"), "swebench")
+    text, command, _ = export(
+        bank_of(INSTANCES, dataset="SWE-bench/SWE-bench_Verified"), "swebench"
+    )
     assert text.splitlines() == list(INSTANCES)
     (tmp_path / "instances.txt").write_text(text)
     words = shown(command, tmp_path)
@@ -59,7 +61,7 @@ def test_instances_of_swe_bench_are_passed_one_by_one(tmp_path):
 
 def test_tasks_of_terminal_bench_are_passed_one_by_one(tmp_path):
     path = tmp_path / "my tasks.txt"
-    text, command = export(bank_of(TASKS), "terminal-bench", Request(path=path))
+    text, command, _ = export(bank_of(TASKS), "terminal-bench", Request(path=path))
     path.write_text(text)
     words = shown(command, tmp_path)
     assert words[:4] == ["harbor", "run", "-d", "terminal-bench@2.0"]
@@ -70,7 +72,7 @@ def test_tasks_of_terminal_bench_are_passed_one_by_one(tmp_path):
 
 def test_the_benchmark_before_an_id_is_left_out_and_a_data_set_can_be_named():
     named = bank_of([f"tb/{one}" for one in TASKS], benchmark="tb", dataset="mine@1.0")
-    text, command = export(named, "terminal-bench")
+    text, command, _ = export(named, "terminal-bench")
     assert text.splitlines() == list(TASKS)
     assert shlex.split(command)[3] == "mine@1.0"
     assert "-d other@2.0" in export(named, "terminal-bench", Request(task="other@2.0")).command
