@@ -51,8 +51,8 @@ def test_what_was_done_is_told_line_by_line(dump):
     assert found.models.ids == ("org/m [revision=a]", "org/m [revision=b]", "n")
     assert found.trials.tolist() == [[2, 2, 2], [1, 1, 1], [1, 1, 0]]
     assert told == [
-        "missing: 2 tasks have soft scores that do not agree with their marks: these were left out: "
-        "'arc'",
+        "missing: 2 tasks have soft scores that do not agree with their marks: these were left "
+        "out: 'arc'",
         "guessed: 2 models are told apart by their revision: 'org/m [revision=a]', "
         "'org/m [revision=b]'",
         "missing: 1 models have a part of a benchmark only: 'n: arc (2 of 3)'",
