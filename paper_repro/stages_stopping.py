@@ -31,7 +31,7 @@ from tinyeval.learning import learn
 from tinyeval.stages.building import calibrated_in_stages
 from tinyeval.stages.next_items import Asked
 
-NAMES = ("glue_87", "helm_legalbench_79", "alpaca_eval2_weighted")
+NAMES = ("glue_87", "helm_legalbench_79")
 SPLITS, ITEMS, WIDTHS = ("random", "top", "bottom"), 100, (0.15, 0.1, 0.08, 0.06)
 NEVER = 0.0
 
@@ -55,9 +55,10 @@ def rows_of(name: str, split: str, data: Path) -> Iterator[dict[str, Any]]:
             while True:
                 given = every.take(np.array([row])).only(kept)
                 (one,) = asking.next(given, ("model",), width=width or None)
-                if one.done:
+                columns = [place[item] for item in one.items]
+                if one.done or kept[0, columns].all():  # asked before, and without an answer
                     break
-                kept[0, [place[item] for item in one.items]] = True
+                kept[0, columns] = True
                 n += 1
             result = found.continuation.predict(found.predictor, given, ("model",), asking.level)[0]
             held.append(result.lower <= truth <= result.upper)
