@@ -31,7 +31,7 @@ from tinyeval.learning import learn
 from tinyeval.stages.building import calibrated_in_stages
 from tinyeval.stages.next_items import Asked
 
-NAMES = ("glue_87", "helm_legalbench_79", "alpaca_eval2_weighted")
+NAMES = ("glue_87", "helm_legalbench_79")
 SPLITS, ITEMS, WIDTHS = ("random", "top", "bottom"), 100, (0.15, 0.1, 0.08, 0.06)
 NEVER = 0.0
 
@@ -55,9 +55,10 @@ def rows_of(name: str, split: str, data: Path) -> Iterator[dict[str, Any]]:
             while True:
                 given = every.take(np.array([row])).only(kept)
                 (one,) = asking.next(given, ("model",), width=width or None)
-                if one.done:
+                columns = [place[item] for item in one.items]
+                if one.done or kept[0, columns].all():  # asked before, and without an answer
                     break
-                kept[0, [place[item] for item in one.items]] = True
+                kept[0, columns] = True
                 n += 1
             result = found.continuation.predict(found.predictor, given, ("model",), asking.level)[0]
             held.append(result.lower <= truth <= result.upper)
@@ -103,8 +104,11 @@ ABOUT = (
     "asked as `tinyeval next --width` says: more items up to the next number of answers that the "
     "bank is calibrated for, until the 90 % interval is no wider than *stop at width*, in points, "
     f"or {ITEMS} items are asked. Means over the test models of {len(NAMES)} sets "
-    f"({', '.join(NAMES)}). *held* is the share of them whose score the last interval contains: "
-    "intervals that were looked at several times hold as often as those that were not (*never*)."
+    f"({', '.join(NAMES)}). *held* is the share of them whose score the last interval contains; "
+    "*never* is asked everything. With these few models a share of 0.9 has a standard error of 0.05 "
+    "to 0.06. The first look is at half of the anchors. When looks began at 5 answers, intervals at "
+    "the top held 0.54 at a width of 15 points, and random 0.88: models beyond the range that still "
+    "look like those within have narrow intervals, and stopping finds just these."
 )
 
 

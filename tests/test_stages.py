@@ -200,12 +200,13 @@ def test_without_a_continuation_the_rest_of_the_anchors_is_named(bank):
 
 def test_asking_stops_at_looks_where_the_interval_is_narrow(staged, new_models):
     given = answers_of(new_models, 0, staged.anchors.items)
-    sizes = [int(n) for n in staged.predictor.calibration.sizes]
+    (first,) = {staged.asking.looks(form)[0] for form in FORMS}
+    assert first == staged.continuation.policy.first
 
     def after(n, width):
         return staged.next(dict(list(given.items())[:n]), width=width)[0]
 
-    look = sizes[0]
+    look = first
     one = after(look, 1.0)
     assert one.stopped
     assert one.done

@@ -55,8 +55,9 @@ class Asks:
             answers: given so far, as :meth:`predict` takes them; None: a model without any.
             items: most items to name for each model; None: all that are due.
             width: width of the interval, in score units, at which a model has answered enough.  It
-                is looked at only when a model has answered one of the numbers of items that the
-                bank is calibrated for, and items are named up to the next of these.
+                is looked at only when a model has answered half of the anchors or more, and one of
+                the numbers of items that the bank is calibrated for; items are named up to the
+                next of these.
 
         Returns:
             What each model is to be asked, in the order given, with ``to_frame``.

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     "--width",
     type=POINTS,
     metavar="POINTS",
-    help="Stop asking a model when its interval is no wider, in percentage points; looked at only "
-    "at the numbers of answers that the bank is calibrated for.",
+    help="Stop asking a model when its interval is no wider, in percentage points; looked at from "
+    "half of the anchors on, at the numbers of answers that the bank is calibrated for.",
 )
 @json_option
 def next_command(

@@ -153,13 +153,17 @@ class Asked(NamedTuple):
         return len(self.plan(stage))
 
     def looks(self, stage: str) -> tuple[int, ...]:
-        """Return the numbers of answers at which the width of an interval is looked at."""
-        base = [int(n) for n in self.base.calibration.sizes if n <= len(self.base.anchors)]
-        if self.continuation is None or stage in (FIRST, UNDECIDED):
-            return tuple(base)
-        form = self.continuation.forms[stage].calibration
-        first = self.continuation.policy.first
-        return tuple([n for n in base if n <= first] + [int(n) for n in form.sizes])
+        """Return the numbers of answers at which the width of an interval is looked at.
+
+        There are none before half of the anchors is answered: a model beyond the range that looks
+        like one within it has a narrow interval, which is wrong (paper_repro/stages_stopping.md).
+        """
+        n, one = len(self.base.anchors), self.continuation
+        first = (n + 1) // 2 if one is None else one.policy.first
+        sizes = self.base.calibration.sizes
+        if one is not None and stage not in (FIRST, UNDECIDED):
+            sizes = one.forms[stage].calibration.sizes
+        return tuple(sorted({first, *(int(size) for size in sizes if first < size <= n)}))
 
     def _due(self, stage: str, answered: int) -> int:
         """Return up to how many answers a model can be asked before the next decision."""
