@@ -105,10 +105,10 @@ ABOUT = (
     "bank is calibrated for, until the 90 % interval is no wider than *stop at width*, in points, "
     f"or {ITEMS} items are asked. Means over the test models of {len(NAMES)} sets "
     f"({', '.join(NAMES)}). *held* is the share of them whose score the last interval contains; "
-    "*never* is asked everything. With these few models a share of 0.9 has a standard error of 0.05 "
-    "to 0.06. The first look is at half of the anchors. When looks began at 5 answers, intervals at "
-    "the top held 0.54 at a width of 15 points, and random 0.88: models beyond the range that still "
-    "look like those within have narrow intervals, and stopping finds just these."
+    "*never* is asked everything. With these few models a share of 0.9 has a standard error of "
+    "0.05 to 0.06. The first look is at half of the anchors. When looks began at 5 answers, "
+    "intervals at the top held 0.54 at a width of 15 points, and random 0.88: models beyond the "
+    "range that still look like those within have narrow intervals, and stopping finds just these."
 )
 
 
