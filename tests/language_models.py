@@ -118,7 +118,10 @@ def choice_items(n=12, seed=0):
     items = []
     for k in range(n):
         prompt = " ".join(rng.choices(WORDS, k=rng.randint(1, 20)))
-        choices = [" ".join(rng.choices(WORDS, k=rng.randint(1, 5))) for _ in range(4)]
+        choices: list[str] = []
+        while len(choices) < 4:  # two that are the same would tie, but for rounding
+            one = " ".join(rng.choices(WORDS, k=rng.randint(1, 5)))
+            choices += [one] * (one not in choices)
         content = {"prompt": prompt, "choices": choices, "gold": rng.randrange(4)}
         items.append(Item(f"choice/{k}", content))
     return items

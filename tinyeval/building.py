@@ -97,7 +97,8 @@ def build(
     check_methods(settings)  # before anything is read
     with shown(progress) as report:
         models = once_a_machine(lambda: _read(responses, report, processes.leads), processes)
-        BuildPlan.of(settings, models.responses)  # what does not fit is said before long work
+        if error is None:  # what does not fit is said before long work
+            BuildPlan.of(settings, models.responses)
         families = _planned(find_families(models.responses, settings), error, expect, report)
         plan = BuildPlan.of(families.settings, families.responses)
         plan.check_known(families.responses)

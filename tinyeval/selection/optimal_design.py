@@ -190,7 +190,8 @@ def select_optimal_design(
         irt_share, shrinkage, length: options of :func:`item_covariance`.
         unsolved: the same.  None: it grows with the share of the benchmark that is asked, and so
             do the quotas of strata (:mod:`tinyeval.selection.large_share`), unless the cost is
-            limited or there is no drift; a number: it is this size, and there are no strata.
+            limited, there is no drift, or a score is known from elsewhere; a number: it is this
+            size, and there are no strata.
         blocks: if the history has soft scores, count every item with its answer and its soft score.
 
     Raises:
@@ -201,7 +202,8 @@ def select_optimal_design(
     budget = Budget(n) if budget is None else replace(budget, items=n)
     options = {"irt_share": irt_share, "shrinkage": shrinkage, "length": length}
     items, limited = history.responses.items, bool(np.isfinite(budget.cost))
-    careful = unsolved is None and not limited and max(drift) > 0
+    whole = not history.targets.external.any()  # else the benchmark has more items than these
+    careful = unsolved is None and not limited and max(drift) > 0 and whole
     own = care(n, len(items)) if careful else unsolved or 0.0
     hard = item_covariance(history, **options, unsolved=own)
     if careful and not budget.quotas:
