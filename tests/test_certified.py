@@ -471,6 +471,15 @@ def test_more_draws_than_items_are_refused_before_anything_is_fitted(source, fas
         build(source, settings=fast.replace(certify={"items": 46}))
 
 
+def test_draws_are_checked_for_the_number_of_anchors_that_an_error_needs(source, fast, monkeypatch):
+    monkeypatch.setattr("tinyeval.building.enough_items", lambda *_, **__: 15)
+    monkeypatch.setattr("tinyeval.building.learn", None)
+    for draws, raises in ((40, TypeError), (source.n_items - 14, DataError)):
+        many = fast.replace(items=source.n_items, certify={"items": draws})
+        with pytest.raises(raises):  # a TypeError: it would go on to learn
+            build(source, settings=many, error=3.0)
+
+
 def test_a_score_from_elsewhere_cannot_be_certified(fast):
     responses, _ = simulate(30, 40, seed=1, column=True)
     settings = fast.replace(certify={"items": 10}, target={"column": "full"})
@@ -534,10 +543,15 @@ def test_drawn_items_are_exported_for_a_harness(certified, folder, new_models, t
     assert [line.split(",")[1] for line in sheet.splitlines()[1:]] == list(drawn)
     lines = run("export", folder, "--to", "jsonl", "--drawn", several, "--model", name)
     assert [json.loads(line)["item"] for line in lines.splitlines()] == list(drawn)
-    for more, message in (((), "holds 2 models"), (("--model", "x"), "has no model 'x'")):
-        words = ["export", folder, "--to", "csv", "--drawn", several, *more]
+    for code, more, message in (
+        (1, ("--drawn", several), "holds 2 models"),
+        (1, ("--drawn", several, "--model", "x"), "has no model 'x'"),
+        (2, ("--drawn", single, "--items", 3), "leave out --items"),
+        (2, ("--model", name), "give --drawn, too"),
+    ):
+        words = ["export", folder, "--to", "csv", *more]
         result = CliRunner().invoke(main, list(map(str, words)))
-        assert (result.exit_code, message in result.stderr) == (1, True), result.stderr
+        assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
 
 
 @pytest.mark.parametrize("given", ["0", "4", "2.5", "150%", "0%", "many", "-3", "nan", "inf", "%"])

@@ -16,7 +16,9 @@ from helpers import ROOT, simulate
 from tinyeval.bank.item_bank import ItemBank
 from tinyeval.calibration.baselines import Baselines
 from tinyeval.cli import main
+from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, DependencyError
+from tinyeval.families import find_families
 from tinyeval.importers import write_results
 from tinyeval.report import facts
 from tinyeval.report.api import as_shown
@@ -374,6 +376,18 @@ def test_the_page_with_results_tests_and_audits(bank, source):
     assert "Items to check" in found.text
     assert "60 models x 60 items" in found.text
     assert "ridge on random items" in found.text
+
+
+@pytest.mark.slow
+def test_a_few_near_copies_may_all_be_held_out_at_once(bank, source):
+    scores = source.scores.copy()
+    scores[1] = scores[0]
+    scores[1, 0] = 1 - scores[0, 0]
+    copied = replace(source, scores=scores)
+    interval = {**bank.settings["interval"], "groups": "auto"}
+    auto = replace(bank, settings={**bank.settings, "interval": interval})
+    assert find_families(copied, Settings()).copies == 2
+    assert sorted(hold_out(auto, copied).models) == sorted(source.models.ids)
 
 
 def test_thousands_of_held_out_models_stay_a_small_page():

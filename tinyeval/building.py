@@ -97,8 +97,8 @@ def build(
     check_methods(settings)  # before anything is read
     with shown(progress) as report:
         models = once_a_machine(lambda: _read(responses, report, processes.leads), processes)
-        if error is None:  # what does not fit is said before long work
-            BuildPlan.of(settings, models.responses)
+        first = settings if error is None else settings.replace(items=1)  # not known yet
+        BuildPlan.of(first, models.responses)  # what does not fit is said before long work
         families = _planned(find_families(models.responses, settings), error, expect, report)
         plan = BuildPlan.of(families.settings, families.responses)
         plan.check_known(families.responses)

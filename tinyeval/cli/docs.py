@@ -156,7 +156,8 @@ named as a summary and follow from all others: a row `Average` or `Oracle`, an i
 long table. A table with items in its rows, or JSON `{{item: {{model: score}}}}` as
 `DataFrame.to_json()` writes models in the index, is refused until `--transpose` turns it. An item
 id in two benchmarks of a long table becomes `benchmark/item`. Two rows of one cell need a column
-that tells trials apart, or `--repeats average`.
+that tells trials apart, or `--repeats average`. A column `trials`, `n_trials` or `n_runs` says
+of how many runs a score is the mean.
 
 Beside `results.csv`, `results.items.csv` or `items.csv` (a column `item`, and `benchmark`,
 `subject`, `weight`, `cost` ...) and `results.models.csv` or `models.csv` are read, too, and so are

@@ -97,6 +97,10 @@ def export_command(
         raise click.UsageError(
             f"--to {target} needs no data set: remove --dataset, --key and the like."
         )
+    if drawn is not None and items is not None:
+        raise click.UsageError("--drawn exports all items drawn for the model: leave out --items.")
+    if drawn is None and model is not None:
+        raise click.UsageError("--model names a model of --drawn: give --drawn, too.")
     entry, loaded = EXPORTERS[target], ItemBank.load(bank)
     file = out or Path(entry.file)
     loaded = loaded if items is None else loaded.head(items)

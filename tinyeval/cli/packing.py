@@ -20,6 +20,10 @@ POSITIVE = click.IntRange(min=1)
 POINTS = click.FloatRange(0, 100, min_open=True, max_open=True)
 
 
+FEWEST_DRAWS = 5
+"""Fewest items drawn for a model: see :class:`tinyeval.config.CertifySettings`."""
+
+
 class Draws(click.ParamType):
     """A number of items, or a share of all items such as 2.5%; the setting that it makes."""
 
@@ -30,12 +34,16 @@ class Draws(click.ParamType):
         if isinstance(value, dict):
             return value
         text = str(value).strip()
-        if re.fullmatch("[0-9]{1,9}", text):
+        if re.fullmatch("[0-9]{1,9}", text) and int(text) >= FEWEST_DRAWS:
             return {"items": int(text), "share": None}
         percent = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,9})?) ?%", text)
         if percent and float(percent[1]) > 0:
             return {"items": None, "share": float(percent[1]) / 100}
-        self.fail(f"expected a number of items or a share such as 2.5%, found {value!r}.", param)
+        self.fail(
+            f"expected a number of items, {FEWEST_DRAWS} or more, or a share such as 2.5%, found "
+            f"{value!r}.",
+            param,
+        )
 
 
 class Named(click.Path):

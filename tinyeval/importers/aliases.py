@@ -42,6 +42,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     ),
     "subject": ("subject", "category", "topic", "domain", "subcategory"),
     "soft": ("soft", "soft_score", "p_right", "p_correct", "prob_correct", "probability_correct"),
+    "trials": ("trials", "n_trials", "num_trials", "n_runs", "num_runs", "trial_count"),
     "trial": (
         *("trial", "epoch", "repeat", "attempt", "run", "seed", "sample", "trial_id", "run_id"),
         *("repetition", "replicate", "iteration", "rollout", "sample_idx", "trial_index"),

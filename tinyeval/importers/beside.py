@@ -164,10 +164,22 @@ def _damaged(path: Path, what: str) -> Iterator[None]:
 
 def _counts(column: Any) -> Trials:
     if str(column.type) != "uint16" or column.null_count:
-        raise ValueError(f"expected counts, found {column.type}")
+        return _as_counts(column)
     chunks = [one for one in column.chunks if len(one)]
     parts = [np.frombuffer(one.buffers()[1], "u2", len(one), 2 * one.offset) for one in chunks]
     return np.concatenate([np.empty(0, np.uint16), *parts])
+
+
+def _as_counts(column: Any) -> Trials:
+    """Return counts that another tool wrote, as pandas does: any numbers, 0 where there is none."""
+    cells = [0 if one is None or one != one else one for one in column.to_pylist()]
+    most = int(np.iinfo(np.uint16).max)
+    for one in cells:
+        if isinstance(one, bool) or not isinstance(one, (int, float)):
+            raise ValueError(f"expected counts, found {column.type}")
+        if not (0 <= one <= most and one == int(one)):
+            raise ValueError(f"expected whole numbers from 0 to {most:,}, found {one:g}")
+    return np.array(cells, dtype=np.uint16)
 
 
 FLOATS = {"halffloat": "f2", "float": "f4", "double": "f8"}

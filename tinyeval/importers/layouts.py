@@ -168,6 +168,8 @@ class _Roles:
         self._names = {role: name for role, name in roles.items() if name and name != role}
         soft = next(iter(find("soft", self.table, self.asked, taken).names), None)
         taken = (*taken, soft) if soft else taken
+        counts = self._counts(taken)
+        taken = (*taken, counts) if counts else taken
         identity = identity_columns(self.table, model, taken)
         return LongRoles(
             *(item, score, model, benchmark),
@@ -175,6 +177,7 @@ class _Roles:
             self.trials((*taken, *identity)),
             identity,
             soft,
+            counts,
         )
 
     def _weak_model(self, item: str, score: str) -> str | None:
@@ -191,6 +194,11 @@ class _Roles:
                 f"--model-column {name!r} or --benchmark-column {name!r}"
             )
         return name
+
+    def _counts(self, taken: tuple[str, ...]) -> str | None:
+        """Return the column that says of how many runs each score is the mean."""
+        taken = (*taken, self.asked.trial) if self.asked.trial else taken
+        return next(iter(find("trials", self.table, self.asked, taken).names), None)
 
     def trials(self, taken: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns that tell trials apart: all that have such a name."""

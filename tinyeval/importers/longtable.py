@@ -17,8 +17,9 @@ from tinyeval.errors import DataError
 from tinyeval.importers.aliases import ALIASES, NOTES, WEAK, plain
 from tinyeval.importers.base import Rules
 from tinyeval.importers.block import Block, Finding, Notes
+from tinyeval.importers.counted import counted_means
 from tinyeval.importers.direction import is_lower_better, orient
-from tinyeval.importers.harness import cell_means, soft_means
+from tinyeval.importers.harness import soft_means
 from tinyeval.importers.modelnames import model_names
 from tinyeval.importers.notes import is_unknown
 from tinyeval.importers.rawtable import RawTable
@@ -41,6 +42,7 @@ class LongRoles(NamedTuple):
     trials: Sequence[str] = ()
     identity: Sequence[str] = ()
     soft: str | None = None
+    counts: str | None = None
 
 
 def long_block(
@@ -65,7 +67,7 @@ def long_block(
     cell = model_of * len(items) + item_of
     trials_of = _tell_repeats(table, cell, roles, average, models, items)
     cells, place_of = np.unique(cell, return_inverse=True)
-    scores, trials = cell_means(place_of.ravel(), marks, len(cells), table.path)
+    scores, trials = counted_means(table, roles.counts, place_of.ravel(), marks, len(cells))
     if trials_of:
         kind = "joined" if average else "guessed"
         what = f"rows are more trials of a model on an item, told by {trials_of}; means are taken"

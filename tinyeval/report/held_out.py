@@ -23,7 +23,7 @@ from tinyeval.compute.progress import Progress
 from tinyeval.config import Settings
 from tinyeval.errors import ConfigError, DataError, examples
 from tinyeval.estimators.answered import Answered
-from tinyeval.families import find_families
+from tinyeval.families import COLUMN, find_families
 from tinyeval.groups import fold_numbers, number_groups
 from tinyeval.irt.ability import estimate_ability
 from tinyeval.learning import Learned, anchor_answers, learn, true_targets
@@ -144,6 +144,7 @@ def _fold(
 ) -> _Part:
     asked = source.answered()[1]
     source, test = source.take(None, asked), test.take(None, asked)
+    settings = _left(settings, source)
     memory, plan = Memory(), BuildPlan.of(settings, source)
     learned = learn(source, plan, history_of=memory.history)
     predictor = make_predictor(learned, plan, history_of=memory.history)
@@ -163,6 +164,13 @@ def _fold(
             errors[name][n] = _baseline(source, test, settings, method, n, memory)
         values = np.column_stack([truth, found])
     return _Part(test.models.ids, values, errors)
+
+
+def _left(settings: Settings, source: ResponseMatrix) -> Settings:
+    """Return settings for the models of a fold: all near copies may be among those held out."""
+    if settings.interval.groups != COLUMN or (source.models.column(COLUMN) != "").any():
+        return settings
+    return settings.replace(interval={"groups": None})
 
 
 def _sizes(n: int) -> list[int]:

@@ -89,8 +89,8 @@ def check_stages(plan: BuildPlan, learned: Learned) -> None:
     if settings.selection.method != "optimal_design" or not isinstance(learned.estimator, Stack):
         raise ConfigError(
             "stages: 2 needs the default methods, selection optimal_design and estimator stack; "
-            f"found {settings.selection.method} and {settings.estimator.method}: change them, or "
-            "leave stages at 1"
+            f"found {settings.selection.method} and {settings.estimator.method}: change them, "
+            "leave out --expect similar, which chooses others, or leave stages at 1"
         )
     if learned.estimator.repeats is not None:
         raise ConfigError(
