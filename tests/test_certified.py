@@ -540,7 +540,15 @@ def test_drawn_items_are_exported_for_a_harness(certified, folder, new_models, t
     drawn = certified.drawn(one)[name]
     single, several = write(tmp_path / "one.csv", one), write(tmp_path / "two.csv", two)
     sheet = run("export", folder, "--to", "csv", "--drawn", single)
-    assert [line.split(",")[1] for line in sheet.splitlines()[1:]] == list(drawn)
+    assert [line.split(",")[2] for line in sheet.splitlines()[1:]] == list(drawn)
+    scores = dict(zip(drawn, new_models.take([0]).align(drawn)[0], strict=True))
+    rows = [line + f"{scores[line.split(',')[2]]:g}" for line in sheet.splitlines()[1:]]
+    (tmp_path / "drawn.csv").write_text("\n".join([sheet.splitlines()[0], *rows]))
+    told = json.loads(run("predict", folder, single, tmp_path / "drawn.csv", "--json"))
+    (filled_in,) = told["predictions"]  # the sheet names the model
+    assert filled_in["certified"]["n_drawn"] == len(drawn)
+    told = CliRunner().invoke(main, ["next", str(folder), str(single)])
+    assert "--drawn" in told.stderr
     lines = run("export", folder, "--to", "jsonl", "--drawn", several, "--model", name)
     assert [json.loads(line)["item"] for line in lines.splitlines()] == list(drawn)
     for code, more, message in (

@@ -104,8 +104,8 @@ def export_command(
     entry, loaded = EXPORTERS[target], ItemBank.load(bank)
     file = out or Path(entry.file)
     loaded = loaded if items is None else loaded.head(items)
-    asked = () if drawn is None else _drawn(loaded, drawn, model)
-    found = export(loaded, target, Request(_task(tasks), lookup, file, asked))
+    named, asked = ("", ()) if drawn is None else _drawn(loaded, drawn, model)
+    found = export(loaded, target, Request(_task(tasks), lookup, file, asked, named))
     if out is None:
         click.echo(found.text, nl=False)
     else:
@@ -118,8 +118,8 @@ def export_command(
         click.echo(_next(bank, entry, found, out, lookup, drawn), err=True)
 
 
-def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, ...]:
-    """Return the items drawn for a model."""
+def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the model, and the items drawn for it."""
     from tinyeval.errors import DataError, examples
 
     found = bank.drawn(answers)
@@ -132,7 +132,8 @@ def _drawn(bank: ItemBank, answers: Path, model: str | None) -> tuple[str, ...]:
         raise DataError(
             f"{answers}: has no model {model!r}; its models are {examples(list(found))}"
         )
-    return found[model or next(iter(found))]
+    one = model or next(iter(found))
+    return one, found[one]
 
 
 def _task(tasks: Sequence[str]) -> str | Mapping[str, str] | None:

@@ -68,6 +68,12 @@ def next_command(
     click.echo(table(list(rows[0]), [list(row.values()) for row in rows]))
     for line in _lists(found):
         click.echo(line)
+    if loaded.certifier is not None:
+        click.echo(
+            "after the anchors each model is asked the items drawn for it: "
+            f"`tinyeval predict {printable(str(bank))} ANSWERS --drawn` lists them",
+            err=True,
+        )
 
 
 def _lists(found: Sequence[Next]) -> list[str]:

@@ -30,12 +30,14 @@ class Request:
             recipe.
         path: the file that the printed command names.
         items: ids of the items to export; none: the anchors.
+        model: the model that they were drawn for; a table names it in every row.
     """
 
     task: TaskName = None
     lookup: Mapping[str, str] = field(default_factory=dict)
     path: Path = Path("samples.json")
     items: tuple[str, ...] = ()
+    model: str = ""
 
     def asked(self, bank: ItemBank) -> tuple[str, ...]:
         """Return the ids of the items to export, in their order."""

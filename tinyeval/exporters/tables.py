@@ -18,17 +18,20 @@ _FIELDS = ("rank", "item", "benchmark", "subject")
 def export_csv(bank: ItemBank, request: Request) -> Exported:
     """Return the anchors as csv: rank from 1, item, benchmark, subject, and an empty score.
 
+    Items drawn for a model have its name in a column ``model``.
+
     ``tinyeval predict`` reads the file once the scores are filled in.
     """
     out = io.StringIO()
-    writer = csv.DictWriter(out, (*_FIELDS, "score"), lineterminator="\n")
+    rows = _rows(bank, request)
+    writer = csv.DictWriter(out, (*rows[0], "score"), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_rows(bank, request))
+    writer.writerows(rows)
     return Exported(out.getvalue())
 
 
 def export_jsonl(bank: ItemBank, request: Request) -> Exported:
-    """Return the anchors as JSON lines: rank from 1, item, benchmark, subject."""
+    """Return the anchors as JSON lines: rank from 1, item, benchmark, subject (and model)."""
     return Exported("".join(json.dumps(row) + "\n" for row in _rows(bank, request)))
 
 
@@ -41,4 +44,5 @@ def _rows(bank: ItemBank, request: Request) -> list[dict[str, object]]:
         chosen.column("benchmark", ""),
         chosen.column("subject", ""),
     )
-    return [dict(zip(_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
+    named = {"model": request.model} if request.model else {}
+    return [named | dict(zip(_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
