@@ -112,6 +112,7 @@ KEYWORDS: dict[str, tuple[str, Callable[[str], str]]] = {
     "device": ("cpu|cuda", _setting("device")),
     "direction": ("lower|higher", _word("direction")),
     "drawn": ("", lambda value: "`bank.drawn`"),
+    "expect": ("similar|any|beyond", _word("expect")),
     "drop": (_QUOTED, _names("drop")),
     "failures": ("wrong|missing", _word("failures")),
     "filter": (_QUOTED, _plain("filter")),
