@@ -3,7 +3,7 @@
     python -m paper_repro.trials --data DIR
 
 Terminal-Bench 2.0: the agents of which every run is known (DATA.md), mostly five of each task.  New
-agents run each anchor once, twice or five times: runs drawn from theirs without replacement, DRAWS
+agents run each anchor once, twice or five times: runs drawn from theirs without replacement, five
 times.  *before*: the bank takes the history's means as plain scores, and the answers, too; *now*:
 history and answers are k of n.  *five*: the score of all five runs, which contain those that were
 asked; *own*: the score that the runs that were asked show on all tasks, against the prediction of
