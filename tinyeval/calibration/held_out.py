@@ -52,15 +52,13 @@ def held_out_cases(
     answers = again.answers
     again = again.named(lambda values: named_targets(part, values, names))
     truth = again.truth
-    low, high = np.quantile(part.history.target_values[:, 0], [0, 1])
     # a score that ties with the lowest or highest but for rounding lies within
-    within = ~((truth[:, 0] < low - 1e-9) | (truth[:, 0] > high + 1e-9))
+    within = ~(beyond_range(part, truth) > 1e-9)
     pairs = draw_pairs(held_out.n_models, seed)
     singles, paired = [], []
     for size in sizes:
         cut = answers.first(size)
         one = read_held_out(part, cut, names)
-        excess = np.maximum(low - one.mean[:, 0], one.mean[:, 0] - high)
         error = again.error((one.mean, one.spread), one.of_runs)
         singles.append(
             Cases(
@@ -69,7 +67,7 @@ def held_out_cases(
                 spread=one.spread,
                 novelty=one.novelty,
                 misfit=one.misfit,
-                excess=excess,
+                excess=beyond_range(part, one.mean),
                 within=within,
             )
         )
@@ -80,6 +78,17 @@ def held_out_cases(
         Cases(*(np.array(arrays) for arrays in zip(*singles, strict=True))),
         PairCases(*(np.array(arrays) for arrays in zip(*paired, strict=True))),
     )
+
+
+def beyond_range(part: Learned, values: Array) -> Array:
+    """Return how far overall scores lie beyond the range of the source models, shape (models,).
+
+    Args:
+        part: what was learned in the fold.
+        values: of the targets, the overall score first, shape (models, targets).
+    """
+    scores = part.history.target_values[:, 0]
+    return np.asarray(np.maximum(scores.min() - values[:, 0], values[:, 0] - scores.max()))
 
 
 class HeldOutReading(NamedTuple):

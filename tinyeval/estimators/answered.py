@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,13 @@ def estimate(estimator: FittedEstimator, answered: Answered) -> Estimate:
 
     An estimator whose ``predict`` takes the keywords ``trials`` or ``soft`` is given these too.
     """
-    takes = inspect.signature(estimator.predict).parameters
-    more = {name: getattr(answered, name) for name in ("trials", "soft") if name in takes}
-    return estimator.predict(answered.scores, **more)
+    predict = estimator.predict
+    more = {name: getattr(answered, name) for name in _more(getattr(predict, "__func__", predict))}
+    return predict(answered.scores, **more)
+
+
+@lru_cache(maxsize=128)
+def _more(predict: Callable[..., Estimate]) -> tuple[str, ...]:
+    """Return what a ``predict`` takes besides scores; looking takes a while, and is done once."""
+    takes = inspect.signature(predict).parameters
+    return tuple(name for name in ("trials", "soft") if name in takes)

@@ -111,13 +111,13 @@ def _jobs(files: Sequence[Path], rules: Rules) -> list[RunJob]:
             continue
         folder = path.resolve().parent.parent
         of_trials.add(folder)
-        _add(trials, folder, path, _trial(path, str(path), content))
+        _add(trials, folder, path, _trial(str(path), content))
     for path, content in summaries.items():
         if (folder := path.resolve().parent) in of_trials:
             continue
         listed = content.get("trial_results")
         for k, one in enumerate(listed if isinstance(listed, list) else ()):
-            _add(trials, folder, path, _trial(path, f"{path}: trial {k + 1}", as_mapping(one)))
+            _add(trials, folder, path, _trial(f"{path}: trial {k + 1}", as_mapping(one)))
     if not trials:
         raise DataError(
             f"{next(iter(summaries))}: is the summary of a job and has no trials; give the folder "
@@ -137,7 +137,7 @@ def _add(
     trials.setdefault(key, {}).setdefault(path, []).append(one)
 
 
-def _trial(path: Path, where: str, content: Mapping[str, Any]) -> Trial:
+def _trial(where: str, content: Mapping[str, Any]) -> Trial:
     task, agent = content.get("task_name"), mapping(content, "agent_info")
     name = agent.get("name")
     if not (isinstance(task, str) and task and isinstance(name, str) and name):

@@ -112,9 +112,7 @@ class ResultsJob(FileJob):
             test = numbers.setdefault(digest, str(row.get("testIdx", len(numbers))))
             found.hashes[test] = digest
             model = _model(row, where, named=len(prompts) > 1)
-            error = row.get("failureReason") == ERROR or (
-                row.get("failureReason") is None and bool(mapping(row, "response").get("error"))
-            )
+            error = _is_lost(row)
             if error:
                 found.failed.append(test)
             for name, mark in self._marks(row, where):

@@ -130,7 +130,7 @@ class Asked(NamedTuple):
             asked = [bool(given[k, place[one]]) for one in plan]
             left = [one for one, done in zip(plan, asked, strict=True) if not done]
             n = sum(asked)
-            due = self._due(stages[k], n)
+            due = self._due(stages[k])
             wide = None
             if width is not None and n in self.looks(stages[k]):
                 wide = self._width(answers.take(np.array([k])), model)
@@ -165,7 +165,7 @@ class Asked(NamedTuple):
             sizes = one.forms[stage].calibration.sizes
         return tuple(sorted({first, *(int(size) for size in sizes if first < size <= n)}))
 
-    def _due(self, stage: str, answered: int) -> int:
+    def _due(self, stage: str) -> int:
         """Return up to how many answers a model can be asked before the next decision."""
         if stage == FIRST and self.continuation is not None:
             return self.continuation.policy.first

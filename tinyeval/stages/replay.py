@@ -24,6 +24,7 @@ from tinyeval.build_plan import BuildPlan
 from tinyeval.calibration.calibrate import SIZES, Replay
 from tinyeval.calibration.held_out import (
     Cases,
+    beyond_range,
     join,
     known_ratios,
     mean_error,
@@ -87,12 +88,11 @@ def replay(
     answers = Answered.on(forms.items, held_out)
     form = _form_of(part, forms, answers)
     truth = named_targets(part, true_targets(part, held_out), names)
-    low, high = np.quantile(part.history.target_values[:, 0], [0, 1])
-    within = ~((truth[:, 0] < low - 1e-9) | (truth[:, 0] > high + 1e-9))
+    within = ~(beyond_range(part, truth) > 1e-9)
     found = []
     for size in sizes:
         one = _read(part, forms, answers, form, int(size), names)
-        excess = np.maximum(low - one.mean[:, 0], one.mean[:, 0] - high)
+        excess = beyond_range(part, one.mean)
         found.append(one._replace(error=one.mean - truth, excess=excess, within=within))
     return Replayed(form, Cases(*(np.array(arrays) for arrays in zip(*found, strict=True))))
 
